@@ -1,0 +1,1 @@
+"""The feature set: its definitions, the live kernel and its hash."""

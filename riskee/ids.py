@@ -1,0 +1,35 @@
+"""Identifiers derived from content, so that doing the same work twice gives the same row (UUIDv5, RFC 9562)."""
+
+import uuid
+from datetime import date, datetime
+
+NAMESPACE = uuid.UUID("6f1f6c0e-7f0a-5d0e-9c6b-9b8f3f0f7d51")
+
+
+def _derived(kind: str, *parts: str) -> uuid.UUID:
+    return uuid.uuid5(NAMESPACE, "\x1f".join((kind, *parts)))
+
+
+def quote_id(feed: str, ticker: str, data_time: datetime, sequence: int) -> uuid.UUID:
+    """The identity of one quote of one feed."""
+    return _derived("quote", feed, ticker, data_time.isoformat(), str(sequence))
+
+
+def prediction_id(quote: uuid.UUID, horizon: str, model_version: str) -> uuid.UUID:
+    """The identity of one prediction: the quote carries feed, ticker and data time."""
+    return _derived("prediction", str(quote), horizon, model_version)
+
+
+def explanation_id(prediction: uuid.UUID, prompt_version: str, llm: str) -> uuid.UUID:
+    """The identity of the explanation of one prediction by one prompt and language model."""
+    return _derived("explanation", str(prediction), prompt_version, llm)
+
+
+def document_id(collection: str, source: str, key: str) -> uuid.UUID:
+    """The identity of a document; re-embedding it overwrites the same point."""
+    return _derived("document", collection, source, key)
+
+
+def pattern_key(ticker: str, session: date, pattern: str) -> str:
+    """The natural key of a technical pattern seen in one ticker's session."""
+    return f"{ticker}:{session.isoformat()}:{pattern}"

@@ -1,0 +1,1 @@
+"""The market: bars, quotes, sessions, and where they come from."""

@@ -1,0 +1,34 @@
+"""Daily bars of many tickers as matrices."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Dates = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class BarMatrix:
+    """The latest bars of N tickers, newest last, padded on the left with NaN and NaT.
+
+    Each array has the shape (N, bars). Prices are raw; adjusted = raw x `factor`. Rows are a ticker's own bars: a
+    ticker that did not trade in a session has no column for it.
+    """
+
+    tickers: tuple[str, ...]
+    session: Dates
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    factor: Floats
+
+    def __post_init__(self) -> None:
+        shape = self.session.shape
+        if shape[0] != len(self.tickers) or any(
+            array.shape != shape for array in (self.open, self.high, self.low, self.close, self.volume, self.factor)
+        ):
+            raise ValueError("the arrays of a BarMatrix share the shape (tickers, bars)")

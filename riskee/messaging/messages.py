@@ -1,0 +1,198 @@
+"""The messages. Each is a frozen struct; times are UTC; prices are in the ticker's currency; returns are log returns."""
+
+import uuid
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Ticker = Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9.\-]{0,15}$", description="exchange symbol in capitals")]
+Price = Annotated[float, Meta(gt=0)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+ModelType = Literal["normal", "earnings"]
+MODEL_TYPES: tuple[ModelType, ...] = ("normal", "earnings")
+HORIZON = "1d"
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all payloads."""
+
+
+class Flag(StrEnum):
+    """Why a prediction deserves less trust than a clean one. No flag: nothing known against it."""
+
+    REPLAY = "replay"
+    PROVISIONAL_BAR = "provisional_bar"
+    COLD_WINDOW = "cold_window"
+    MARKET_MISSING = "market_missing"
+    EARNINGS_UNKNOWN = "earnings_unknown"
+    MODEL_EXPIRED = "model_expired"
+    STALE = "stale"
+
+
+class MarketState(StrEnum):
+    """What a feed says of a ticker's session."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    HALTED = "halted"
+
+
+class Quote(Message, frozen=True):
+    """The running daily bar of one ticker at `data_time` (`data.market.quote`)."""
+
+    quote_id: uuid.UUID
+    feed: str
+    ticker: Ticker
+    data_time: datetime
+    received_at: datetime
+    session_date: date
+    sequence: Annotated[int, Meta(ge=0)]
+    price: Price
+    open: Price
+    high: Price
+    low: Price
+    volume: Annotated[float, Meta(ge=0)]
+    # The vendor's cumulative total-return factor of the session: adjusted price = price x factor.
+    adjustment_factor: Price = 1.0
+    # True for the last quote of a session: the bar is final.
+    final: bool = False
+
+
+class MarketStatus(Message, frozen=True):
+    """A change of a feed's or ticker's state (`data.market.status`)."""
+
+    feed: str
+    state: MarketState
+    data_time: datetime
+    ticker: Ticker | None = None
+    reason: str = ""
+
+
+class PredictJob(Message, frozen=True):
+    """A request to predict a ticker now, from its latest quote (`job.predict.normal|earnings`)."""
+
+    job_id: uuid.UUID
+    ticker: Ticker
+    requested_at: datetime
+
+
+class Interval(Message, frozen=True):
+    """Prices below which the next close lies with 10, 50 and 90 % probability."""
+
+    p10: Price
+    p50: Price
+    p90: Price
+
+
+class Prediction(Message, frozen=True):
+    """One prediction (`event.prediction.updated`)."""
+
+    prediction_id: uuid.UUID
+    quote_id: uuid.UUID
+    ticker: Ticker
+    feed: str
+    data_time: datetime
+    # When it was asked for: the moment the quote was received. Also the partition column of the table.
+    prediction_time: datetime
+    # When it was computed.
+    as_of: datetime
+    session_date: date
+    horizon: str
+    model_type: ModelType
+    model_version: str
+    feature_set: str
+    price: Price
+    expected_return: float
+    predicted_price: Price
+    p_up: Probability
+    confidence: Probability
+    interval: Interval
+    flags: tuple[Flag, ...] = ()
+
+
+class PredictionFailed(Message, frozen=True):
+    """Why a ticker has no prediction (`event.prediction.failed`)."""
+
+    ticker: str
+    feed: str
+    data_time: datetime
+    status: str
+    reason: str
+
+
+class ModelPromoted(Message, frozen=True):
+    """A new champion (`event.model.promoted`)."""
+
+    model_type: ModelType
+    model_version: str
+    artifact_sha256: str
+    reason: str
+
+
+class ExplainRequest(Message, frozen=True):
+    """A request to explain a prediction (`thought.prediction.explain`)."""
+
+    prediction: Prediction
+    requested_at: datetime
+
+
+class Driver(Message, frozen=True):
+    """One attribution: what a group of features added to the expected return."""
+
+    name: str
+    feature: str
+    value: float | None
+    contribution: float
+
+
+class SourceDocument(Message, frozen=True):
+    """A document that the explanation cites."""
+
+    document_id: uuid.UUID
+    collection: str
+    title: str
+    snippet: str
+    source: str
+    published_at: datetime
+    score: float
+
+
+class Explanation(Message, frozen=True):
+    """The explanation of a prediction (`thought.prediction.explained`)."""
+
+    explanation_id: uuid.UUID
+    prediction_id: uuid.UUID
+    ticker: Ticker
+    data_time: datetime
+    created_at: datetime
+    text: str
+    drivers: tuple[Driver, ...]
+    sources: tuple[SourceDocument, ...]
+    generator: Literal["model", "template"]
+    verified: bool
+    llm: str
+    prompt_version: str
+    seconds: float
+
+
+class Accuracy(Message, frozen=True):
+    """A model's live accuracy (`metrics.model.accuracy`)."""
+
+    model_type: ModelType
+    model_version: str
+    outcomes: int
+    hit_rate: Probability
+    brier: float
+
+
+class DeadLetter(Message, frozen=True):
+    """A message that could not be processed, with the reason (`dead.<subject>`)."""
+
+    subject: str
+    reason: str
+    body: str
+    failed_at: datetime
+    source: str

@@ -1,0 +1,64 @@
+"""Every subject, declared once, with the message it carries."""
+
+from dataclasses import dataclass
+from typing import Generic
+
+from riskee.messaging.envelope import Codec, PayloadT
+from riskee.messaging.messages import (
+    Accuracy,
+    DeadLetter,
+    ExplainRequest,
+    Explanation,
+    MarketStatus,
+    ModelPromoted,
+    Prediction,
+    PredictionFailed,
+    PredictJob,
+    Quote,
+)
+
+
+@dataclass(frozen=True)
+class Subject(Generic[PayloadT]):
+    """A subject, the payload on it and what it is for."""
+
+    name: str
+    payload: type[PayloadT]
+    purpose: str
+
+    @property
+    def codec(self) -> Codec[PayloadT]:
+        """A codec for this subject; make it once per process, not per message."""
+        return Codec(self.payload)
+
+    @property
+    def dead_name(self) -> str:
+        """Where messages of this subject go that cannot be processed."""
+        return f"dead.{self.name}"
+
+
+QUOTE = Subject("data.market.quote", Quote, "the running bar of a ticker")
+MARKET_STATUS = Subject("data.market.status", MarketStatus, "session and feed state")
+PREDICT_NORMAL = Subject("job.predict.normal", PredictJob, "predict now with the normal model")
+PREDICT_EARNINGS = Subject("job.predict.earnings", PredictJob, "predict now with the earnings model")
+PREDICTION_UPDATED = Subject("event.prediction.updated", Prediction, "a new prediction")
+PREDICTION_FAILED = Subject("event.prediction.failed", PredictionFailed, "why a ticker has no prediction")
+MODEL_PROMOTED = Subject("event.model.promoted", ModelPromoted, "a new champion")
+EXPLAIN = Subject("thought.prediction.explain", ExplainRequest, "explain a prediction")
+EXPLAINED = Subject("thought.prediction.explained", Explanation, "an explanation")
+ACCURACY = Subject("metrics.model.accuracy", Accuracy, "live accuracy of a model")
+DEAD_QUOTE = Subject("dead.data.market.quote", DeadLetter, "a quote that failed validation")
+
+SUBJECTS = (
+    QUOTE,
+    MARKET_STATUS,
+    PREDICT_NORMAL,
+    PREDICT_EARNINGS,
+    PREDICTION_UPDATED,
+    PREDICTION_FAILED,
+    MODEL_PROMOTED,
+    EXPLAIN,
+    EXPLAINED,
+    ACCURACY,
+    DEAD_QUOTE,
+)

@@ -1,0 +1,229 @@
+"""All settings of every process: one frozen tree, read from `RISKEE_*` with `__` between levels.
+
+Order: environment, then `$RISKEE_HOME/run/endpoints.json` (written by the embedded stack), then the defaults
+below. A variable that no setting has is an error: a typo must not silently mean the default.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from riskee.errors import FatalError
+
+ENV_PREFIX = "RISKEE_"
+# Read by the test suite only, never by the product.
+TEST_PREFIX = "RISKEE_TEST_"
+ENDPOINTS_FILE = Path("run") / "endpoints.json"
+
+
+class Section(BaseModel):
+    """A branch of the tree."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(Section):
+    """PostgreSQL or TimescaleDB: the truth."""
+
+    url: SecretStr = Field(
+        SecretStr("postgresql+psycopg://riskee@localhost:5432/riskee"), description="SQLAlchemy address of the database"
+    )
+    pool_size: int = Field(4, ge=1, description="connections kept by each process")
+    predictions_retention_days: int = Field(90, ge=1, description="days for which predictions are kept")
+    compress_after_days: int = Field(7, ge=1, description="age at which chunks are compressed, where the tier can")
+
+
+class RedisSettings(Section):
+    """The cache."""
+
+    url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="address of the Redis server")
+    timeout_seconds: float = Field(2.0, gt=0, description="longest wait for one answer")
+
+
+class NatsSettings(Section):
+    """The message bus."""
+
+    url: SecretStr = Field(SecretStr("nats://localhost:4222"), description="address of the NATS server")
+    store_limit_bytes: int = Field(
+        0, ge=0, description="cap for each stream's size, for a small disk; 0 keeps the sizes of the stream table"
+    )
+
+
+class VectorSettings(Section):
+    """Qdrant."""
+
+    url: str = Field("http://localhost:6333", description="address of the Qdrant server")
+    api_key: SecretStr | None = Field(None, description="API key of the Qdrant server")
+    timeout_seconds: float = Field(10.0, gt=0, description="longest wait for one answer")
+
+
+class EmbeddingSettings(Section):
+    """What turns text into vectors."""
+
+    backend: Literal["onnx", "sentence-transformers"] = Field("onnx", description="implementation")
+    model: Literal["all-MiniLM-L6-v2", "all-mpnet-base-v2"] = Field("all-MiniLM-L6-v2", description="model")
+
+
+class LlmSettings(Section):
+    """The local language model."""
+
+    url: str = Field("http://localhost:11434", description="address of the Ollama server")
+    model: str = Field("qwen2.5-coder:0.5b", description="model that writes the explanations")
+    weights: Path | None = Field(None, description="a GGUF file to use instead of the downloaded weights")
+    timeout_seconds: float = Field(30.0, gt=0, description="longest wait for one generation")
+    concurrency: int = Field(2, ge=1, le=3, description="generations under way at once")
+
+
+class ReplaySettings(Section):
+    """The replay of real prices as a live feed."""
+
+    sessions: int = Field(120, ge=2, description="how many of the last sessions are replayed, held out of training")
+    session_seconds: float = Field(20.0, ge=0, description="wall-clock seconds of a session; 0: as fast as it goes")
+    repeat: bool = Field(True, description="start over after the last session, as a new pass")
+
+
+class FeedSettings(Section):
+    """Where live quotes come from."""
+
+    kind: Literal["replay"] = Field("replay", description="kind of feed")
+    stale_after_seconds: float = Field(60.0, gt=0, description="a feed silent for longer is stale")
+    replay: ReplaySettings = ReplaySettings()
+
+
+class ModelSettings(Section):
+    """Prediction models."""
+
+    market_ticker: str = Field("SPX", description="index whose returns are the market features")
+    earnings_window_sessions: int = Field(5, ge=0, description="sessions around a report in which `earnings` predicts")
+    expires_after_days: int = Field(400, ge=1, description="days of data after its training window a model may serve")
+    threads: int = Field(1, ge=1, description="threads of one LightGBM prediction call")
+
+
+class ExplanationSettings(Section):
+    """Explanations."""
+
+    documents: int = Field(3, ge=1, le=10, description="documents given to the language model")
+    drivers: int = Field(4, ge=1, le=10, description="attributions given to the language model")
+
+
+class ApiSettings(Section):
+    """REST and WebSocket."""
+
+    host: str = Field("127.0.0.1", description="address the API binds to")
+    port: int = Field(8000, ge=1, le=65535, description="port of the API")
+    fresh_timeout_seconds: float = Field(5.0, gt=0, description="longest wait for a prediction computed on request")
+    explain_timeout_seconds: float = Field(60.0, gt=0, description="longest wait for an explanation on request")
+
+
+class DagsterSettings(Section):
+    """The orchestrator, as the other processes see it."""
+
+    url: str = Field("http://localhost:3000", description="address of Dagster's webserver")
+
+
+class MetricsSettings(Section):
+    """Where each consumer serves `/metrics` and `/health`."""
+
+    host: str = Field("127.0.0.1", description="address the metrics servers bind to")
+    ingest_port: int = Field(9101, ge=0, le=65535, description="port of ingest")
+    predict_port: int = Field(9102, ge=0, le=65535, description="port of predict")
+    record_port: int = Field(9103, ge=0, le=65535, description="port of record")
+    explain_port: int = Field(9104, ge=0, le=65535, description="port of explain")
+
+
+class Settings(BaseSettings):
+    """The tree. Build it with `load_settings`, once, in a composition root."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    home: Path = Field(Path(".riskee"), description="where everything that a run writes lives")
+    profile: Literal["embedded", "compose", "kubernetes"] = Field("embedded", description="who runs the servers")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe level logged")
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    nats: NatsSettings = NatsSettings()
+    vectors: VectorSettings = VectorSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    llm: LlmSettings = LlmSettings()
+    feed: FeedSettings = FeedSettings()
+    model: ModelSettings = ModelSettings()
+    explanation: ExplanationSettings = ExplanationSettings()
+    api: ApiSettings = ApiSettings()
+    dagster: DagsterSettings = DagsterSettings()
+    metrics: MetricsSettings = MetricsSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (the signature is pydantic's)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment above what the embedded stack wrote (passed as init values)."""
+        return env_settings, init_settings
+
+
+def _known_variables(model: type[BaseModel], prefix: str) -> set[str]:
+    known: set[str] = set()
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        known.add(variable)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            known |= _known_variables(field.annotation, f"{variable}__")
+    return known
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = _known_variables(Settings, ENV_PREFIX)
+    unknown = sorted(
+        name
+        for name in environ
+        if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX) and name.upper() not in known
+    )
+    if unknown:
+        raise FatalError(
+            f"unknown setting {', '.join(unknown)}", "`riskee settings` lists all settings; unset it or mend its name"
+        )
+
+
+def _embedded_endpoints(home: Path) -> dict[str, Any]:
+    file = home / ENDPOINTS_FILE
+    if not file.exists():
+        return {}
+    try:
+        endpoints = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise FatalError(f"{file} cannot be read: {error}", "`riskee down` and `riskee up` write it anew") from error
+    return dict(endpoints)
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process.
+
+    Raises FatalError for an unknown variable or a value that does not fit, naming it.
+    """
+    _refuse_unknown(os.environ)
+    home = Path(os.environ.get(f"{ENV_PREFIX}HOME", ".riskee")).absolute()
+    embedded = os.environ.get(f"{ENV_PREFIX}PROFILE", "embedded") == "embedded"
+    endpoints = _embedded_endpoints(home) if embedded else {}
+    try:
+        settings = Settings(**endpoints)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise FatalError(
+            f"settings do not fit: {problems}", "`riskee settings` lists them with their meaning"
+        ) from error
+    return settings.model_copy(update={"home": home})

@@ -1,0 +1,1 @@
+"""One adapter for each server: database, cache, bus, vectors, language model."""

@@ -1,0 +1,273 @@
+"""Every table, declared once (SQLAlchemy Core). The migrations create exactly these; a test compares.
+
+Times are `timestamptz` in UTC. Prices and returns are double precision. A table with an entry in `TIME_SERIES` is a
+hypertable where TimescaleDB is there, and natively partitioned where it is not; its key holds the time column.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from riskee.features.definitions import FEATURES
+
+metadata = MetaData(
+    naming_convention={"ix": "%(table_name)s_%(column_0_N_name)s_idx", "pk": "%(table_name)s_pkey"},
+)
+_TIME = DateTime(timezone=True)
+
+
+def _time(name: str, *, primary_key: bool = False) -> Column[object]:
+    return Column(name, _TIME, nullable=False, primary_key=primary_key)
+
+
+def _number(name: str, *, nullable: bool = False) -> Column[float]:
+    return Column(name, Double, nullable=nullable)
+
+
+def _text(name: str, *, primary_key: bool = False, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable, primary_key=primary_key)
+
+
+tickers = Table(
+    "tickers",
+    metadata,
+    _text("ticker", primary_key=True),
+    _text("name"),
+    Column("is_index", Boolean, nullable=False, server_default=text("false")),
+    _text("source"),
+)
+
+trading_sessions = Table(
+    "trading_sessions",
+    metadata,
+    Column("session_date", Date, primary_key=True),
+    _time("opens_at"),
+    _time("closes_at"),
+)
+
+market_data = Table(
+    "market_data",
+    metadata,
+    _text("ticker", primary_key=True),
+    _text("resolution", primary_key=True),  # 1d, 1m
+    _time("timestamp", primary_key=True),  # the bar's session date at 00:00 UTC for 1d, its start otherwise
+    Column("version", SmallInteger, primary_key=True, server_default=text("1")),  # a corrected bar is a new version
+    _number("open"),
+    _number("high"),
+    _number("low"),
+    _number("close"),
+    _number("volume"),
+    _number("adjustment_factor"),  # the vendor's cumulative total-return factor: adjusted = raw x factor
+    _number("dividend"),
+    _number("split"),
+    _text("source"),
+    _time("known_at"),
+)
+
+quotes = Table(
+    "quotes",
+    metadata,
+    Column("quote_id", Uuid, primary_key=True),
+    _time("received_at", primary_key=True),
+    _text("feed"),
+    _text("ticker"),
+    _time("data_time"),
+    Column("session_date", Date, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    _number("price"),
+    _number("open"),
+    _number("high"),
+    _number("low"),
+    _number("volume"),
+    _number("adjustment_factor"),
+    Column("final", Boolean, nullable=False),
+    Index(None, "ticker", "received_at"),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("prediction_id", Uuid, primary_key=True),
+    _time("prediction_time", primary_key=True),
+    Column("quote_id", Uuid, nullable=False),
+    _text("ticker"),
+    _text("feed"),
+    _time("data_time"),
+    _time("as_of"),
+    Column("session_date", Date, nullable=False),
+    _text("horizon"),
+    _text("model_type"),
+    _text("model_version"),
+    _text("feature_set"),
+    _number("price"),
+    _number("expected_return"),
+    _number("predicted_price"),
+    _number("p_up"),
+    _number("confidence"),
+    _number("price_p10"),
+    _number("price_p50"),
+    _number("price_p90"),
+    Column("flags", ARRAY(Text), nullable=False),
+    Index(None, "ticker", "prediction_time"),
+)
+
+explanations = Table(
+    "explanations",
+    metadata,
+    Column("explanation_id", Uuid, primary_key=True),
+    Column("prediction_id", Uuid, nullable=False, index=True),
+    _text("ticker"),
+    _time("data_time"),
+    _time("created_at"),
+    _text("text"),
+    Column("drivers", JSONB, nullable=False),
+    Column("sources", JSONB, nullable=False),
+    _text("generator"),
+    Column("verified", Boolean, nullable=False),
+    _text("llm"),
+    _text("prompt_version"),
+    _number("seconds"),
+    Index(None, "ticker", "created_at"),
+)
+
+earnings_calendar = Table(
+    "earnings_calendar",
+    metadata,
+    _text("ticker", primary_key=True),
+    Column("report_date", Date, primary_key=True),
+    _time("known_at"),
+    _number("eps_estimate", nullable=True),
+    _number("eps_reported", nullable=True),
+    _text("source"),
+)
+
+macro_series = Table(
+    "macro_series",
+    metadata,
+    _text("series", primary_key=True),
+    Column("period_start", Date, primary_key=True),
+    _number("value"),
+    _text("unit"),
+    _time("known_at"),
+    _text("source"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("document_id", Uuid, primary_key=True),
+    _text("collection"),
+    _text("ticker", nullable=True),  # none: it concerns the whole market
+    _text("title"),
+    _text("body"),
+    _text("source"),
+    _time("published_at"),
+    _time("known_at"),
+    _text("content_sha256"),
+    Index(None, "collection", "known_at"),
+)
+
+features_daily = Table(
+    "features_daily",
+    metadata,
+    _text("ticker", primary_key=True),
+    Column("session_date", Date, primary_key=True),
+    *(_number(feature.name, nullable=True) for feature in FEATURES),
+    Index(None, "session_date"),
+)
+
+model_metadata = Table(
+    "model_metadata",
+    metadata,
+    _text("model_version", primary_key=True),
+    _text("model_type"),
+    _text("alias", nullable=True),  # champion, challenger or none
+    Column("artifact", LargeBinary, nullable=False),
+    _text("artifact_sha256"),
+    _text("feature_set"),
+    _text("horizon"),
+    Column("trained_from", Date, nullable=False),
+    Column("trained_through", Date, nullable=False),
+    Column("training_rows", Integer, nullable=False),
+    _text("data_sha256"),
+    _text("code_version"),
+    Column("parameters", JSONB, nullable=False),
+    Column("metrics", JSONB, nullable=False),
+    Column("baselines", JSONB, nullable=False),
+    _text("decision"),  # promoted, refused
+    _text("reason"),
+    _text("run_id", nullable=True),  # the Dagster run that made it
+    _time("created_at"),
+    Index("model_metadata_champion_key", "model_type", unique=True, postgresql_where=text("alias = 'champion'")),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("quarantine_id", Uuid, primary_key=True),
+    _time("received_at"),
+    _text("origin"),  # a subject, or the name of an imported file
+    _text("reason"),
+    _text("body"),
+    Index(None, "origin", "received_at"),
+)
+
+data_imports = Table(
+    "data_imports",
+    metadata,
+    Column("import_id", Uuid, primary_key=True),
+    _text("source"),
+    _text("file_name"),
+    _text("content_sha256"),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("rows_accepted", BigInteger, nullable=False),
+    Column("rows_quarantined", BigInteger, nullable=False),
+    _time("imported_at"),
+)
+
+feed_state = Table(
+    "feed_state",
+    metadata,
+    _text("feed", primary_key=True),  # the kind: replay
+    Column("pass_number", Integer, nullable=False),
+    Column("session_date", Date, nullable=False),  # the last session that was published in full
+    _time("updated_at"),
+)
+
+
+@dataclass(frozen=True)
+class TimeSeries:
+    """How a table is cut by time, on every database tier."""
+
+    table: Table
+    time_column: str
+    chunk: timedelta
+    segment_by: str
+    # None: kept for ever.
+    retain_setting: str | None
+
+
+TIME_SERIES = (
+    TimeSeries(market_data, "timestamp", timedelta(days=365), "ticker", None),
+    TimeSeries(quotes, "received_at", timedelta(days=1), "ticker", "predictions_retention_days"),
+    TimeSeries(predictions, "prediction_time", timedelta(days=1), "ticker", "predictions_retention_days"),
+)
