@@ -55,7 +55,7 @@ class Product:
     def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         url = self.endpoints["database"]["url"].replace("postgresql+psycopg://", "postgresql://")
         with psycopg.connect(url) as connection:
-            return connection.execute(statement, parameters).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement, parameters).fetchall()
 
 
 def _left_behind(home: Path) -> list[str]:
@@ -161,7 +161,7 @@ def test_a_killed_child_comes_back(product: Product, name: str) -> None:
 
     def back() -> bool:
         now = next(process for process in product.processes() if process["name"] == name)
-        return now["state"] == "RUNNING" and now["pid"] != before["pid"]
+        return bool(now["state"] == "RUNNING" and now["pid"] != before["pid"])
 
     assert _eventually(back, seconds=60)
     print(f"{name} was back after {time.monotonic() - started:.1f} s")
