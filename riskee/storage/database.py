@@ -1,0 +1,69 @@
+"""Engines for PostgreSQL and TimescaleDB, and how their failures become the product's errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+
+from riskee.errors import FatalError, RetryableError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+CONNECT_SECONDS = 5
+# A bare postgresql:// means psycopg 3 to SQLAlchemy 2.1 and psycopg 2 to others: say which.
+_DRIVER = "postgresql+psycopg"
+
+
+def make_engine(url: SecretStr, pool_size: int) -> Engine:
+    """An engine for threads, connecting on first use. Raises FatalError for an address that does not parse."""
+    return create_engine(_parse(url), **_options(pool_size))
+
+
+def make_async_engine(url: SecretStr, pool_size: int) -> "AsyncEngine":
+    """An engine for an event loop, connecting on first use. Raises FatalError for an address that does not parse."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    return create_async_engine(_parse(url), **_options(pool_size))
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn an unreachable or failing server into RetryableError; errors of the statement itself pass through."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        raise RetryableError(
+            f"the database does not answer: {cause}", "check that it runs (`riskee doctor`); the call is repeated"
+        ) from error
+
+
+def _parse(url: SecretStr) -> URL:
+    try:
+        parsed = make_url(url.get_secret_value())
+    except ArgumentError as error:
+        raise FatalError("the database address does not parse", "mend RISKEE_DATABASE__URL") from error
+    if parsed.get_backend_name() != "postgresql":
+        raise FatalError(
+            f"the database address is for {parsed.get_backend_name()}, not for postgresql",
+            f"RISKEE_DATABASE__URL starts with {_DRIVER}://",
+        )
+    return parsed.set(drivername=_DRIVER)
+
+
+def _options(pool_size: int) -> dict[str, Any]:
+    return {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        # A restarted server must cost one ping, not one failed request.
+        "pool_pre_ping": True,
+        "connect_args": {
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "riskee",
+            "options": "-c timezone=UTC",
+        },
+    }
