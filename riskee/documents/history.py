@@ -1,0 +1,97 @@
+"""A ticker's bars as plain arrays, and the trailing statistics that documents speak of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from riskee.market.bars import BarMatrix, Floats
+
+
+@dataclass(frozen=True)
+class History:
+    """One ticker's bars, oldest first; each array has one entry a bar.
+
+    `close`, `high`, `low`, `open` are adjusted; `raw_close` is what was paid; `value` is the traded value; `move` is
+    the log return to the bar before (NaN for the first).
+    """
+
+    ticker: str
+    sessions: tuple[date, ...]
+    closed_at: tuple[datetime, ...]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    raw_close: Floats
+    value: Floats
+    move: Floats
+
+    def first_at(self, since: date) -> int:
+        """The position of the first bar on or after a date."""
+        return int(np.searchsorted(np.array(self.sessions, dtype="datetime64[D]"), np.datetime64(since)))
+
+
+def histories(bars: BarMatrix, closes: Mapping[date, datetime]) -> list[History]:
+    """Take a matrix apart. Bars of days that the exchange's calendar does not have cannot be dated and are left out."""
+    return [_history(bars, row, closes) for row in range(len(bars.tickers))]
+
+
+def _history(bars: BarMatrix, row: int, closes: Mapping[date, datetime]) -> History:
+    sessions: list[date | None] = bars.session[row].astype("datetime64[D]").tolist()
+    keep = np.array([session is not None and session in closes for session in sessions], dtype=bool)
+    kept = tuple(session for session in sessions if session is not None and session in closes)
+    factor = bars.factor[row][keep]
+    raw_close = bars.close[row][keep]
+    close = raw_close * factor
+    return History(
+        ticker=bars.tickers[row],
+        sessions=kept,
+        closed_at=tuple(closes[session] for session in kept),
+        open=bars.open[row][keep] * factor,
+        high=bars.high[row][keep] * factor,
+        low=bars.low[row][keep] * factor,
+        close=close,
+        raw_close=raw_close,
+        value=raw_close * bars.volume[row][keep],
+        move=np.diff(np.log(close), prepend=np.nan),
+    )
+
+
+def trailing_mean(values: Floats, window: int) -> Floats:
+    """Mean of the `window` latest values including the current one; NaN until there are as many."""
+    return _trailing(values, window, lambda rows: rows.mean(axis=1))
+
+
+def trailing_deviation(values: Floats, window: int) -> Floats:
+    """Sample deviation of the `window` latest values including the current one; NaN until there are as many."""
+    return _trailing(values, window, lambda rows: rows.std(axis=1, ddof=1))
+
+
+def trailing_max(values: Floats, window: int) -> Floats:
+    """Largest of the `window` latest values including the current one; NaN until there are as many."""
+    return _trailing(values, window, lambda rows: rows.max(axis=1))
+
+
+def before(values: Floats) -> Floats:
+    """Each bar's predecessor's value; NaN for the first."""
+    return np.concatenate(([np.nan], values[:-1])) if len(values) else values
+
+
+def smoothed(values: Floats, alpha: float) -> Floats:
+    """The exponential moving average from the first value on: e_t = e_(t-1) + alpha (x_t - e_(t-1))."""
+    result = np.empty_like(values)
+    state = values[0] if len(values) else np.nan
+    for position, value in enumerate(values):
+        state += alpha * (value - state)
+        result[position] = state
+    return result
+
+
+def _trailing(values: Floats, window: int, reduce: Callable[[Floats], Floats]) -> Floats:
+    result = np.full(len(values), np.nan)
+    if len(values) >= window:
+        result[window - 1 :] = reduce(sliding_window_view(values, window))
+    return result
