@@ -1,5 +1,6 @@
 """Identifiers derived from content, so that doing the same work twice gives the same row (UUIDv5, RFC 9562)."""
 
+import hashlib
 import uuid
 from datetime import date, datetime
 
@@ -23,6 +24,16 @@ def prediction_id(quote: uuid.UUID, horizon: str, model_version: str) -> uuid.UU
 def explanation_id(prediction: uuid.UUID, prompt_version: str, llm: str) -> uuid.UUID:
     """The identity of the explanation of one prediction by one prompt and language model."""
     return _derived("explanation", str(prediction), prompt_version, llm)
+
+
+def dead_letter_id(subject: str, reason: str, body: bytes) -> uuid.UUID:
+    """The identity of a refused message: refusing the same bytes again for the same reason changes nothing."""
+    return _derived("dead-letter", subject, reason, hashlib.sha256(body).hexdigest())
+
+
+def answer_id(prediction: uuid.UUID, request: uuid.UUID) -> uuid.UUID:
+    """The identity of the message that answers one request with a prediction that may already be known."""
+    return _derived("answer", str(prediction), str(request))
 
 
 def document_id(collection: str, source: str, key: str) -> uuid.UUID:

@@ -29,6 +29,13 @@ class Envelope(msgspec.Struct, Generic[PayloadT], frozen=True, forbid_unknown_fi
     payload: PayloadT
 
 
+def wrap(
+    payload: PayloadT, *, message_id: uuid.UUID, correlation_id: uuid.UUID, source: str, at: datetime
+) -> Envelope[PayloadT]:
+    """An envelope of the current wire version around a payload."""
+    return Envelope(message_id, correlation_id, at, WIRE_VERSION, source, payload)
+
+
 class Codec(Generic[PayloadT]):
     """Encodes and decodes the envelopes of one payload type."""
 

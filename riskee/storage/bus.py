@@ -1,0 +1,183 @@
+"""The message bus: NATS JetStream.
+
+A message counts as accepted only when JetStream has acknowledged it. Its id is sent along, so that publishing it
+again (after a timeout, say) stores it once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any, Self
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, Header, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
+
+from riskee.errors import FatalError, RetryableError
+from riskee.logs import get_logger
+from riskee.messaging.envelope import Codec, Envelope, PayloadT
+from riskee.messaging.streams import MIB, STREAMS, Stream
+from riskee.messaging.subjects import Subject
+from riskee.settings import NatsSettings
+
+# Publications awaiting their acknowledgement at once: beyond it the throughput no longer grows.
+WINDOW = 512
+ACK_TIMEOUT = 5.0
+# Long enough for a publisher to restart and send its unfinished work again.
+DUPLICATE_WINDOW = timedelta(minutes=10)
+SMALLEST_STREAM = 16 * MIB
+# JetStream's codes for "not enough room for a stream of this size".
+_NO_ROOM = {10028, 10047}
+
+_log = get_logger(__name__)
+
+
+@cache
+def codec_of(subject: Subject[Any]) -> Codec[Any]:
+    """The codec of a subject, made once per process."""
+    return subject.codec
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One message, encoded."""
+
+    subject: str
+    message_id: str
+    data: bytes
+
+
+@dataclass
+class Bus:
+    """A connection that comes back by itself. Make it with `connect`."""
+
+    settings: NatsSettings
+    client: Client
+    jetstream: JetStreamContext
+
+    @classmethod
+    async def connect(cls, settings: NatsSettings, name: str, timeout: float | None = None) -> Self:
+        """Connect; a service waits for the server for ever, anybody else gives a timeout in seconds.
+
+        Raises RetryableError where the server has not answered within the timeout.
+        """
+
+        async def complain(error: Exception) -> None:
+            _log.warning("bus error", error=str(error) or type(error).__name__)
+
+        async def connected_again() -> None:
+            _log.info("bus connected again")
+
+        try:
+            client = await asyncio.wait_for(
+                nats.connect(
+                    settings.url.get_secret_value(),
+                    name=name,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.5,
+                    connect_timeout=2,
+                    ping_interval=10,
+                    max_outstanding_pings=2,
+                    error_cb=complain,
+                    reconnected_cb=connected_again,
+                ),
+                timeout,
+            )
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            raise RetryableError(
+                "the message bus does not answer", "`riskee status` shows whether nats runs"
+            ) from error
+        return cls(settings, client, client.jetstream(timeout=ACK_TIMEOUT))
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.client.is_connected)
+
+    async def close(self) -> None:
+        """Send what is buffered and disconnect."""
+        if self.client.is_connected:
+            await self.client.drain()
+        else:
+            await self.client.close()
+
+    async def ensure_streams(self) -> None:
+        """Create or update every stream of the table. Doing it again changes nothing."""
+        for stream in STREAMS:
+            await self._ensure(stream)
+
+    async def _ensure(self, stream: Stream) -> None:
+        size = min(stream.max_bytes, self.settings.store_limit_bytes or stream.max_bytes)
+        while True:
+            try:
+                await self._put_stream(_configuration(stream, size))
+            except APIError as error:
+                if error.err_code not in _NO_ROOM or size <= SMALLEST_STREAM:
+                    raise FatalError(
+                        f"stream {stream.name} cannot be made: {error.description}",
+                        "free disk space, or set RISKEE_NATS__STORE_LIMIT_BYTES",
+                    ) from error
+                size = max(size // 2, SMALLEST_STREAM)
+                _log.warning("the disk is small for the stream", stream=stream.name, tried_next=size)
+            except (nats.errors.Error, TimeoutError) as error:
+                raise RetryableError("the message bus does not answer", "it is tried again") from error
+            else:
+                return
+
+    async def _put_stream(self, configuration: StreamConfig) -> None:
+        try:
+            await self.jetstream.update_stream(configuration)
+        except NotFoundError:
+            await self.jetstream.add_stream(configuration)
+
+    async def publish(self, subject: Subject[PayloadT], *envelopes: Envelope[PayloadT]) -> None:
+        """Publish and wait until JetStream has acknowledged every one.
+
+        Raises RetryableError where one was not; publishing all again is safe.
+        """
+        codec = codec_of(subject)
+        await self.publish_encoded(
+            [Outgoing(subject.name, str(envelope.message_id), codec.encode(envelope)) for envelope in envelopes]
+        )
+
+    async def publish_encoded(self, messages: Sequence[Outgoing]) -> None:
+        """As `publish`, for messages of any subject."""
+        for start in range(0, len(messages), WINDOW):
+            window = messages[start : start + WINDOW]
+            results = await asyncio.gather(*map(self._send, window), return_exceptions=True)
+            failures = [result for result in results if isinstance(result, BaseException)]
+            unexpected = [f for f in failures if not isinstance(f, nats.errors.Error | TimeoutError)]
+            if unexpected:
+                raise unexpected[0]
+            if failures:
+                raise RetryableError(
+                    f"{len(failures)} of {len(window)} messages were not accepted: {failures[0]!r}",
+                    "they are published again",
+                ) from failures[0]
+
+    async def _send(self, message: Outgoing) -> None:
+        await self.jetstream.publish(message.subject, message.data, headers={Header.MSG_ID.value: message.message_id})
+
+    async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> None:
+        """Call back for each message published from now on, without history or acknowledgement."""
+        await self.client.subscribe(subject, cb=callback)
+
+
+def _configuration(stream: Stream, max_bytes: int) -> StreamConfig:
+    return StreamConfig(
+        name=stream.name,
+        description=stream.purpose,
+        subjects=list(stream.subjects),
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        storage=StorageType.FILE,
+        max_age=stream.max_age.total_seconds(),
+        max_bytes=max_bytes,
+        max_msgs=-1,
+        num_replicas=1,
+        duplicate_window=DUPLICATE_WINDOW.total_seconds(),
+    )

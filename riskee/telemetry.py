@@ -1,0 +1,41 @@
+"""Every metric, declared once. Times are seconds."""
+
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_WAVE = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+
+DEPENDENCY_UP = Gauge("riskee_dependency_up", "1 while a dependency answers", ["dependency"])
+
+QUOTES_PUBLISHED = Counter("riskee_quotes_published_total", "quotes the bus has acknowledged", ["feed"])
+QUOTES_REFUSED = Counter("riskee_quotes_refused_total", "quotes that failed validation", ["reason"])
+FEED_DATA_TIME = Gauge("riskee_feed_data_time_seconds", "data time of the newest quote, as a Unix time", ["feed"])
+
+MESSAGES = Counter("riskee_messages_total", "messages by their end: ok or dead", ["durable", "end"])
+BATCH_SIZE = Histogram("riskee_batch_messages", "messages handled together", ["durable"], buckets=_WAVE)
+BATCH_SECONDS = Histogram("riskee_batch_seconds", "time to handle a batch", ["durable"], buckets=_FAST)
+RETRIES = Counter("riskee_retries_total", "batches held back because a server was away", ["durable"])
+QUEUE_DEPTH = Gauge("riskee_queue_depth", "messages not yet acknowledged or delivered", ["durable"])
+
+PREDICTIONS = Counter("riskee_predictions_total", "predictions published", ["model_type"])
+PREDICTIONS_FAILED = Counter("riskee_predictions_failed_total", "quotes without a prediction", ["status"])
+MODEL_SECONDS = Histogram("riskee_model_seconds", "time of one model call", ["model_type"], buckets=_FAST)
+TICK_SECONDS = Histogram("riskee_tick_seconds", "from a quote's receipt to its published prediction", buckets=_FAST)
+STATE_REBUILDS = Counter("riskee_state_rebuilds_total", "times the feature state was built from the database")
+
+ROWS_WRITTEN = Counter("riskee_rows_written_total", "rows new to the database", ["table"])
+
+CACHE_READS = Counter("riskee_cache_reads_total", "cache reads by their end: hit, miss or error", ["key", "end"])
+CACHE_WRITE_ERRORS = Counter("riskee_cache_write_errors_total", "writes that the cache did not take")
+
+HTTP_REQUESTS = Counter("riskee_http_requests_total", "requests answered", ["route", "code"])
+HTTP_SECONDS = Histogram("riskee_http_seconds", "time to answer a request", ["route"], buckets=_FAST)
+STREAM_CONNECTIONS = Gauge("riskee_stream_connections", "WebSocket connections open")
+STREAM_MESSAGES = Counter("riskee_stream_messages_total", "WebSocket messages sent", ["type"])
+
+EXPOSITION_TYPE = CONTENT_TYPE_LATEST
+
+
+def exposition() -> bytes:
+    """All metrics of this process in Prometheus's text form."""
+    return generate_latest()

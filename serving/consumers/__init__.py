@@ -1,0 +1,1 @@
+"""The consumers: `python -m serving.consumers.<name>`."""

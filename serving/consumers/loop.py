@@ -1,0 +1,177 @@
+"""The loop of every consumer: take a batch, decode, handle, acknowledge.
+
+- A message that cannot be processed is published to `dead.<subject>` with the reason, then terminated; the rest of
+  its batch goes on.
+- While a server is away nothing is lost or used up: the batch is kept, its deliveries are renewed, and the health
+  says what is waited for.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Generic
+
+from nats.aio.msg import Msg
+
+from riskee.clock import Clock
+from riskee.errors import FatalError, PoisonError, RetryableError
+from riskee.ids import dead_letter_id
+from riskee.logs import get_logger
+from riskee.messaging.envelope import Codec, Envelope, PayloadT, wrap
+from riskee.messaging.messages import DeadLetter
+from riskee.storage.bus import Bus, Outgoing
+from riskee.storage.inbox import Durable, Inbox
+from riskee.telemetry import BATCH_SECONDS, BATCH_SIZE, MESSAGES, QUEUE_DEPTH, RETRIES
+from serving.health import Health
+from serving.patience import StoppedError, pause, until_done
+
+DEAD_PREFIX = "dead."
+_KEEP_SECONDS = 5.0
+_LONGEST_BODY = 16_384
+
+_log = get_logger(__name__)
+_dead_letters = Codec(DeadLetter)
+
+
+@dataclass(frozen=True)
+class Consumption(Generic[PayloadT]):
+    """What a service does with the messages of a durable.
+
+    `handle` gets the envelopes of a batch, oldest first. It raises RetryableError where all may succeed later and
+    PoisonError where one never will; everything that it does must be harmless to do twice.
+    """
+
+    durable: Durable
+    codec: Codec[PayloadT]
+    handle: Callable[[Sequence[Envelope[PayloadT]]], Awaitable[None]]
+    max_batch: int = 512
+
+
+@dataclass(frozen=True)
+class _Delivery(Generic[PayloadT]):
+    message: Msg
+    envelope: Envelope[PayloadT]
+
+
+def dead_letter(subject: str, reason: str, body: bytes, source: str, clock: Clock) -> Outgoing:
+    """The message that says that `body`, of `subject`, cannot be processed."""
+    identity = dead_letter_id(subject, reason, body)
+    letter = DeadLetter(
+        subject=subject,
+        reason=reason,
+        body=body[:_LONGEST_BODY].decode(errors="backslashreplace"),
+        failed_at=clock.now(),
+        source=source,
+    )
+    envelope = wrap(letter, message_id=identity, correlation_id=identity, source=source, at=clock.now())
+    return Outgoing(DEAD_PREFIX + subject, str(identity), _dead_letters.encode(envelope))
+
+
+class ConsumerLoop(Generic[PayloadT]):
+    """Runs one consumption until the service stops."""
+
+    def __init__(
+        self, bus: Bus, consumption: Consumption[PayloadT], *, health: Health, clock: Clock, stopping: asyncio.Event
+    ) -> None:
+        self._bus = bus
+        self._consumption = consumption
+        self._health = health
+        self._clock = clock
+        self._stopping = stopping
+        self._name = consumption.durable.name
+        self._inbox = Inbox(bus, consumption.durable)
+
+    async def run(self) -> None:
+        """Consume until asked to stop; then finish what has arrived."""
+        try:
+            await until_done(self._inbox.open, dependency=self._name, health=self._health, stopping=self._stopping)
+        except StoppedError:
+            return
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(self._keep()), group.create_task(self._close_when_stopping())]
+            try:
+                while messages := await self._inbox.take(self._consumption.max_batch):
+                    await self._process(messages)
+            except StoppedError:
+                _log.info("stopped with work unfinished; it is delivered again", durable=self._name)
+            for helper in helpers:
+                helper.cancel()
+
+    async def _close_when_stopping(self) -> None:
+        await self._stopping.wait()
+        await self._inbox.close()
+
+    async def _keep(self) -> None:
+        while not self._stopping.is_set():
+            await pause(_KEEP_SECONDS, self._stopping)
+            try:
+                QUEUE_DEPTH.labels(self._name).set(await self._inbox.keep())
+            except RetryableError as error:
+                _log.warning("the bus is away", durable=self._name, cause=str(error))
+
+    async def _process(self, messages: Sequence[Msg]) -> None:
+        BATCH_SIZE.labels(self._name).observe(len(messages))
+        began = perf_counter()
+
+        async def attempt() -> None:
+            try:
+                await self._handle(await self._decode(messages))
+            except RetryableError:
+                RETRIES.labels(self._name).inc()
+                raise
+
+        await until_done(attempt, dependency=self._name, health=self._health, stopping=self._stopping)
+        BATCH_SECONDS.labels(self._name).observe(perf_counter() - began)
+
+    async def _decode(self, messages: Sequence[Msg]) -> list[_Delivery[PayloadT]]:
+        deliveries = []
+        for message in messages:
+            if message.is_acked:
+                continue
+            try:
+                self._refuse_endless(message)
+                deliveries.append(_Delivery(message, self._consumption.codec.decode(message.data)))
+            except PoisonError as error:
+                await self._bury(message, str(error))
+        return deliveries
+
+    def _refuse_endless(self, message: Msg) -> None:
+        if message.metadata.num_delivered > self._consumption.durable.max_deliveries:
+            raise PoisonError(
+                f"delivered {self._consumption.durable.max_deliveries} times without an end",
+                "look for crashes of the service in its log",
+            )
+
+    async def _handle(self, deliveries: Sequence[_Delivery[PayloadT]]) -> None:
+        if not deliveries:
+            return
+        try:
+            await self._consumption.handle([delivery.envelope for delivery in deliveries])
+        except (RetryableError, FatalError):
+            raise
+        except Exception as error:  # noqa: BLE001 (a defect met by one message must not stop all others)
+            await self._isolate(deliveries, error)
+        else:
+            MESSAGES.labels(self._name, "ok").inc(len(deliveries))
+            await self._inbox.ack(delivery.message for delivery in deliveries)
+
+    async def _isolate(self, deliveries: Sequence[_Delivery[PayloadT]], error: Exception) -> None:
+        """Find the message that cannot be handled, by handling them one by one."""
+        if len(deliveries) > 1:
+            for delivery in deliveries:
+                await self._handle([delivery])
+            return
+        reason = str(error) if isinstance(error, PoisonError) else "".join(traceback.format_exception(error)[-3:])
+        if not isinstance(error, PoisonError):
+            _log.error("a defect, not a bad message", durable=self._name, exc_info=error)
+        await self._bury(deliveries[0].message, reason)
+
+    async def _bury(self, message: Msg, reason: str) -> None:
+        _log.warning("dead letter", durable=self._name, subject=message.subject, reason=reason)
+        if not message.subject.startswith(DEAD_PREFIX):
+            letter = dead_letter(message.subject, reason, message.data, self._health.service, self._clock)
+            await self._bus.publish_encoded([letter])
+        await message.term()
+        MESSAGES.labels(self._name, "dead").inc()

@@ -1,0 +1,127 @@
+"""A consumer process: health and metrics, the bus, SIGTERM, the exit code."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import uvloop
+
+from riskee.clock import Clock, SystemClock
+from riskee.errors import RiskeeError
+from riskee.logs import configure_logs, get_logger
+from riskee.settings import MetricsSettings, Settings, load_settings
+from riskee.storage.bus import Bus
+from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.health import Health, HealthServer
+from serving.patience import StoppedError, pause, until_done
+
+ResultT = TypeVar("ResultT")
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Service:
+    """What every consumer has."""
+
+    settings: Settings
+    clock: Clock
+    health: Health
+    bus: Bus
+    stopping: asyncio.Event
+
+    @property
+    def name(self) -> str:
+        return self.health.service
+
+    async def consume(self, *consumptions: Consumption[Any]) -> None:
+        """Run the consumptions side by side until asked to stop."""
+        async with asyncio.TaskGroup() as group:
+            for consumption in consumptions:
+                loop = ConsumerLoop(self.bus, consumption, health=self.health, clock=self.clock, stopping=self.stopping)
+                group.create_task(loop.run())
+
+    async def until_done(self, dependency: str, action: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """Repeat an action while it fails retryably. Raises StoppedError when asked to stop meanwhile."""
+        return await until_done(action, dependency=dependency, health=self.health, stopping=self.stopping)
+
+
+async def _watch_bus(bus: Bus, health: Health) -> None:
+    never = asyncio.Event()
+    while True:
+        if bus.connected:
+            health.up("nats")
+        else:
+            health.down("nats", "connecting again")
+        await pause(1.0, never)
+
+
+async def _connect(settings: Settings, health: Health, stopping: asyncio.Event) -> Bus:
+    async def attempt() -> Bus:
+        return await Bus.connect(settings.nats, health.service, timeout=5.0)
+
+    return await until_done(attempt, dependency="nats", health=health, stopping=stopping)
+
+
+async def serve(
+    name: str,
+    settings: Settings,
+    main: Callable[[Service], Awaitable[None]],
+    *,
+    clock: Clock,
+    stopping: asyncio.Event,
+) -> None:
+    """Run a consumer's `main` between connecting and disconnecting. Raises FatalError where there is no way on."""
+    health = Health(name)
+    server = HealthServer(health)
+    await server.start(settings.metrics.host, _port(settings.metrics, name))
+    try:
+        bus = await _connect(settings, health, stopping)
+        watch = asyncio.create_task(_watch_bus(bus, health))
+        service = Service(settings, clock, health, bus, stopping)
+        try:
+            await service.until_done("streams", bus.ensure_streams)
+            await main(service)
+        finally:
+            watch.cancel()
+            await bus.close()
+    except* StoppedError:
+        _log.info("stopped while waiting")
+    finally:
+        await server.stop()
+
+
+def _port(metrics: MetricsSettings, name: str) -> int:
+    return int(getattr(metrics, f"{name}_port"))
+
+
+def run(name: str, main: Callable[[Service], Awaitable[None]]) -> None:
+    """The process of a consumer: returns after SIGTERM or SIGINT, exits with 1 where there is no way on."""
+
+    async def process(settings: Settings) -> None:
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        await serve(name, settings, main, clock=SystemClock(), stopping=stopping)
+        _log.info("stopped")
+
+    try:
+        settings = load_settings()
+        configure_logs(name, settings.log_level)
+        uvloop.run(process(settings))
+    except* RiskeeError as group:
+        configure_logs(name, "INFO")
+        for error in _leaves(group):
+            _log.critical("cannot go on", error=str(error))
+        sys.exit(1)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
