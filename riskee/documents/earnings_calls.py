@@ -53,9 +53,7 @@ def _document(history: History, report: date, at: int, earlier: Sequence[int], s
     usual = ""
     if earlier:
         mean = float(np.mean([abs(_reaction(history, position)) for position in earlier]))
-        usual = (
-            f" The mean size of the move over two sessions at the {len(earlier)} reports before was {percent(mean)}."
-        )
+        usual = f" Mean size of this two-session move at earlier reports ({len(earlier)}): {percent(mean)}."
     return Document(
         document_id=ids.document_id("earnings_calls", source, f"{ticker}:{report.isoformat()}"),
         collection="earnings_calls",

@@ -150,17 +150,13 @@ def _spread(items: Sequence[int], limit: int) -> list[int]:
 def _document(history: History, at: int, pattern: Pattern, earlier: tuple[int, int], source: str) -> Document:
     ticker, session = history.ticker, history.sessions[at]
     occurred, gained = earlier
-    record = (
-        f"Of {occurred} earlier occurrences in the stored bars, {gained} were followed by a gain over five sessions. "
-        if occurred
-        else "The stored bars have no earlier occurrence. "
-    )
+    record = f"Earlier occurrences in the stored bars: {occurred}, followed by a gain over five sessions: {gained}."
     return Document(
         document_id=ids.document_id("technical_patterns", source, ids.pattern_key(ticker, session, pattern.name)),
         collection="technical_patterns",
         ticker=ticker,
         title=f"{ticker}: {pattern.label} on {day(session)}",
-        body=f"For {ticker}, {pattern.meaning}. {record}"
+        body=f"For {ticker}, {pattern.meaning}. {record} "
         f"Over the five sessions after, {ticker} {moved(_follow_up(history, at))}.",
         source=source,
         published_at=history.closed_at[at],

@@ -54,7 +54,9 @@ def document(number: int, ticker: str | None = "AAPL", collection: Collection = 
 
 
 def unit(axis: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.eye(SIZE, dtype=np.float32)[axis]
+    vector = np.zeros(SIZE, dtype=np.float32)
+    vector[axis] = 1
+    return vector
 
 
 def test_creates_the_five_collections_and_again_without_harm(running: Running) -> None:
