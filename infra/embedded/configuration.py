@@ -1,0 +1,116 @@
+"""What the servers and Dagster read: rendered from ports and passwords, written anew at each start."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.embedded.credentials import Credentials
+from infra.embedded.files import Home
+from infra.embedded.ports import HOST
+from infra.embedded.postgres import SUPERUSER, connection_url
+
+NATS_USER = "riskee"
+
+
+def nats_config(home: Home, ports: Mapping[str, int], credentials: Credentials) -> str:
+    """NATS with JetStream on disk.
+
+    `sync_interval` bounds what a power loss may take: 10 s of messages (a killed process loses none).
+    """
+    return f"""\
+server_name: riskee
+host: {HOST}
+port: {ports["nats"]}
+http: "{HOST}:{ports["nats-monitor"]}"
+max_payload: 8MB
+jetstream {{
+  store_dir: {json.dumps(str(home.data / "nats"))}
+  max_memory_store: 256MB
+  max_file_store: 64GB
+  sync_interval: 10s
+}}
+authorization {{
+  user: {json.dumps(NATS_USER)}
+  password: {json.dumps(credentials.nats)}
+}}
+"""
+
+
+def valkey_config(home: Home, ports: Mapping[str, int], credentials: Credentials) -> str:
+    """Valkey as a cache that survives a restart: what has a time to live goes first when memory is short."""
+    return f"""\
+bind {HOST}
+port {ports["redis"]}
+protected-mode yes
+requirepass {credentials.valkey}
+dir {json.dumps(str(home.data / "redis"))}
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory 1gb
+maxmemory-policy volatile-ttl
+daemonize no
+"""
+
+
+def dagster_config(home: Home, ports: Mapping[str, int], credentials: Credentials) -> str:
+    """Dagster's instance: storage in the same PostgreSQL, everything else below the home.
+
+    SQLAlchemy takes a bare `postgresql://` for psycopg 3, which dagster-postgres does not speak: the scheme is named.
+    """
+    return f"""\
+# Written by `riskee up`; changes are lost.
+storage:
+  postgres:
+    postgres_db:
+      scheme: postgresql+psycopg2
+      username: {SUPERUSER}
+      password: {json.dumps(credentials.postgres)}
+      hostname: {HOST}
+      port: {ports["postgres"]}
+      db_name: dagster
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  poll_interval_seconds: 30
+compute_logs:
+  module: dagster.core.storage.local_compute_log_manager
+  class: LocalComputeLogManager
+  config:
+    base_dir: {json.dumps(str(home.dagster / "logs"))}
+local_artifact_storage:
+  module: dagster.core.storage.root
+  class: LocalArtifactStorage
+  config:
+    base_dir: {json.dumps(str(home.dagster / "artifacts"))}
+telemetry:
+  enabled: false
+"""
+
+
+def endpoints(ports: Mapping[str, int], credentials: Credentials) -> dict[str, dict[str, object]]:
+    """The settings that differ from their defaults, as `riskee.settings` reads them from `run/endpoints.json`."""
+    database = connection_url(ports["postgres"], credentials.postgres, "riskee")
+    return {
+        "database": {"url": database.replace("postgresql://", "postgresql+psycopg://", 1)},
+        "redis": {"url": f"redis://:{credentials.valkey}@{HOST}:{ports['redis']}/0"},
+        "nats": {"url": f"nats://{NATS_USER}:{credentials.nats}@{HOST}:{ports['nats']}"},
+        "vectors": {"url": f"http://{HOST}:{ports['qdrant']}"},
+        "llm": {"url": f"http://{HOST}:{ports['ollama']}"},
+        "api": {"port": ports["api"]},
+        "dagster": {"url": f"http://{HOST}:{ports['dagster-webserver']}"},
+        "metrics": {f"{name}_port": ports[name] for name in ("ingest", "predict", "record", "explain")},
+    }
+
+
+def data_folders(home: Home) -> tuple[Path, ...]:
+    """Folders the servers expect to find."""
+    return tuple(home.data / name for name in ("nats", "redis", "qdrant"))

@@ -1,0 +1,63 @@
+"""What a start would run: ports, passwords, processes and every generated file, without touching anything."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.embedded import configuration
+from infra.embedded.credentials import Credentials
+from infra.embedded.files import Home, write_private
+from infra.embedded.postgres import Postgres
+from infra.embedded.processes import EXTERNAL_SERVERS, Process, server_table, service_table
+from infra.embedded.supervisor import render
+
+SETTINGS_PREFIX = "RISKEE_"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The processes in starting order, and the text of each generated file."""
+
+    processes: tuple[Process, ...]
+    files: Mapping[Path, str]
+
+    def fingerprint(self) -> str:
+        """Changes when a running stack would have to be restarted to match."""
+        text = json.dumps([[str(path), content] for path, content in self.files.items()] + settings_of(os.environ))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def write(self) -> None:
+        """Write the files, readable for the owner only."""
+        for path, content in self.files.items():
+            write_private(path, content)
+
+
+def settings_of(environ: Mapping[str, str]) -> list[list[str]]:
+    """The user's settings, which all children inherit."""
+    return [[name, value] for name, value in sorted(environ.items()) if name.startswith(SETTINGS_PREFIX)]
+
+
+def make_plan(
+    home: Home, repo_root: Path, ports: Mapping[str, int], credentials: Credentials, postgres: Postgres
+) -> Plan:
+    """Put the table of processes and their files together. Raises FatalError where the platform lacks a server."""
+    command = postgres.command(postgres.identity(), ports["postgres"])
+    external = {name for name, setting in EXTERNAL_SERVERS.items() if setting in os.environ}
+    servers = [p for p in server_table(home, ports, credentials, command) if p.name not in external]
+    processes = (*servers, *service_table(ports))
+    endpoints = json.dumps(configuration.endpoints(ports, credentials), indent=2)
+    return Plan(
+        processes,
+        {
+            home.run / "endpoints.json": endpoints,
+            home.run / "nats.conf": configuration.nats_config(home, ports, credentials),
+            home.run / "valkey.conf": configuration.valkey_config(home, ports, credentials),
+            home.dagster / "dagster.yaml": configuration.dagster_config(home, ports, credentials),
+            home.run / "supervisord.conf": render(
+                home, repo_root, processes, ports["supervisor"], credentials.supervisor
+            ),
+        },
+    )

@@ -1,0 +1,118 @@
+"""Choice of ports: the usual one, or the next free one.
+
+A chosen port is reserved by a lock on `<temp>/riskee-ports-<uid>/<port>` that the guard holds as long as the stack
+runs, so that two stacks that start at the same moment do not choose the same port before either listens on it.
+"""
+
+import fcntl
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from riskee.errors import FatalError
+
+HOST = "127.0.0.1"
+USUAL_PORTS: Mapping[str, int] = {
+    "postgres": 5432,
+    "redis": 6379,
+    "nats": 4222,
+    "nats-monitor": 8222,
+    "qdrant": 6333,
+    "ollama": 11434,
+    "api": 8000,
+    "dagster-webserver": 3000,
+    "dagster-code": 4000,
+    "ingest": 9101,
+    "predict": 9102,
+    "record": 9103,
+    "explain": 9104,
+    "supervisor": 9001,
+}
+# Settings by which a user asks for one port and no other.
+PORT_SETTINGS: Mapping[str, str] = {
+    "api": "RISKEE_API__PORT",
+    "ingest": "RISKEE_METRICS__INGEST_PORT",
+    "predict": "RISKEE_METRICS__PREDICT_PORT",
+    "record": "RISKEE_METRICS__RECORD_PORT",
+    "explain": "RISKEE_METRICS__EXPLAIN_PORT",
+}
+TRIES = 500
+
+Reserve = Callable[[int], int | None]
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Ports by name, and the open lock files that reserve them."""
+
+    ports: Mapping[str, int]
+    locks: tuple[int, ...]
+
+    def moved(self) -> Iterator[tuple[str, int, int]]:
+        """(name, usual port, port) of those that did not get the usual one."""
+        for name, port in self.ports.items():
+            if port != USUAL_PORTS[name]:
+                yield name, USUAL_PORTS[name], port
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nothing listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def reserve(port: int) -> int | None:
+    """Lock the port for this stack. Returns the open lock file, or None when it is taken."""
+    folder = Path(tempfile.gettempdir()) / f"riskee-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    if port_is_free(port):
+        return lock
+    os.close(lock)
+    return None
+
+
+def requested_ports(environ: Mapping[str, str]) -> dict[str, int]:
+    """Ports that the user's settings fix. Values that are no port are left for the settings to refuse."""
+    return {name: int(environ[key]) for name, key in PORT_SETTINGS.items() if environ.get(key, "").isdigit()}
+
+
+def allocate(remembered: Mapping[str, int], requested: Mapping[str, int], take: Reserve = reserve) -> Allocation:
+    """Choose a port for each name: the requested, else the remembered, else the usual, else the next free one.
+
+    Raises FatalError when a requested port is in use, or none is free.
+    """
+    ports: dict[str, int] = {}
+    locks: list[int] = []
+
+    def claim(name: str, port: int) -> bool:
+        lock = None if port in ports.values() else take(port)
+        if lock is None:
+            return False
+        ports[name] = port
+        locks.append(lock)
+        return True
+
+    for name, port in requested.items():
+        if not claim(name, port):
+            raise FatalError(f"port {port} for {name} is in use", f"stop what uses it, or unset {PORT_SETTINGS[name]}")
+    # First those that can have their own port, so that a neighbour that must move does not push them away.
+    waiting = [n for n in USUAL_PORTS if n not in ports and not claim(n, remembered.get(n, USUAL_PORTS[n]))]
+    for name in waiting:
+        usual = USUAL_PORTS[name]
+        if not any(claim(name, port) for port in range(usual, usual + TRIES)):
+            raise FatalError(f"no free port for {name} from {usual} to {usual + TRIES - 1}", "stop some other stack")
+    return Allocation({name: ports[name] for name in USUAL_PORTS}, tuple(locks))

@@ -1,0 +1,107 @@
+"""The table of processes: what each is, how it is started, stopped and asked whether it is ready."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from infra.embedded import binaries, readiness
+from infra.embedded.configuration import NATS_USER, endpoints
+from infra.embedded.credentials import Credentials
+from infra.embedded.files import Home
+from infra.embedded.ports import HOST
+from infra.embedded.postgres import connection_url
+from infra.embedded.readiness import Probe
+
+Group = Literal["server", "service"]
+CONSUMERS = ("ingest", "predict", "record", "explain")
+# Where a setting names a server of the user's own, ours is not started.
+EXTERNAL_SERVERS: Mapping[str, str] = {
+    "redis": "RISKEE_REDIS__URL",
+    "nats": "RISKEE_NATS__URL",
+    "qdrant": "RISKEE_VECTORS__URL",
+    "ollama": "RISKEE_LLM__URL",
+}
+
+
+@dataclass(frozen=True)
+class Process:
+    """One supervised process."""
+
+    name: str
+    group: Group
+    command: tuple[str, ...]
+    port: int | None
+    ready: Probe
+    stop_signal: str = "TERM"
+    # PostgreSQL's backends end with their server; signalling them too would only cancel their last statement.
+    stop_group: bool = True
+    stop_seconds: int = 10
+
+
+def server_table(
+    home: Home, ports: Mapping[str, int], credentials: Credentials, postgres_command: tuple[str, ...]
+) -> list[Process]:
+    """The servers, in the order of starting."""
+    urls = endpoints(ports, credentials)
+
+    def front(name: str, folder_option: str, folder: str, path: str) -> Process:
+        module = f"infra.embedded.{name}_front"
+        address = ("--host", HOST, "--port", str(ports[name]))
+        command = (sys.executable, "-m", module, *address, folder_option, folder)
+        return Process(name, "server", command, ports[name], readiness.http_get(ports[name], path))
+
+    return [
+        Process(
+            "postgres",
+            "server",
+            postgres_command,
+            ports["postgres"],
+            readiness.postgres(connection_url(ports["postgres"], credentials.postgres, "postgres")),
+            stop_signal="INT",
+            stop_group=False,
+            stop_seconds=30,
+        ),
+        Process(
+            "nats",
+            "server",
+            (str(binaries.nats_server()), "-c", str(home.run / "nats.conf")),
+            ports["nats"],
+            readiness.nats(ports["nats"], ports["nats-monitor"], NATS_USER, credentials.nats),
+        ),
+        Process(
+            "redis",
+            "server",
+            (str(binaries.valkey_server()), str(home.run / "valkey.conf")),
+            ports["redis"],
+            readiness.valkey(str(urls["redis"]["url"])),
+        ),
+        front("qdrant", "--data", str(home.data / "qdrant"), "/"),
+        front("ollama", "--models", str(home.blobs), "/api/version"),
+    ]
+
+
+def service_table(ports: Mapping[str, int]) -> list[Process]:
+    """Riskee's own processes and Dagster's, in the order of starting."""
+    code, web = ports["dagster-code"], ports["dagster-webserver"]
+    code_server = (
+        "-m", "dagster", "api", "grpc", "-m", "riskee_dagster.definitions", "--location-name", "riskee",
+        "--host", HOST, "--port", str(code),
+    )  # fmt: skip
+    daemon = str(Path(sys.prefix) / "bin" / "dagster-daemon")
+    webserver = ("-m", "dagster_webserver", "-w", "workspace.yaml", "-h", HOST, "-p", str(web))
+
+    def service(name: str, arguments: tuple[str, ...], port: int | None, ready: Probe) -> Process:
+        return Process(name, "service", (sys.executable, *arguments), port, ready)
+
+    return [
+        service("dagster-code", code_server, code, readiness.dagster_code_server(code)),
+        service("dagster-webserver", webserver, web, readiness.http_get(web, "/server_info")),
+        service("dagster-daemon", (daemon, "run", "-w", "workspace.yaml"), None, readiness.running),
+        *(
+            service(name, ("-m", f"serving.consumers.{name}"), ports[name], readiness.http_get(ports[name], "/metrics"))
+            for name in CONSUMERS
+        ),
+        service("api", ("-m", "serving.api"), ports["api"], readiness.http_get(ports["api"], "/health/live")),
+    ]

@@ -1,0 +1,276 @@
+"""The embedded stack as a whole: start, stop, look."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.embedded import binaries, launch
+from infra.embedded.configuration import data_folders
+from infra.embedded.credentials import Credentials, load_credentials
+from infra.embedded.files import Home, write_private
+from infra.embedded.locks import exclusive
+from infra.embedded.plan import Plan, make_plan
+from infra.embedded.ports import allocate, requested_ports
+from infra.embedded.postgres import Postgres, ensure_databases
+from infra.embedded.processes import Group, Process, service_table
+from infra.embedded.readiness import NotReadyError
+from infra.embedded.supervisor import ChildState, Supervisor, SupervisorDownError
+from riskee.errors import FatalError
+
+Progress = Callable[[str, str], None]
+"""Called with a process' name (or `stack`) and what has just happened to it, for people to read."""
+
+POLL_SECONDS = 0.1
+SUPERVISOR_SECONDS = 20.0
+READY_SECONDS: Mapping[Group, float] = {"server": 60.0, "service": 180.0}
+STOP_SECONDS = 45.0
+# So many failed starts in a row are taken for a lasting fault while someone waits.
+HOPELESS_RESTARTS = 5
+STOPPED_STATES = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """One line of `riskee status`. `uptime_seconds` is 0 unless it runs; `restarts` counts since the stack started."""
+
+    name: str
+    group: Group
+    state: str
+    pid: int | None
+    port: int | None
+    uptime_seconds: float
+    restarts: int
+    detail: str
+
+
+def silent(_name: str, _message: str) -> None:
+    """No progress."""
+
+
+class Stack:
+    """The processes of one home. Any number of objects may look at the same home; one at a time may change it."""
+
+    def __init__(self, home: Path, repo_root: Path) -> None:
+        self._home = Home(home.absolute())
+        self._repo_root = repo_root.absolute()
+        self._postgres = Postgres(self._home, binaries.postgres_folder())
+        self._locked = False
+
+    @property
+    def home(self) -> Path:
+        """RISKEE_HOME."""
+        return self._home.root
+
+    @property
+    def running(self) -> bool:
+        """Whether the stack (its supervisor) is up."""
+        return launch.is_running(self._home)
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Ports by process name, plus `nats-monitor` and `supervisor`; empty before the first start."""
+        file = self._home.run / "ports.json"
+        return dict(json.loads(file.read_text())) if file.exists() else {}
+
+    def log_path(self, name: str) -> Path:
+        """Where the process writes what it has to say."""
+        return self._home.logs / f"{name}.log"
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other commands from starting or stopping this home. May be entered again by the same object.
+
+        Raises FatalError when another process holds it.
+        """
+        if self._locked:
+            yield
+            return
+        self._home.create()
+        with exclusive(self._home.run / "command.lock"):
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
+
+    def start_servers(self, progress: Progress = silent) -> None:
+        """Start PostgreSQL, NATS, Valkey, Qdrant's and Ollama's fronts; return when all answer.
+
+        With all of them up it only makes sure. Raises FatalError naming what is in the way.
+        """
+        with self.exclusive():
+            self._home.require_space()
+            plan = self._matching_plan()
+            if plan is None:
+                if self.running:
+                    progress("stack", "settings have changed: restarting")
+                    self.stop(progress)
+                plan = self._launch(progress)
+            self._start([p for p in plan.processes if p.group == "server"], READY_SECONDS["server"], progress)
+            ensure_databases(self.ports["postgres"], self._credentials().postgres)
+
+    def start_services(self, progress: Progress = silent, names: Sequence[str] | None = None) -> None:
+        """Start Dagster, the consumers and the API (or those named); return when all answer.
+
+        Raises FatalError when the servers are not up, or one does not become ready.
+        """
+        with self.exclusive():
+            plan = self._plan()
+            if not self.running or plan is None:
+                raise FatalError("the servers are not running", "start them first: `riskee up`")
+            services = [p for p in plan.processes if p.group == "service" and (names is None or p.name in names)]
+            self._start(services, READY_SECONDS["service"], progress)
+
+    def stop(self, progress: Progress = silent) -> None:
+        """Stop the services, then the servers, then the supervisor. Nothing is left running."""
+        with self.exclusive():
+            if not self.running:
+                return
+            try:
+                supervisor = self._supervisor()
+                services = {process.name for process in service_table(self.ports)}
+                everything = {child.name for child in supervisor.children()}
+                progress("stack", "stopping the services")
+                _stop_children(supervisor, services)
+                progress("stack", "stopping the servers")
+                _stop_children(supervisor, everything - services)
+                supervisor.shutdown()
+            except SupervisorDownError:
+                launch.terminate(self._home)
+            if not launch.wait_until_ended(self._home, STOP_SECONDS):
+                pid = (self._home.run / "guard.pid").read_text()
+                raise FatalError(f"the stack (guard pid {pid}) does not stop", f"look into {self._home.logs}")
+            progress("stack", "stopped")
+
+    def restart(self, name: str, progress: Progress = silent) -> None:
+        """Restart one process and wait until it answers. Raises FatalError for an unknown name."""
+        with self.exclusive():
+            plan = self._plan()
+            chosen = [p for p in plan.processes if p.name == name] if plan and self.running else []
+            if not chosen:
+                raise FatalError(f"there is no running process {name!r}", "`riskee status` lists them")
+            _stop_children(self._supervisor(), {name})
+            self._start(chosen, READY_SECONDS[chosen[0].group], progress)
+
+    def status(self) -> list[ProcessStatus]:
+        """Every process in starting order; all are STOPPED when the stack is down, none before the first start."""
+        plan = self._plan()
+        if plan is None:
+            return []
+        try:
+            children = {child.name: child for child in self._supervisor().children()} if self.running else {}
+        except SupervisorDownError:
+            children = {}
+        return [_status(process, children.get(process.name)) for process in plan.processes]
+
+    def _credentials(self) -> Credentials:
+        return load_credentials(self._home)
+
+    def _supervisor(self) -> Supervisor:
+        return Supervisor(self.ports["supervisor"], self._credentials().supervisor)
+
+    def _plan(self) -> Plan | None:
+        """What the current settings ask for, on the ports of the last start."""
+        ports = self.ports
+        return make_plan(self._home, self._repo_root, ports, self._credentials(), self._postgres) if ports else None
+
+    def _matching_plan(self) -> Plan | None:
+        """The plan if the stack runs exactly that."""
+        plan = self._plan() if self.running else None
+        file = self._home.run / "fingerprint"
+        return plan if plan and file.exists() and file.read_text() == plan.fingerprint() else None
+
+    def _launch(self, progress: Progress) -> Plan:
+        credentials = self._credentials()
+        self._postgres.prepare(self._postgres.identity(), credentials.postgres)
+        for folder in data_folders(self._home):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        allocation = allocate(self.ports, requested_ports(os.environ))
+        for name, usual, port in allocation.moved():
+            progress(name, f"port {usual} is taken: using {port}")
+        plan = make_plan(self._home, self._repo_root, allocation.ports, credentials, self._postgres)
+        plan.write()
+        write_private(self._home.run / "ports.json", json.dumps(dict(allocation.ports), indent=2))
+        write_private(self._home.run / "fingerprint", plan.fingerprint())
+        launch.launch(self._home, self._repo_root, allocation)
+        self._await_supervisor()
+        return plan
+
+    def _await_supervisor(self) -> None:
+        deadline = time.monotonic() + SUPERVISOR_SECONDS
+        while True:
+            try:
+                self._supervisor().children()
+                return
+            except SupervisorDownError as error:
+                if not self.running or time.monotonic() > deadline:
+                    raise FatalError(
+                        f"supervisord did not start: {error.cause}", f"look into {self._home.logs}"
+                    ) from error
+            time.sleep(POLL_SECONDS)
+
+    def _start(self, processes: Sequence[Process], seconds: float, progress: Progress) -> None:
+        """Start all, then ask each until it answers."""
+        supervisor = self._supervisor()
+        running = {child.name for child in supervisor.children() if child.state == "RUNNING"}
+        restarts_before = {child.name: child.restarts for child in supervisor.children()}
+        for process in processes:
+            if process.name not in running:
+                supervisor.start(process.name)
+                progress(process.name, "starting")
+        waiting = list(processes)
+        deadline = time.monotonic() + seconds
+        while waiting:
+            children = {child.name: child for child in supervisor.children()}
+            for process in list(waiting):
+                problem = _not_ready(process, children[process.name])
+                if problem is None:
+                    waiting.remove(process)
+                    progress(process.name, f"ready on port {process.port}" if process.port else "ready")
+                elif time.monotonic() > deadline or _hopeless(children[process.name], restarts_before):
+                    raise self._did_not_start(process, children[process.name], problem)
+            time.sleep(POLL_SECONDS if waiting else 0)
+
+    def _did_not_start(self, process: Process, child: ChildState, problem: str) -> FatalError:
+        log = self.log_path(process.name)
+        tail = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
+        if any("No space left on device" in line for line in tail):
+            return FatalError(f"{process.name} cannot start: the disk is full", "free some space and try again")
+        cause = f"{process.name} does not become ready ({child.state}: {problem})"
+        return FatalError("\n".join([cause, *tail]), f"the whole log is {log}")
+
+
+def _not_ready(process: Process, child: ChildState) -> str | None:
+    """Why the process cannot be used yet; None when it can."""
+    if child.state != "RUNNING" and not (child.state == "STARTING" and process.port):
+        return child.description
+    try:
+        process.ready()
+    except NotReadyError as error:
+        return str(error)
+    return None
+
+
+def _hopeless(child: ChildState, before: Mapping[str, int]) -> bool:
+    return child.state == "FATAL" or child.restarts - before.get(child.name, 0) >= HOPELESS_RESTARTS
+
+
+def _stop_children(supervisor: Supervisor, names: set[str]) -> None:
+    """Stop them all at once and wait. supervisord kills what does not stop in its time."""
+    for name in names:
+        supervisor.stop(name)
+    while any(c.name in names and c.state not in STOPPED_STATES for c in supervisor.children()):
+        time.sleep(POLL_SECONDS)
+
+
+def _status(process: Process, child: ChildState | None) -> ProcessStatus:
+    if child is None:
+        return ProcessStatus(process.name, process.group, "STOPPED", None, process.port, 0.0, 0, "")
+    up = child.now - child.started_at if child.state == "RUNNING" else 0.0
+    return ProcessStatus(
+        process.name, process.group, child.state, child.pid or None, process.port, up, child.restarts, child.description
+    )

@@ -1,0 +1,72 @@
+"""Fixtures for tests against the real embedded servers: one stack a session, one database a test."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from infra.embedded import Stack
+from riskee.settings import Settings, load_settings
+
+REPOSITORY = Path(__file__).parent.parent
+TEMPLATE = "riskee_template"
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The five servers on free ports, with a home of their own below the temporary folder."""
+    home = Path(tempfile.mkdtemp(prefix="riskee-test-"))
+    home.chmod(0o711)
+    if not (REPOSITORY / "infra/embedded/ollama_front/__main__.py").exists():
+        os.environ["RISKEE_LLM__URL"] = "http://127.0.0.1:1"
+    stack = Stack(home, REPOSITORY)
+    try:
+        stack.start_servers()
+        yield stack
+    finally:
+        stack.stop()
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def settings(stack: Stack) -> Settings:
+    """The settings of a process of that stack. Shared by the session: a test leaves no rows in its database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RISKEE_HOME", str(stack.home))
+        return load_settings()
+
+
+def _admin(settings: Settings) -> psycopg.Connection:
+    url = settings.database.url.get_secret_value().replace("postgresql+psycopg://", "postgresql://", 1)
+    return psycopg.connect(url, dbname="postgres", autocommit=True)
+
+
+def _url_of(settings: Settings, database: str) -> str:
+    return settings.database.url.get_secret_value().rsplit("/", 1)[0] + f"/{database}"
+
+
+@pytest.fixture(scope="session")
+def template_database(settings: Settings) -> str:
+    """Name of a database that has every migration and no row."""
+    with _admin(settings) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(settings: Settings, template_database: str) -> Iterator[str]:
+    """SQLAlchemy address of a migrated, empty database for this test alone."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    names = sql.Identifier(name), sql.Identifier(template_database)
+    with _admin(settings) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        try:
+            yield _url_of(settings, name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))

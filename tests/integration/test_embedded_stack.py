@@ -1,0 +1,166 @@
+"""The embedded stack survives what happens to it: killed children, a killed supervisor, a second home, a second `up`."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from infra.embedded import ProcessStatus, Stack
+from riskee.errors import FatalError
+from riskee.settings import load_settings
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+REPOSITORY = Path(__file__).parents[2]
+SERVERS = ("postgres", "nats", "redis", "qdrant", "ollama")
+
+
+@pytest.fixture
+def own_stack() -> Iterator[Stack]:
+    """A stack that the test may break."""
+    home = Path(tempfile.mkdtemp(prefix="riskee own "))
+    home.chmod(0o711)
+    stack = Stack(home, REPOSITORY)
+    try:
+        stack.start_servers()
+        yield stack
+    finally:
+        stack.stop()
+        shutil.rmtree(home)
+
+
+def _processes_of(stack: Stack) -> list[psutil.Process]:
+    """Everything that was started for this home, wherever it is in the tree."""
+    mine = []
+    for process in psutil.process_iter(["environ"]):
+        if process.pid != os.getpid() and (process.info["environ"] or {}).get("RISKEE_HOME") == str(stack.home):
+            mine.append(process)
+    return mine
+
+
+def _state(stack: Stack, name: str) -> ProcessStatus:
+    return next(status for status in stack.status() if status.name == name)
+
+
+def _eventually(check: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _pid(stack: Stack, file: str) -> int:
+    return int((stack.home / "run" / file).read_text())
+
+
+def test_servers_answer_their_clients(stack: Stack) -> None:
+    running = {status.name for status in stack.status() if status.state in {"RUNNING", "STARTING"}}
+    assert running == set(SERVERS)
+
+
+def test_secrets_are_for_the_owner_only(stack: Stack) -> None:
+    run = stack.home / "run"
+    generated = [run / name for name in ("endpoints.json", "nats.conf", "valkey.conf", "supervisord.conf")]
+    files = [stack.home / "secrets.json", stack.home / "dagster" / "dagster.yaml", *generated]
+    assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_postgres_asks_for_the_password(stack: Stack) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(f"postgresql://postgres:wrong@127.0.0.1:{stack.ports['postgres']}/postgres")
+
+
+def test_valkey_asks_for_the_password(stack: Stack) -> None:
+    with redis.Redis(port=stack.ports["redis"]) as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
+
+
+def test_servers_listen_on_the_loopback_only(stack: Stack) -> None:
+    addresses = {
+        connection.laddr.ip
+        for process in _processes_of(stack)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert addresses == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_killed_server_comes_back(stack: Stack, name: str) -> None:
+    before = _state(stack, name)
+    assert before.pid is not None
+    os.kill(before.pid, signal.SIGKILL)
+    assert _eventually(lambda: _state(stack, name).restarts == before.restarts + 1)
+    stack.start_servers()  # returns when all answer
+    after = _state(stack, name)
+    assert after.pid not in (None, before.pid)
+
+
+def test_a_second_start_changes_nothing(stack: Stack) -> None:
+    before = [(status.name, status.pid) for status in stack.status()]
+    stack.start_servers()
+    assert [(status.name, status.pid) for status in stack.status()] == before
+
+
+def test_a_running_command_keeps_others_out(stack: Stack) -> None:
+    with stack.exclusive(), pytest.raises(FatalError, match=f"pid {os.getpid()}"):
+        Stack(stack.home, REPOSITORY).stop()
+
+
+def test_two_homes_do_not_collide(stack: Stack, own_stack: Stack) -> None:
+    assert not set(stack.ports.values()) & set(own_stack.ports.values())
+    states = {status.state for status in own_stack.status() if status.group == "server"}
+    assert states <= {"RUNNING", "STARTING"}
+
+
+def test_stop_leaves_nothing_and_start_finds_the_data(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISKEE_HOME", str(own_stack.home))
+    url = load_settings().database.url.get_secret_value().replace("+psycopg", "")
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    ports = own_stack.ports
+    own_stack.stop()
+    assert _processes_of(own_stack) == []
+    assert {status.state for status in own_stack.status()} == {"STOPPED"}
+    own_stack.start_servers()
+    assert own_stack.ports == ports
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchall() == [(42,)]
+
+
+@pytest.mark.parametrize("file", ["supervisord.pid", "guard.pid"])
+def test_killing_the_supervisor_leaves_no_orphan(own_stack: Stack, file: str) -> None:
+    os.kill(_pid(own_stack, file), signal.SIGKILL)
+    assert _eventually(lambda: _processes_of(own_stack) == [], seconds=15)
+    assert not own_stack.running
+    own_stack.start_servers()
+    assert own_stack.running
+
+
+def test_a_stale_pid_of_another_program_does_not_stop_postgres(own_stack: Stack) -> None:
+    own_stack.stop()
+    (own_stack.home / "data" / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    own_stack.start_servers()
+    assert _state(own_stack, "postgres").restarts == 0
+
+
+def test_a_home_that_only_its_owner_may_enter(tmp_path: Path) -> None:
+    """As root this is where no other user can run PostgreSQL; the folder is too long for a Unix socket as well."""
+    tmp_path.chmod(0o700)
+    stack = Stack(tmp_path / "deep" / ("x" * 120), REPOSITORY)
+    try:
+        stack.start_servers()
+        assert _state(stack, "postgres").pid
+    finally:
+        stack.stop()
+    assert _processes_of(stack) == []
