@@ -26,9 +26,29 @@ def explanation_id(prediction: uuid.UUID, prompt_version: str, llm: str) -> uuid
     return _derived("explanation", str(prediction), prompt_version, llm)
 
 
+def status_id(feed: str, state: str, data_time: datetime) -> uuid.UUID:
+    """The identity of a change of a feed's state."""
+    return _derived("status", feed, state, data_time.isoformat())
+
+
+def failure_id(cause: uuid.UUID, ticker: str, status: str) -> uuid.UUID:
+    """The identity of the news that a quote or a job gave no prediction."""
+    return _derived("failure", str(cause), ticker, status)
+
+
 def dead_letter_id(subject: str, reason: str, body: bytes) -> uuid.UUID:
     """The identity of a refused message: refusing the same bytes again for the same reason changes nothing."""
     return _derived("dead-letter", subject, reason, hashlib.sha256(body).hexdigest())
+
+
+def rejection_id(origin: str, reason: str, body: str) -> uuid.UUID:
+    """The identity of a quarantined row: importing the same file again adds nothing."""
+    return _derived("rejection", origin, reason, hashlib.sha256(body.encode()).hexdigest())
+
+
+def import_id(content_sha256: str, imported_at: datetime) -> uuid.UUID:
+    """The identity of one import of one content."""
+    return _derived("import", content_sha256, imported_at.isoformat())
 
 
 def answer_id(prediction: uuid.UUID, request: uuid.UUID) -> uuid.UUID:

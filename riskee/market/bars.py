@@ -1,12 +1,27 @@
-"""Daily bars of many tickers as matrices."""
+"""Daily bars: one by one, and of many tickers as matrices."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One ticker's session: raw prices, volume in shares, adjusted price = raw x `factor`."""
+
+    ticker: str
+    session: date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    factor: float
 
 
 @dataclass(frozen=True)

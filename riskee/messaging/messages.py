@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-Ticker = Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9.\-]{0,15}$", description="exchange symbol in capitals")]
+TICKER_PATTERN = r"^[A-Z0-9][A-Z0-9.\-]{0,15}$"
+Ticker = Annotated[str, Meta(pattern=TICKER_PATTERN, description="exchange symbol in capitals")]
 Price = Annotated[float, Meta(gt=0)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 ModelType = Literal["normal", "earnings"]

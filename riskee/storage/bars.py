@@ -1,0 +1,145 @@
+"""Daily bars in the database: reading them as matrices, and merging new ones in as versions."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from riskee.market.bars import Bar, BarMatrix
+from riskee.storage.bars_merge import COPY, COPY_TYPES, LINK, MERGE, NAME_TICKERS, STAGE, STORED
+from riskee.storage.partitions import ensure_partitions
+from riskee.storage.tables import TIME_SERIES, market_data
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import psycopg
+
+DAILY = "1d"
+# Identifies the writers of bars among PostgreSQL's advisory locks: versions are counted by one at a time.
+_LOCK = 0x5269736B02
+_SERIES = next(series for series in TIME_SERIES if series.table is market_data)
+
+_RECENT = text("""
+    SELECT t.number, bar.day, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.adjustment_factor
+    FROM (SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers) AS t
+    CROSS JOIN LATERAL (
+        SELECT session_date - DATE '1970-01-01' AS day, open, high, low, close, volume, adjustment_factor
+        FROM bars
+        WHERE ticker = t.ticker AND resolution = '1d' AND "timestamp" < :before
+        ORDER BY "timestamp" DESC
+        LIMIT :count
+    ) AS bar
+    ORDER BY t.number, bar.day
+""")
+
+_SESSION_BARS = text("""
+    SELECT ticker, session_date, open, high, low, close, volume, adjustment_factor
+    FROM bars
+    WHERE resolution = '1d' AND "timestamp" BETWEEN :first AND :last
+    ORDER BY "timestamp", ticker
+""")
+
+
+@dataclass(frozen=True)
+class BarCounts:
+    """What a merge did: bars seen for the first time, bars that got a new version, bars that said nothing new."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "BarCounts") -> "BarCounts":
+        return BarCounts(self.new + other.new, self.changed + other.changed, self.unchanged + other.unchanged)
+
+
+def recent_bars(connection: Connection, before: date, count: int) -> BarMatrix:
+    """The last `count` daily bars of every ticker, the market's included, of sessions before `before`.
+
+    A ticker without bars has a row of NaN. Tickers are in the order of their bytes.
+    """
+    tickers = tuple(connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"')))
+    rows = connection.execute(_RECENT, {"before": _midnight(before), "count": count}).all()
+    values = np.array(rows, dtype=np.float64).reshape(-1, 8)
+    number = values[:, 0].astype(np.int64)
+    bars_of = np.bincount(number, minlength=len(tickers))
+    first_row = np.cumsum(bars_of) - bars_of
+    column = count - bars_of[number] + np.arange(len(values)) - first_row[number]
+    filled = np.full((7, len(tickers), count), np.nan)
+    filled[:, number, column] = values[:, 1:].T
+    day = filled[0]
+    session = np.where(np.isnan(day), np.datetime64("NaT", "D"), np.nan_to_num(day).astype("datetime64[D]"))
+    return BarMatrix(tickers, session, *filled[1:])
+
+
+def session_bars(connection: Connection, first: date, last: date) -> list[Bar]:
+    """All daily bars from `first` to `last`, both included, ordered by session and ticker."""
+    rows = connection.execute(_SESSION_BARS, {"first": _midnight(first), "last": _midnight(last)})
+    return [Bar(*row) for row in rows]
+
+
+def last_sessions(connection: Connection, count: int) -> list[date]:
+    """The last `count` sessions in which a ticker that is predicted, not only an index, has a bar; in order."""
+    statement = text(
+        "SELECT session_date FROM trading_sessions AS s WHERE EXISTS"
+        " (SELECT 1 FROM market_data JOIN tickers USING (ticker) WHERE NOT is_index AND resolution = '1d'"
+        " AND \"timestamp\" = CAST(s.session_date AS timestamp) AT TIME ZONE 'UTC')"
+        " ORDER BY session_date DESC LIMIT :count"
+    )
+    return sorted(connection.scalars(statement, {"count": count}))
+
+
+def upsert_bars(connection: Connection, frame: "pd.DataFrame") -> BarCounts:
+    """Merge validated daily bars, in the connection's transaction.
+
+    `frame` has the columns of `riskee.market.frames.BAR_COLUMNS`. A bar that differs from the stored one becomes its
+    next version; one that repeats the latest version, or what its own source said last, changes nothing. Factors are
+    brought to the viewpoint of the ticker's stored bars first, so that the ratios across sources stay true.
+    """
+    if frame.empty:
+        return BarCounts()
+    bounds = {
+        "first": frame["session"].min().tz_localize(UTC).to_pydatetime(),
+        "last": frame["session"].max().tz_localize(UTC).to_pydatetime(),
+    }
+    ensure_partitions(connection, _SERIES, bounds["first"], bounds["last"])
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    for statement in STAGE:
+        connection.execute(text(statement))
+    _copy(connection, frame)
+    connection.execute(text(NAME_TICKERS))
+    for statement in STORED:
+        connection.execute(text(statement), bounds)
+    connection.execute(text(LINK))
+    new, changed = connection.execute(text(MERGE)).one()
+    return BarCounts(new, changed, len(frame) - new - changed)
+
+
+def _copy(connection: Connection, frame: "pd.DataFrame") -> None:
+    columns = [
+        frame["ticker"].to_list(),
+        _datetimes(frame["session"].dt.tz_localize(UTC)),
+        *(
+            frame[name].to_list()
+            for name in ("open", "high", "low", "close", "volume", "adjustment_factor", "dividend", "split")
+        ),
+        frame["source"].to_list(),
+        _datetimes(frame["known_at"]),
+    ]
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    with driver.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.set_types(COPY_TYPES)
+        for row in zip(*columns, strict=True):
+            copy.write_row(row)
+
+
+def _datetimes(column: "pd.Series[pd.Timestamp]") -> list[datetime]:
+    """Python's datetimes; a session's is made once, for it stands in the rows of hundreds of tickers."""
+    codes, unique = column.factorize()
+    made = [moment.to_pydatetime() for moment in unique]
+    return [made[code] for code in codes]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,32 @@
+"""How far a replaying feed has come, so that a restart goes on where it stopped."""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from riskee.storage.tables import feed_state
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """The pass under way, and the last session of it that was published in full."""
+
+    feed: str
+    pass_number: int
+    session_date: date
+    updated_at: datetime
+
+
+def read_feed_state(connection: Connection, feed: str) -> FeedState | None:
+    """The state of the feed; None before its first session."""
+    row = connection.execute(select(feed_state).where(feed_state.c.feed == feed)).one_or_none()
+    return None if row is None else FeedState(*row)
+
+
+def write_feed_state(connection: Connection, state: FeedState) -> None:
+    """Remember the state."""
+    values = asdict(state)
+    statement = insert(feed_state).values(values).on_conflict_do_update(index_elements=["feed"], set_=values)
+    connection.execute(statement)
