@@ -2,5 +2,6 @@
 
 from riskee.blobs.manifest import MANIFEST, Blob, Part
 from riskee.blobs.store import Blobs, Progress
+from riskee.blobs.weights import install_weights
 
-__all__ = ["MANIFEST", "Blob", "Blobs", "Part", "Progress"]
+__all__ = ["MANIFEST", "Blob", "Blobs", "Part", "Progress", "install_weights"]
