@@ -3,7 +3,9 @@
 Conventions: c, h, l are adjusted prices (raw x adjustment factor), v is traded value in currency (raw close x raw
 volume, which no split changes), r is the one-session log return of c, m that of the market ticker. A window of n
 covers the n latest sessions including the current one. A feature is NaN until its window is full.
-EMA(x, a) is e_1 = x_1, e_t = e_(t-1) + a (x_t - e_(t-1)), from the first bar.
+EMA(x, a) is e_1 = x_1, e_t = e_(t-1) + a (x_t - e_(t-1)), from the first bar; gains, losses and true ranges begin at
+the second. A quotient by zero is NaN; a deviation below 1e-9 of its mean counts as zero. A session's place is its
+number among the exchange's sessions; a report on another day takes the place of the next session.
 """
 
 import hashlib
@@ -75,21 +77,21 @@ EARNINGS = (
         "sessions_to_earnings",
         1,
         "sessions",
-        "sessions to the next known report, at most 63",
+        "sessions to the next report from today on, at most 63",
         "the next report's nearness",
     ),
     Feature(
         "sessions_since_earnings",
         1,
         "sessions",
-        "sessions since the last report, at most 63",
+        "sessions since the last report before today, at most 63",
         "time since the last report",
     ),
     Feature(
         "earnings_move",
         2,
         "log return",
-        "mean of |r| on the sessions after the last four reports",
+        "mean of |r| on the sessions after the last four reports, of those within 300 sessions",
         "the usual move on reports",
     ),
 )
@@ -100,6 +102,9 @@ FEATURES = TECHNICAL + EARNINGS
 BY_NAME = {feature.name: feature for feature in FEATURES}
 # Sessions beyond which a report is neither near nor recent.
 EARNINGS_HORIZON_SESSIONS = 63
+# How many reports, and how far back, make the usual move on reports.
+EARNINGS_MOVE_REPORTS = 4
+EARNINGS_MOVE_SESSIONS = 300
 
 
 def features_of(model_type: str) -> tuple[str, ...]:

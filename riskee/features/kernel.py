@@ -1,0 +1,240 @@
+"""The live feature kernel: all technical features of all tickers, updated with each quote.
+
+Every ticker's state is frozen at its last closed bar; the running bar of the session is kept beside it. A quote
+replaces the running bar, so late, repeated and corrected quotes of a session leave no trace.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskee.features.definitions import NORMAL_FEATURES
+from riskee.features.windows import (
+    AVERAGES,
+    FLAT,
+    MARKET_WINDOW,
+    MOMENTS,
+    Records,
+    advance,
+    deviation,
+    ema_inputs,
+    moments,
+    ratio,
+)
+from riskee.market.bars import BarMatrix, Dates, Floats
+
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# Closed bars that are kept: one more than the longest look-back (the moves on the last year's earnings reports).
+HISTORY = 301
+_RETURN_SESSIONS = (1, 5, 20, 60, 120, 252)
+_COLUMN = {name: column for column, name in enumerate(NORMAL_FEATURES)}
+_BAR = np.dtype([(name, np.float64) for name in ("close", "high", "low", "value")])
+# NaT as a number of days: before every session.
+_NO_SESSION = np.iinfo(np.int64).min
+
+
+def _days(sessions: Dates) -> Index:
+    return np.asarray(sessions).astype("datetime64[D]").astype(np.int64)
+
+
+def _latest(matrix: NDArray[np.generic], count: int, filler: float) -> NDArray[np.generic]:
+    """The last `count` columns, padded on the left when there are fewer."""
+    missing = max(0, count - matrix.shape[1])
+    return np.pad(matrix[:, -count:], ((0, 0), (missing, 0)), constant_values=filler)
+
+
+def _push(matrix: NDArray[np.generic], rows: Index, values: NDArray[np.generic]) -> None:
+    matrix[rows, :-1] = matrix[rows, 1:]
+    matrix[rows, -1] = values
+
+
+class FeatureState:
+    """Rolling state of N tickers. Not safe for use by several threads at once.
+
+    The last bar of `bars` counts as running until a later session arrives. `bars` may have no columns: then all
+    state comes from `update`. A market ticker without bars leaves the market's features NaN.
+    """
+
+    def __init__(self, bars: BarMatrix, market_ticker: str) -> None:
+        self.tickers = bars.tickers
+        self.index_of = {ticker: row for row, ticker in enumerate(bars.tickers)}
+        self._market = self.index_of.get(market_ticker)
+        count = len(bars.tickers)
+        # The market's sessions, returns and volatilities; the last place is its running bar.
+        self._market_session = np.full(HISTORY + 1, _NO_SESSION, np.int64)
+        self._market_return = np.full(HISTORY + 1, np.nan)
+        self._market_volatility = np.full(HISTORY + 1, np.nan)
+        self._averages = np.full(count, np.nan, AVERAGES)
+        self._moments = np.full(count, np.nan, MOMENTS)
+        self._bar = np.full(count, np.nan, _BAR)
+        self._session = np.full(count, _NO_SESSION, np.int64)
+        self.bars_seen: Index = (~np.isnat(bars.session)).sum(axis=1).astype(np.int64)
+        self._load(bars)
+
+    def _load(self, bars: BarMatrix) -> None:
+        close, high, low = (price * bars.factor for price in (bars.close, bars.high, bars.low))
+        value, days = bars.close * bars.volume, _days(bars.session)
+        returns = np.full_like(close, np.nan)
+        returns[:, 1:] = np.log(close[:, 1:] / close[:, :-1])
+        self._closes: Floats = _latest(close[:, :-1], HISTORY, np.nan)  # type: ignore[assignment]
+        self._closed: Index = _latest(days[:, :-1], HISTORY, _NO_SESSION)  # type: ignore[assignment]
+        self._values: Floats = _latest(value[:, :-1], 20, np.nan)  # type: ignore[assignment]
+        self._returns: Floats = _latest(returns[:, :-1], MARKET_WINDOW - 1, np.nan)  # type: ignore[assignment]
+        for column in range(close.shape[1] - 1):
+            previous = close[:, column - 1] if column else np.full(len(close), np.nan)
+            inputs = ema_inputs(close[:, column], high[:, column], low[:, column], previous)
+            self._averages = advance(self._averages, inputs)
+        if self._market is not None:
+            self._load_market(days[self._market], returns[self._market])
+        market, _ = self._market_at(self._closed[:, 1 - MARKET_WINDOW :])
+        self._market_returns: Floats = market
+        self._moments = moments(self._closes, self._values, self._returns, market)
+        if close.shape[1]:
+            self._session = days[:, -1].copy()
+            for name, last in zip(_BAR.names or (), (close, high, low, value), strict=True):
+                self._bar[name] = last[:, -1]
+
+    def _load_market(self, days: Index, returns: Floats) -> None:
+        volatility = np.full_like(returns, np.nan)
+        if len(returns) >= 20:
+            windows = np.lib.stride_tricks.sliding_window_view(returns, 20)
+            volatility[19:] = windows.std(axis=1, ddof=1)
+        kept = min(len(days), HISTORY + 1)
+        if kept:
+            self._market_session[-kept:] = days[-kept:]
+            self._market_return[-kept:] = returns[-kept:]
+            self._market_volatility[-kept:] = volatility[-kept:]
+
+    def update(  # noqa: PLR0913, PLR0917 (a bar is seven numbers)
+        self,
+        index: Index,
+        session: Dates | np.datetime64,
+        open: Floats,  # noqa: A002, ARG002 (a bar has an open; no feature of today uses it)
+        high: Floats,
+        low: Floats,
+        close: Floats,
+        volume: Floats,
+        factor: Floats,
+    ) -> Mask:
+        """Take the running bars of some tickers, each named once; raw prices and volumes, arrays of shape (n,).
+
+        A later session closes the ticker's earlier bar first. A bar of an earlier session than the running one is
+        left out. Answers which bars were taken. Raises ValueError when `index` names a ticker twice.
+        """
+        if len(np.unique(index)) != len(index):
+            raise ValueError("an update names each ticker once")
+        days = np.broadcast_to(_days(np.asarray(session)), index.shape)
+        running = self._session[index]
+        taken: Mask = days >= running
+        self._close_bars(index[(days > running) & (running != _NO_SESSION)])
+        rows = index[taken]
+        self.bars_seen[rows] += days[taken] > running[taken]
+        self._session[rows] = days[taken]
+        for name, price in (("close", close), ("high", high), ("low", low)):
+            self._bar[name][rows] = (price * factor)[taken]
+        self._bar["value"][rows] = (close * volume)[taken]
+        if self._market is not None and self._market in rows:
+            self._take_market_bar()
+        return taken
+
+    def _close_bars(self, rows: Index) -> None:
+        if not len(rows):
+            return
+        bar, previous = self._bar[rows], self._closes[rows, -1]
+        market, _ = self._market_at(self._session[rows])
+        inputs = ema_inputs(bar["close"], bar["high"], bar["low"], previous)
+        self._averages[rows] = advance(self._averages[rows], inputs)
+        _push(self._closed, rows, self._session[rows])
+        _push(self._closes, rows, bar["close"])
+        _push(self._values, rows, bar["value"])
+        _push(self._returns, rows, np.log(bar["close"] / previous))
+        _push(self._market_returns, rows, market)
+        self._moments[rows] = moments(
+            self._closes[rows], self._values[rows], self._returns[rows], self._market_returns[rows]
+        )
+
+    def _take_market_bar(self) -> None:
+        row = self._market
+        if self._market_session[-1] not in (self._session[row], _NO_SESSION):
+            for history in (self._market_session, self._market_return, self._market_volatility):
+                history[:-1] = history[1:]
+        known = self._moments[row]
+        change = np.log(self._bar["close"][row] / self._closes[row, -1])
+        self._market_session[-1] = self._session[row]
+        self._market_return[-1] = change
+        self._market_volatility[-1] = deviation(known["return_mean_20"], known["return_squares_20"], 19, change)
+
+    def _market_at(self, days: Index) -> tuple[Floats, Floats]:
+        """The market's return and volatility of these sessions; NaN where it has no bar."""
+        place = np.minimum(np.searchsorted(self._market_session, days), HISTORY)
+        found = self._market_session[place] == days
+        return (
+            np.where(found, self._market_return[place], np.nan),
+            np.where(found, self._market_volatility[place], np.nan),
+        )
+
+    def sessions(self, index: Index) -> Dates:
+        """The session of each ticker's running bar; NaT before its first."""
+        return self._session[index].astype("datetime64[D]")
+
+    def returns_on(self, index: Index, days: Dates) -> Floats:
+        """Log returns of the sessions `days` (n, k), where the ticker has a bar among the last HISTORY; else NaN."""
+        wanted = _days(days)
+        rows = np.arange(len(index))[:, None]
+        closed, closes = self._closed[index], self._closes[index]
+        sessions = np.concatenate([closed, self._session[index, None]], axis=1)
+        prices = np.concatenate([closes, self._bar["close"][index, None]], axis=1)
+        # A session's place is the number of sessions before it.
+        place = (sessions[:, None, :] < wanted[:, :, None]).sum(axis=2)
+        here = np.minimum(place, HISTORY)
+        found = (sessions[rows, here] == wanted) & (here > 0) & (wanted != _NO_SESSION)
+        move = np.log(prices[rows, here] / prices[rows, np.maximum(here - 1, 0)])
+        return np.where(found, move, np.nan)
+
+    def features(self, index: Index) -> Floats:
+        """Technical features (n, 20) in the order of NORMAL_FEATURES; NaN where a window is not full."""
+        bar, closes, known = self._bar[index], self._closes[index], self._moments[index]
+        previous, close = closes[:, -1], bar["close"]
+        out = np.empty((len(index), len(NORMAL_FEATURES)))
+        for sessions in _RETURN_SESSIONS:
+            out[:, _COLUMN[f"return_{sessions}d"]] = np.log(close / closes[:, -sessions])
+        change = out[:, _COLUMN["return_1d"]]
+        for n in (5, 20, 60):
+            mean, squares = known[f"return_mean_{n}"], known[f"return_squares_{n}"]
+            out[:, _COLUMN[f"volatility_{n}d"]] = deviation(mean, squares, n - 1, change)
+        for n in (5, 20):
+            out[:, _COLUMN[f"volume_ratio_{n}d"]] = ratio(bar["value"], known[f"value_mean_{n}"])
+        out[:, _COLUMN["dollar_volume_20d"]] = np.log1p((known["value_sum_20"] + bar["value"]) / 20)
+        self._fill_market(out, index, change, known)
+        self._fill_trend(out, close, known)
+        inputs = ema_inputs(close, bar["high"], bar["low"], previous)
+        self._fill_averages(out, advance(self._averages[index], inputs), close, self.bars_seen[index])
+        return out
+
+    def _fill_market(self, out: Floats, index: Index, change: Floats, known: Records) -> None:
+        market, volatility = self._market_at(self._session[index])
+        share = (MARKET_WINDOW - 1) / MARKET_WINDOW
+        off_market = market - known["market_mean"]
+        products = known["products"] + (change - known["return_mean_60"]) * off_market * share
+        out[:, _COLUMN["beta_60d"]] = ratio(products, known["market_squares"] + np.square(off_market) * share)
+        out[:, _COLUMN["market_return_1d"]] = market
+        out[:, _COLUMN["market_volatility_20d"]] = volatility
+
+    @staticmethod
+    def _fill_trend(out: Floats, close: Floats, known: Records) -> None:
+        medium, long = (known["close_sum_50"] + close) / 50, (known["close_sum_200"] + close) / 200
+        out[:, _COLUMN["sma_50_200"]] = medium / long - 1
+        mean = (known["close_mean_20"] * 19 + close) / 20
+        spread = deviation(known["close_mean_20"], known["close_squares_20"], 19, close)
+        out[:, _COLUMN["bollinger_20"]] = ratio(close - mean, np.where(spread > FLAT * mean, 2 * spread, 0.0))
+
+    @staticmethod
+    def _fill_averages(out: Floats, averages: Records, close: Floats, bars: Index) -> None:
+        gain, loss = averages["gain"], averages["loss"]
+        for name, bars_needed, value in (
+            ("rsi_14", 15, 100 * ratio(gain, gain + loss)),
+            ("macd", 26, (averages["fast"] - averages["slow"]) / close),
+            ("atr_14", 15, averages["range"] / close),
+        ):
+            out[:, _COLUMN[name]] = np.where(bars >= bars_needed, value, np.nan)

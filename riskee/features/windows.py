@@ -1,0 +1,86 @@
+"""Window statistics that take one more value without looking at the window again (Welford's update).
+
+A window is summarised over its closed values; the provisional value is added when a feature is asked for. So an
+update costs the same for any window, nothing drifts, and asking twice gives the same answer.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskee.market.bars import Floats
+
+Records = NDArray[np.void]
+
+# A deviation below this share of the mean is rounding, not movement.
+FLAT = 1e-9
+EMA_ALPHAS = {"gain": 1 / 14, "loss": 1 / 14, "fast": 2 / 13, "slow": 2 / 27, "range": 1 / 14}
+MARKET_WINDOW = 60
+
+_MOMENT_NAMES = (
+    *(f"return_{part}_{n}" for n in (5, 20, 60) for part in ("mean", "squares")),
+    *("value_mean_5", "value_mean_20", "value_sum_20"),
+    *("market_mean", "market_squares", "products"),
+    *("close_sum_50", "close_sum_200", "close_mean_20", "close_squares_20"),
+)
+MOMENTS = np.dtype([(name, np.float64) for name in _MOMENT_NAMES])
+AVERAGES = np.dtype([(name, np.float64) for name in EMA_ALPHAS])
+
+
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Quotient per element; NaN where the denominator is zero."""
+    return np.divide(numerator, denominator, out=np.full_like(denominator, np.nan), where=denominator != 0)
+
+
+def centred(values: Floats) -> tuple[Floats, Floats]:
+    """Mean and sum of squared deviations of each row, in two passes."""
+    mean = values.mean(axis=1)
+    return mean, np.square(values - mean[:, None]).sum(axis=1)
+
+
+def deviation(mean: Floats, squares: Floats, closed: int, value: Floats) -> Floats:
+    """Sample deviation of `closed` summarised values and one more."""
+    return np.sqrt((squares + np.square(value - mean) * (closed / (closed + 1))) / closed)
+
+
+def moments(closes: Floats, values: Floats, returns: Floats, market: Floats) -> Records:
+    """Summaries of all windows but their last value, one record per row. Windows that reach before the first bar
+    are NaN. Shapes: closes (n, >=199), values (n, >=20), returns and market (n, 59)."""
+    out = np.empty(len(closes), MOMENTS)
+    for n in (5, 20, 60):
+        out[f"return_mean_{n}"], out[f"return_squares_{n}"] = centred(returns[:, 1 - n :])
+    out["value_mean_5"] = values[:, -5:].mean(axis=1)
+    out["value_mean_20"] = values[:, -20:].mean(axis=1)
+    out["value_sum_20"] = values[:, -19:].sum(axis=1)
+    out["market_mean"], out["market_squares"] = centred(market)
+    out["products"] = (
+        (returns - returns.mean(axis=1, keepdims=True)) * (market - market.mean(axis=1, keepdims=True))
+    ).sum(axis=1)
+    out["close_sum_50"] = closes[:, -49:].sum(axis=1)
+    out["close_sum_200"] = closes[:, -199:].sum(axis=1)
+    out["close_mean_20"], out["close_squares_20"] = centred(closes[:, -19:])
+    return out
+
+
+def ema_inputs(close: Floats, high: Floats, low: Floats, previous: Floats) -> Mapping[str, Floats]:
+    """What each moving average takes in for one bar; NaN where the bar before is missing."""
+    change = close - previous
+    true_range = np.maximum(high, previous) - np.minimum(low, previous)
+    return {
+        "gain": np.maximum(change, 0.0),
+        "loss": np.maximum(-change, 0.0),
+        "fast": close,
+        "slow": close,
+        "range": true_range,
+    }
+
+
+def advance(averages: Records, inputs: Mapping[str, Floats]) -> Records:
+    """Moving averages after one more bar. An average starts at its first input and ignores a missing one."""
+    out = np.empty_like(averages)
+    for name, alpha in EMA_ALPHAS.items():
+        before, value = averages[name], inputs[name]
+        after = before + alpha * (value - before)
+        out[name] = np.where(np.isnan(before), value, np.where(np.isnan(value), before, after))
+    return out
