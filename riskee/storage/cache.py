@@ -1,0 +1,99 @@
+"""The cache: hashes in Redis. Everything in it can be lost at any moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Self
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from riskee.errors import RetryableError
+from riskee.settings import RedisSettings
+from riskee.storage.keys import BODY, Key
+from riskee.telemetry import CACHE_READS
+
+Part = str | date | datetime
+Value = str | bytes | int | float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One hash to write: `fields` are set under `key.of(**parts)`, which then lives for the key's time."""
+
+    key: Key
+    parts: Mapping[str, Part]
+    fields: Mapping[str, Value]
+
+
+def _away(error: Exception) -> RetryableError:
+    return RetryableError(f"the cache does not answer: {error}", "see `riskee status`")
+
+
+@dataclass
+class Cache:
+    """A pool of connections, made on first use."""
+
+    _redis: Redis
+
+    @classmethod
+    def connect(cls, settings: RedisSettings) -> Self:
+        """A cache that connects when it is first used; a restarted server costs one silent retry."""
+        redis = Redis.from_url(
+            settings.url.get_secret_value(),
+            socket_timeout=settings.timeout_seconds,
+            socket_connect_timeout=settings.timeout_seconds,
+            retry=Retry(NoBackoff(), 1),
+        )
+        return cls(redis)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def ping(self) -> None:
+        """Raises RetryableError where the cache does not answer."""
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError) as error:
+            raise _away(error) from error
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        """Write all in one pipeline. Raises RetryableError where the cache does not answer."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for entry in entries:
+            name = entry.key.of(**entry.parts)
+            fields: dict[Any, Any] = dict(entry.fields)
+            pipeline.hset(name, mapping=fields)
+            pipeline.expire(name, entry.key.seconds)
+        try:
+            await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise _away(error) from error
+
+    async def body(self, key: Key, **parts: Part) -> bytes | None:
+        """The JSON under one key, or None. Raises RetryableError where the cache does not answer."""
+        return (await self.bodies(key, [parts]))[0]
+
+    async def bodies(self, key: Key, parts: Sequence[Mapping[str, Part]]) -> list[bytes | None]:
+        """As `body`, for many keys in one round trip, in their order."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for each in parts:
+            pipeline.hget(key.of(**each), BODY)
+        try:
+            bodies: list[bytes | None] = await pipeline.execute()
+        except (RedisError, OSError) as error:
+            CACHE_READS.labels(key.pattern, "error").inc(len(parts))
+            raise _away(error) from error
+        hits = sum(body is not None for body in bodies)
+        CACHE_READS.labels(key.pattern, "hit").inc(hits)
+        CACHE_READS.labels(key.pattern, "miss").inc(len(bodies) - hits)
+        return bodies
+
+    async def set_text(self, key: Key, text: str, **parts: Part) -> None:
+        """Write a plain string. Raises RetryableError where the cache does not answer."""
+        try:
+            await self._redis.set(key.of(**parts), text, ex=key.seconds)
+        except (RedisError, OSError) as error:
+            raise _away(error) from error

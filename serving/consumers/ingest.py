@@ -1,0 +1,118 @@
+"""ingest: what a feed says becomes `data.market.quote`. `python -m serving.consumers.ingest`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from typing import TypeVar
+
+from riskee.clock import Clock
+from riskee.ids import status_id
+from riskee.logs import get_logger
+from riskee.market.quotes import QuoteGate, QuoteRefusedError, Tick, as_json
+from riskee.messaging.envelope import Envelope, wrap
+from riskee.messaging.messages import MarketStatus, Quote
+from riskee.messaging.subjects import MARKET_STATUS, QUOTE
+from riskee.storage.bus import Outgoing
+from riskee.storage.database import make_async_engine
+from riskee.telemetry import FEED_DATA_TIME, QUOTES_PUBLISHED, QUOTES_REFUSED
+from serving.consumers.feed import Feed, ReplayFeed, Wave
+from serving.consumers.loop import dead_letter
+from serving.consumers.service import Service, run
+from serving.patience import StoppedError, pause
+
+NAME = "ingest"
+ResultT = TypeVar("ResultT")
+
+_log = get_logger(__name__)
+
+
+class Ingest:
+    """Validates each wave, publishes it and waits until the bus has it."""
+
+    def __init__(self, service: Service, feed: Feed) -> None:
+        self._service = service
+        self._feed = feed
+        self._gate: tuple[str, QuoteGate] | None = None
+
+    async def run(self) -> None:
+        """Publish until the feed ends. Raises StoppedError when the service is asked to stop."""
+        async with aclosing(self._feed.waves()) as waves:  # type: ignore[type-var]
+            async for wave in waves:
+                await self._publish(wave)
+
+    async def _publish(self, wave: Wave) -> None:
+        bus, clock = self._service.bus, self._service.clock
+        accepted, refused = screen(wave.ticks, self._gate_of(wave), clock)
+
+        async def publish() -> None:
+            if wave.status is not None:
+                await bus.publish(MARKET_STATUS, _status_message(wave.status, clock))
+            await bus.publish_encoded(refused)
+            await bus.publish(QUOTE, *accepted)
+
+        await self._service.until_done("publish", publish)
+        QUOTES_PUBLISHED.labels(wave.feed.partition("/")[0]).inc(len(accepted))
+        if accepted:
+            FEED_DATA_TIME.labels(wave.feed.partition("/")[0]).set(accepted[-1].payload.data_time.timestamp())
+            _log.info("published", feed=wave.feed, quotes=len(accepted), data_time=accepted[-1].payload.data_time)
+
+    def _gate_of(self, wave: Wave) -> QuoteGate:
+        if self._gate is None or self._gate[0] != wave.feed:
+            max_lag = timedelta(seconds=self._service.settings.feed.stale_after_seconds)
+            self._gate = wave.feed, QuoteGate(wave.known, max_lag, self._feed.max_age)
+        self._gate[1].known = wave.known
+        return self._gate[1]
+
+
+def screen(ticks: Sequence[Tick], gate: QuoteGate, clock: Clock) -> tuple[list[Envelope[Quote]], list[Outgoing]]:
+    """The quotes to publish, and the dead letters of those that are refused."""
+    accepted: list[Envelope[Quote]] = []
+    refused: list[Outgoing] = []
+    for tick in ticks:
+        try:
+            quote = gate.admit(tick, clock.now())
+        except QuoteRefusedError as error:
+            QUOTES_REFUSED.labels(error.fault).inc()
+            refused.append(dead_letter(QUOTE.name, str(error), as_json(tick), NAME, clock))
+        else:
+            accepted.append(
+                wrap(
+                    quote,
+                    message_id=quote.quote_id,
+                    correlation_id=quote.quote_id,
+                    source=NAME,
+                    at=quote.received_at,
+                )
+            )
+    return accepted, refused
+
+
+def _status_message(status: MarketStatus, clock: Clock) -> Envelope[MarketStatus]:
+    identity = status_id(status.feed, status.state, status.data_time)
+    return wrap(status, message_id=identity, correlation_id=identity, source=NAME, at=clock.now())
+
+
+async def main(service: Service) -> None:
+    """Play until asked to stop; at the end of the replay wait for new history."""
+    settings = service.settings
+    engine = make_async_engine(settings.database.url, settings.database.pool_size)
+
+    async def sleep(seconds: float) -> None:
+        await pause(seconds, service.stopping)
+        if service.stopping.is_set():
+            raise StoppedError
+
+    async def persist(action: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        return await service.until_done("feed", action)
+
+    feed = ReplayFeed(engine, settings.feed, settings.model.market_ticker, service.clock, sleep, persist)
+    try:
+        while True:
+            await Ingest(service, feed).run()
+            await sleep(settings.feed.stale_after_seconds)
+    finally:
+        await engine.dispose()
+
+
+if __name__ == "__main__":
+    run(NAME, main)
