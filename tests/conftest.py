@@ -1,6 +1,5 @@
 """Fixtures for tests against the real embedded servers: one stack a session, one database a test."""
 
-import os
 import shutil
 import tempfile
 import uuid
@@ -10,9 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from pydantic import SecretStr
 
 from infra.embedded import Stack
 from riskee.settings import Settings, load_settings
+from riskee.storage.migrations import migrate
 
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATE = "riskee_template"
@@ -23,8 +24,6 @@ def stack() -> Iterator[Stack]:
     """The five servers on free ports, with a home of their own below the temporary folder."""
     home = Path(tempfile.mkdtemp(prefix="riskee-test-"))
     home.chmod(0o711)
-    if not (REPOSITORY / "infra/embedded/ollama_front/__main__.py").exists():
-        os.environ["RISKEE_LLM__URL"] = "http://127.0.0.1:1"
     stack = Stack(home, REPOSITORY)
     try:
         stack.start_servers()
@@ -56,6 +55,7 @@ def template_database(settings: Settings) -> str:
     """Name of a database that has every migration and no row."""
     with _admin(settings) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    migrate(SecretStr(_url_of(settings, TEMPLATE)), settings)
     return TEMPLATE
 
 

@@ -3,25 +3,14 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
 from operator import attrgetter
 
 from riskee import ids
 from riskee.documents.document import Document
 from riskee.documents.wording import moved
-
-
-@dataclass(frozen=True)
-class MacroPoint:
-    """One value of one series for the quarter that begins at `period_start`."""
-
-    series: str
-    period_start: date
-    value: float
-    unit: str
-    known_at: datetime
-    source: str
+from riskee.storage.macro import MacroValue
 
 
 @dataclass(frozen=True)
@@ -47,7 +36,7 @@ _BY_SERIES = {indicator.series: indicator for indicator in INDICATORS}
 QUARTERS_A_YEAR = 4
 
 
-def economic_indicators(points: Iterable[MacroPoint], quarters: int) -> list[Document]:
+def economic_indicators(points: Iterable[MacroValue], quarters: int) -> list[Document]:
     """Documents of the last `quarters` of each known series; series that are not in `INDICATORS` are left out."""
     documents = []
     ordered = sorted((p for p in points if p.series in _BY_SERIES), key=attrgetter("series", "period_start"))
@@ -58,7 +47,7 @@ def economic_indicators(points: Iterable[MacroPoint], quarters: int) -> list[Doc
     return documents
 
 
-def _document(indicator: Indicator, points: Sequence[MacroPoint], at: int) -> Document:
+def _document(indicator: Indicator, points: Sequence[MacroValue], at: int) -> Document:
     point = points[at]
     quarter = f"the {_ordinal(point.period_start)} quarter of {point.period_start.year}"
     changes = [

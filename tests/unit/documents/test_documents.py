@@ -7,12 +7,13 @@ import pytest
 
 from riskee.documents.document import Document
 from riskee.documents.earnings_calls import earnings_calls
-from riskee.documents.economic_indicators import MacroPoint, economic_indicators
+from riskee.documents.economic_indicators import economic_indicators
 from riskee.documents.history import histories
 from riskee.documents.market_news import market_news
 from riskee.documents.prediction_context import PastPrediction, prediction_context
 from riskee.documents.technical_patterns import FOLLOW_UP, PATTERNS, technical_patterns
 from riskee.market.bars import BarMatrix
+from riskee.storage.macro import MacroValue
 
 from .bars import FIRST, SOURCES, closed, day, history, wobble
 
@@ -141,10 +142,10 @@ class TestEarningsCalls:
 
 class TestEconomicIndicators:
     @staticmethod
-    def point(quarter: int, value: float, series: str = "unemp") -> MacroPoint:
+    def point(quarter: int, value: float, series: str = "unemp") -> MacroValue:
         start = date(2000 + quarter // 4, 1 + 3 * (quarter % 4), 1)
         known = datetime(start.year + 1, start.month, 1, tzinfo=UTC)
-        return MacroPoint(series, start, value, "index" if series == "cpi" else "%", known, "macro source")
+        return MacroValue(series, start, value, "index" if series == "cpi" else "%", known, "macro source")
 
     def test_a_rate_changes_by_points(self) -> None:
         points = [self.point(q, value) for q, value in enumerate((4.0, 4.5, 5.0, 5.5, 5.2))]

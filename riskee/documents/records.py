@@ -1,0 +1,54 @@
+"""The stored data that documents are made from."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, select
+
+from riskee.documents.history import History, histories
+from riskee.settings import Settings
+from riskee.storage.bars import last_sessions, recent_bars
+from riskee.storage.sessions import read_sessions
+from riskee.storage.tables import earnings_calendar
+from riskee.storage.tickers import read_tickers
+
+YEARS = 3
+_SESSIONS_A_YEAR = 252
+
+
+@dataclass(frozen=True)
+class MarketRecord:
+    """Bars of every stock and of the market; `since` is the first day that documents tell of.
+
+    `sources` says for each ticker where its bars are from.
+    """
+
+    stocks: tuple[History, ...]
+    market: History | None
+    sources: dict[str, str]
+    since: date
+
+
+def market_record(connection: Connection, settings: Settings) -> MarketRecord:
+    """The bars of the replay and of `YEARS` before it, with one more year for the longest windows."""
+    replay = settings.feed.replay.sessions
+    sessions = last_sessions(connection, replay)
+    if not sessions:
+        return MarketRecord((), None, {}, date.max)
+    count = replay + (YEARS + 1) * _SESSIONS_A_YEAR
+    bars = recent_bars(connection, sessions[-1] + timedelta(days=1), count)
+    closes = {session.session_date: session.closes_at for session in read_sessions(connection)}
+    found = {history.ticker: history for history in histories(bars, closes)}
+    market = found.pop(settings.model.market_ticker, None)
+    return MarketRecord(
+        stocks=tuple(found.values()),
+        market=market if market and market.sessions else None,
+        sources={info.ticker: f"daily bars: {info.source}" for info in read_tickers(connection)},
+        since=sessions[0] - timedelta(days=365 * YEARS),
+    )
+
+
+def report_sources(connection: Connection) -> dict[str, str]:
+    """For each ticker, where its report dates are from."""
+    rows = connection.execute(select(earnings_calendar.c.ticker, earnings_calendar.c.source).distinct())
+    return {row.ticker: f"report dates: {row.source}" for row in rows}

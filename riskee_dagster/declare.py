@@ -1,0 +1,79 @@
+"""What all assets declare alike."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from functools import wraps
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import dagster as dg
+
+from riskee.errors import RetryableError, RiskeeError
+
+OWNERS = ["team:quant"]
+# Servers restart within seconds. What can never succeed is not tried again: see `product_errors`.
+RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def product_errors(function: Callable[P, T]) -> Callable[P, T]:
+    """Let Dagster repeat what may succeed later, and not what the product knows can not."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except RetryableError:
+            raise
+        except RiskeeError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+
+    return wrapped
+
+
+def code_version(modules: Iterable[str], *texts: str) -> str:
+    """Changes with the source of these modules or with the texts, so that Dagster marks what is out of date.
+
+    Modules are read, not imported: loading the definitions stays fast. Raises ModuleNotFoundError for a wrong name.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        spec = find_spec(module)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(module)
+        digest.update(Path(spec.origin).read_bytes())
+    for text in texts:
+        digest.update(text.encode())
+    return digest.hexdigest()[:12]
+
+
+def table_asset(
+    key: dg.AssetKey | str,
+    *,
+    group: str,
+    kinds: set[str],
+    code: Iterable[str],
+    deps: Iterable[dg.AssetKey | str] = (),
+    description: str | None = None,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """An asset that lives in one of the servers: it is written there, and nothing passes through Dagster.
+
+    `code` names the modules whose source decides the content; the description is the function's docstring.
+    """
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        return dg.asset(
+            key=key,
+            group_name=group,
+            kinds=kinds,
+            deps=list(deps),
+            owners=OWNERS,
+            retry_policy=RETRY,
+            code_version=code_version(code),
+            description=description or function.__doc__,
+        )(product_errors(function))
+
+    return decorate
