@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from infra.embedded.ports import HOST
 from riskee.errors import RetryableError
@@ -36,7 +38,7 @@ def valkey(url: str) -> Probe:
 
     def probe() -> None:
         try:
-            with redis.Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS) as client:
+            with redis.Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)) as client:
                 client.ping()
         except redis.RedisError as error:
             raise NotReadyError(str(error)) from error

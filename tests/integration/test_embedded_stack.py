@@ -1,4 +1,4 @@
-"""The embedded stack survives what happens to it: killed children, a killed supervisor, a second home, a second `up`."""
+"""The embedded stack survives what happens to it: killed children, a killed supervisor, a second home."""
 
 import os
 import shutil
@@ -12,6 +12,8 @@ import psutil
 import psycopg
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from infra.embedded import ProcessStatus, Stack
 from riskee.errors import FatalError
@@ -39,11 +41,11 @@ def own_stack() -> Iterator[Stack]:
 
 def _processes_of(stack: Stack) -> list[psutil.Process]:
     """Everything that was started for this home, wherever it is in the tree."""
-    mine = []
-    for process in psutil.process_iter(["environ"]):
-        if process.pid != os.getpid() and (process.info["environ"] or {}).get("RISKEE_HOME") == str(stack.home):
-            mine.append(process)
-    return mine
+    return [
+        process
+        for process in psutil.process_iter(["environ"])
+        if process.pid != os.getpid() and (process.info["environ"] or {}).get("RISKEE_HOME") == str(stack.home)
+    ]
 
 
 def _state(stack: Stack, name: str) -> ProcessStatus:
@@ -81,7 +83,10 @@ def test_postgres_asks_for_the_password(stack: Stack) -> None:
 
 
 def test_valkey_asks_for_the_password(stack: Stack) -> None:
-    with redis.Redis(port=stack.ports["redis"]) as client, pytest.raises(redis.AuthenticationError):
+    with (
+        redis.Redis(port=stack.ports["redis"], retry=Retry(NoBackoff(), 0)) as client,
+        pytest.raises(redis.AuthenticationError),
+    ):
         client.ping()
 
 
@@ -141,7 +146,7 @@ def test_stop_leaves_nothing_and_start_finds_the_data(own_stack: Stack, monkeypa
 @pytest.mark.parametrize("file", ["supervisord.pid", "guard.pid"])
 def test_killing_the_supervisor_leaves_no_orphan(own_stack: Stack, file: str) -> None:
     os.kill(_pid(own_stack, file), signal.SIGKILL)
-    assert _eventually(lambda: _processes_of(own_stack) == [], seconds=15)
+    assert _eventually(lambda: _processes_of(own_stack) == [], seconds=30)
     assert not own_stack.running
     own_stack.start_servers()
     assert own_stack.running
