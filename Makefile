@@ -1,0 +1,39 @@
+# The one door. `make` alone lists what it can do.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down status logs doctor test check
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: ## make .venv with the locked dependencies (up does it)
+	@$(PYTHON) infra/bootstrap/install.py runtime
+
+up: install ## start everything: servers, data, models, API, Dagster, replay
+	@$(BIN)/riskee up $(ARGS)
+
+down: ## stop everything; the data stays
+	@test ! -x $(BIN)/riskee || $(BIN)/riskee down $(ARGS)
+
+status: install ## show every process
+	@$(BIN)/riskee status $(ARGS)
+
+logs: install ## show the logs; ARGS=predict for one process
+	@$(BIN)/riskee logs $(ARGS)
+
+doctor: install ## check every dependency, disk and ports
+	@$(BIN)/riskee doctor $(ARGS)
+
+test: ## run the tests; ARGS=tests/unit for a part
+	@$(PYTHON) infra/bootstrap/install.py dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: ## lint, types, layers
+	@$(PYTHON) infra/bootstrap/install.py dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
