@@ -1,0 +1,1 @@
+"""Prediction models: the artifact, what predicts with it, training, evaluation, registry."""
