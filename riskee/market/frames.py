@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from riskee.storage.tickers import TickerInfo
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -17,7 +19,8 @@ class RawBars:
     """Unchecked bars of one source.
 
     `rows` is what the source wrote, with canonical column names; `bars` is what could be read of it: ticker, session
-    and the numbers, NaT and NaN where a value could not be read. Both have the same index.
+    and the numbers, NaT and NaN where a value could not be read. Both have the same index. `tickers` is what the source
+    knows of them; a ticker that it does not describe goes by its symbol. `notes` is for the person who imports.
     """
 
     source: str
@@ -25,4 +28,5 @@ class RawBars:
     content_sha256: str
     rows: "pd.DataFrame"
     bars: "pd.DataFrame"
+    tickers: tuple[TickerInfo, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,0 +1,94 @@
+"""From whatever a file calls its columns to the canonical ones."""
+
+import re
+
+import pandas as pd
+
+from riskee.errors import PoisonError
+from riskee.market.frames import NUMBERS
+
+_ALIASES = {
+    "ticker": ("ticker", "symbol", "act_symbol"),
+    "session": ("session", "date", "timestamp", "datetime", "session_date", "trading_day"),
+    "open": ("open", "open_price"),
+    "high": ("high", "high_price"),
+    "low": ("low", "low_price"),
+    "close": ("close", "close_price"),
+    "volume": ("volume", "vol"),
+    "adjusted_close": ("adjusted_close", "adj_close", "adjclose", "close_adjusted", "adjusted"),
+    "adjustment_factor": ("adjustment_factor", "factor"),
+    "dividend": ("dividend", "dividends", "dividend_amount", "cash_dividend"),
+    "split": ("split", "splits", "split_coefficient", "stock_splits", "split_factor", "split_ratio"),
+}
+_CANONICAL = {alias: name for name, aliases in _ALIASES.items() for alias in aliases}
+_REQUIRED = ("ticker", "session", "open", "high", "low", "close", "volume")
+NOT_ADJUSTED = "no adjusted close in it: prices are taken as adjusted, so splits and dividends look like moves"
+
+
+def canonical_rows(raw: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """The frame with canonical column names; columns that nobody knows stay as they are.
+
+    Raises PoisonError when a column is missing or two columns mean the same.
+    """
+    names = {column: _CANONICAL.get(_plain(column)) for column in raw.columns}
+    known = [name for name in names.values() if name is not None]
+    missing = [name for name in _REQUIRED if name not in known]
+    if missing:
+        raise PoisonError(
+            f"{origin} has no column {', '.join(missing)}; it has {', '.join(map(str, raw.columns)) or 'none'}",
+            f"name the columns {', '.join(_REQUIRED)}, and adjusted_close where prices are raw",
+        )
+    twice = sorted({name for name in known if known.count(name) > 1})
+    if twice:
+        same = [str(column) for column, name in names.items() if name in twice]
+        raise PoisonError(f"{origin} has several columns for {', '.join(twice)}: {', '.join(same)}", "keep one of them")
+    return raw.rename(columns={column: name for column, name in names.items() if name is not None})
+
+
+def readable_bars(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Ticker, session and the numbers of canonical rows, NaT and NaN where unreadable; and notes for the reader."""
+    number = {name: _numbers(rows[name]) for name in rows.columns if name in {*NUMBERS, "adjusted_close"}}
+    notes: tuple[str, ...] = ()
+    if "adjustment_factor" in number:
+        factor = number["adjustment_factor"]
+    elif "adjusted_close" in number:
+        factor = number["adjusted_close"] / number["close"]
+    else:
+        factor = pd.Series(1.0, index=rows.index)
+        notes = (NOT_ADJUSTED,)
+    bars = pd.DataFrame(
+        {
+            "ticker": rows["ticker"],
+            "session": _dates(rows["session"]),
+            **{name: number[name] for name in ("open", "high", "low", "close", "volume")},
+            "adjustment_factor": factor,
+            "dividend": _optional(rows, number, "dividend", 0.0),
+            "split": _optional(rows, number, "split", 1.0),
+        }
+    )
+    return bars, notes
+
+
+def _plain(column: object) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", str(column).strip().lower()).strip("_")
+
+
+def _numbers(column: "pd.Series[float]") -> "pd.Series[float]":
+    return pd.to_numeric(column, errors="coerce").astype("float64")
+
+
+def _optional(
+    rows: pd.DataFrame, number: dict[str, "pd.Series[float]"], name: str, nothing: float
+) -> "pd.Series[float]":
+    """The column where there is one; an empty cell means that nothing happened, an unreadable one stays unreadable."""
+    if name not in number:
+        return pd.Series(nothing, index=rows.index)
+    return number[name].mask(rows[name].isna(), nothing)
+
+
+def _dates(column: "pd.Series[pd.Timestamp]") -> "pd.Series[pd.Timestamp]":
+    """Naive moments. A number is no date: which unit it counts in would be a guess."""
+    if pd.api.types.is_numeric_dtype(column):
+        return pd.Series(pd.NaT, index=column.index).astype("datetime64[us]")
+    moments = pd.to_datetime(column, errors="coerce", utc=True, format=None if column.dtype.kind == "M" else "ISO8601")
+    return moments.dt.tz_localize(None).astype("datetime64[us]")

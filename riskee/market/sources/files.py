@@ -1,0 +1,70 @@
+"""Daily bars in a CSV or Parquet file."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from riskee.errors import NotFoundError, PoisonError
+from riskee.market.frames import RawBars
+from riskee.market.sources.columns import canonical_rows, readable_bars
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    # A share that is listed as NA or NULL is not a missing value; an empty cell is one.
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, skipinitialspace=True)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    # Days as datetime64: as Python objects they take ten times the memory.
+    frame: pd.DataFrame = pq.read_table(path).to_pandas(date_as_object=False)
+    return frame
+
+
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _read_csv,
+    ".csv.gz": _read_csv,
+    ".parquet": _read_parquet,
+    ".pq": _read_parquet,
+}
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file with one row for each ticker and session; its name becomes the rows' source."""
+
+    path: Path
+
+    def read(self) -> RawBars:
+        """All rows. Raises NotFoundError for a missing file, PoisonError for one that is no table of bars."""
+        raw = self._table()
+        if raw.empty:
+            raise PoisonError(f"{self.path} has no rows", "export the data again")
+        rows = canonical_rows(raw.reset_index(drop=True), str(self.path))
+        bars, notes = readable_bars(rows)
+        return RawBars(f"file:{self.path.name}", self.path.name, _sha256(self.path), rows, bars, notes=notes)
+
+    def _table(self) -> pd.DataFrame:
+        name = self.path.name.lower()
+        reader = next((read for suffix, read in _READERS.items() if name.endswith(suffix)), None)
+        if reader is None:
+            raise PoisonError(f"{self.path} is neither CSV nor Parquet", f"its name must end in {', '.join(_READERS)}")
+        if not self.path.is_file():
+            raise NotFoundError(f"there is no file {self.path}", "check the path")
+        try:
+            return reader(self.path)
+        except (pa.ArrowException, ValueError, OSError, EOFError) as error:
+            # pandas' parser errors are ValueErrors, a broken gzip is an OSError or EOFError
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise PoisonError(
+                f"{self.path} cannot be read: {reason}", "the file is damaged or of another kind; fetch it again"
+            ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
