@@ -1,0 +1,67 @@
+"""What predict knows from the database: the state of all tickers before a session, the calendar, the champions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from riskee.model.registry import champion
+from sqlalchemy import Connection, Engine, select
+
+from riskee.errors import NotFoundError
+from riskee.features.definitions import WARM_UP_BARS
+from riskee.features.earnings import EarningsFeatures
+from riskee.features.kernel import FeatureState
+from riskee.messaging.messages import ModelType, Quote
+from riskee.model.artifact import ModelArtifact
+from riskee.storage.bars import recent_bars
+from riskee.storage.calendar import reports
+from riskee.storage.database import database_errors
+from riskee.storage.sessions import read_sessions
+from riskee.storage.tables import quotes
+from serving.consumers.forecasting import Forecaster
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Reads the database. Every method blocks: call it in a thread. Raises RetryableError where it is away."""
+
+    engine: Engine
+    market_ticker: str
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with database_errors(), self.engine.connect() as connection:
+            yield connection
+
+    def forecaster(self, before: date) -> Forecaster:
+        """The state of every ticker from its bars strictly before a session."""
+        with self._connection() as connection:
+            bars = recent_bars(connection, before, WARM_UP_BARS)
+            known = reports(connection)
+            days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")
+        state = FeatureState(bars, self.market_ticker)
+        return Forecaster(
+            state=state,
+            earnings=EarningsFeatures(known, days, state),
+            unreported=frozenset(ticker for ticker in bars.tickers if ticker not in known),
+            sessions=days,
+            market_ticker=self.market_ticker,
+        )
+
+    def champion(self, model_type: ModelType) -> ModelArtifact | None:
+        """The champion of a model type, if there is one. Raises PoisonError where it was altered."""
+        try:
+            with self._connection() as connection:
+                return champion(connection, model_type)
+        except NotFoundError:
+            return None
+
+    def latest_quote(self, ticker: str) -> Quote | None:
+        """The newest quote of a ticker that was recorded."""
+        columns = [quotes.c[name] for name in Quote.__struct_fields__]
+        statement = select(*columns).where(quotes.c.ticker == ticker).order_by(quotes.c.received_at.desc()).limit(1)
+        with self._connection() as connection:
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else Quote(**row._mapping)
