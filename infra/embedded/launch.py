@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.embedded.files import Home
 from infra.embedded.locks import try_lock
-from infra.embedded.ports import Allocation
+from infra.embedded.ports import HOST, Allocation
 from riskee.errors import FatalError
 
 POLL_SECONDS = 0.05
@@ -33,12 +34,15 @@ def is_running(home: Home) -> bool:
     return False
 
 
-def child_environment(home: Home) -> dict[str, str]:
+def child_environment(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
     """What every child gets: the caller's environment, the home, and nothing that would steer PostgreSQL or Python."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PYTHON"))}
     return inherited | {
         "RISKEE_HOME": str(home.root),
         "DAGSTER_HOME": str(home.dagster),
+        # workspace.yaml reads these two.
+        "DAGSTER_CODE_SERVER_HOST": HOST,
+        "DAGSTER_CODE_SERVER_PORT": str(ports["dagster-code"]),
         "PYTHONUNBUFFERED": "1",
         # Fewer malloc arenas: with many threads the default holds on to memory that nobody uses.
         "MALLOC_ARENA_MAX": "2",
@@ -53,9 +57,14 @@ def launch(home: Home, repo_root: Path, allocation: Allocation) -> None:
         with (home.logs / "guard.log").open("ab") as log:
             subprocess.run(
                 [sys.executable, "-m", "infra.embedded.guard", str(home.run / "guard.pid"), *supervisord],
-                check=True, cwd=repo_root, env=child_environment(home), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, pass_fds=(lock, *allocation.locks),
-            )  # fmt: skip
+                check=True,
+                cwd=repo_root,
+                env=child_environment(home, allocation.ports),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(lock, *allocation.locks),
+            )
     finally:
         for descriptor in (lock, *allocation.locks):
             os.close(descriptor)

@@ -16,6 +16,7 @@ from infra.embedded.readiness import Probe
 
 Group = Literal["server", "service"]
 CONSUMERS = ("ingest", "predict", "record", "explain")
+JSON_LOGS = ("--log-format", "json")
 # Where a setting names a server of the user's own, ours is not started.
 EXTERNAL_SERVERS: Mapping[str, str] = {
     "redis": "RISKEE_REDIS__URL",
@@ -87,10 +88,10 @@ def service_table(ports: Mapping[str, int]) -> list[Process]:
     code, web = ports["dagster-code"], ports["dagster-webserver"]
     code_server = (
         "-m", "dagster", "api", "grpc", "-m", "riskee_dagster.definitions", "--location-name", "riskee",
-        "--host", HOST, "--port", str(code),
+        "--host", HOST, "--port", str(code), *JSON_LOGS,
     )  # fmt: skip
     daemon = str(Path(sys.prefix) / "bin" / "dagster-daemon")
-    webserver = ("-m", "dagster_webserver", "-w", "workspace.yaml", "-h", HOST, "-p", str(web))
+    webserver = ("-m", "dagster_webserver", *JSON_LOGS, "-w", "workspace.yaml", "-h", HOST, "-p", str(web))
 
     def service(name: str, arguments: tuple[str, ...], port: int | None, ready: Probe) -> Process:
         return Process(name, "service", (sys.executable, *arguments), port, ready)
@@ -98,7 +99,7 @@ def service_table(ports: Mapping[str, int]) -> list[Process]:
     return [
         service("dagster-code", code_server, code, readiness.dagster_code_server(code)),
         service("dagster-webserver", webserver, web, readiness.http_get(web, "/server_info")),
-        service("dagster-daemon", (daemon, "run", "-w", "workspace.yaml"), None, readiness.running),
+        service("dagster-daemon", (daemon, "run", *JSON_LOGS, "-w", "workspace.yaml"), None, readiness.running),
         *(
             service(name, ("-m", f"serving.consumers.{name}"), ports[name], readiness.http_get(ports[name], "/metrics"))
             for name in CONSUMERS

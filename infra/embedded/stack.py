@@ -76,6 +76,10 @@ class Stack:
         file = self._home.run / "ports.json"
         return dict(json.loads(file.read_text())) if file.exists() else {}
 
+    def environment(self) -> dict[str, str]:
+        """Environment variables for a program that works with this stack, such as Dagster's command line."""
+        return launch.child_environment(self._home, self.ports)
+
     def log_path(self, name: str) -> Path:
         """Where the process writes what it has to say."""
         return self._home.logs / f"{name}.log"
