@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -21,14 +22,17 @@ DAILY = "1d"
 _LOCK = 0x5269736B02
 _SERIES = next(series for series in TIME_SERIES if series.table is market_data)
 
+# Not from the view: this walks the key backwards and stops after `count` bars.
 _RECENT = text("""
     SELECT t.number, bar.day, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.adjustment_factor
     FROM (SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers) AS t
     CROSS JOIN LATERAL (
-        SELECT session_date - DATE '1970-01-01' AS day, open, high, low, close, volume, adjustment_factor
-        FROM bars
+        SELECT DISTINCT ON ("timestamp")
+            CAST("timestamp" AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01' AS day,
+            open, high, low, close, volume, adjustment_factor
+        FROM market_data
         WHERE ticker = t.ticker AND resolution = '1d' AND "timestamp" < :before
-        ORDER BY "timestamp" DESC
+        ORDER BY "timestamp" DESC, version DESC
         LIMIT :count
     ) AS bar
     ORDER BY t.number, bar.day
@@ -61,7 +65,7 @@ def recent_bars(connection: Connection, before: date, count: int) -> BarMatrix:
     """
     tickers = tuple(connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"')))
     rows = connection.execute(_RECENT, {"before": _midnight(before), "count": count}).all()
-    values = np.array(rows, dtype=np.float64).reshape(-1, 8)
+    values = np.fromiter(chain.from_iterable(rows), np.float64, count=8 * len(rows)).reshape(-1, 8)
     number = values[:, 0].astype(np.int64)
     bars_of = np.bincount(number, minlength=len(tickers))
     first_row = np.cumsum(bars_of) - bars_of
