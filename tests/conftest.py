@@ -54,6 +54,9 @@ def _url_of(settings: Settings, database: str) -> str:
 def template_database(settings: Settings) -> str:
     """Name of a database that has every migration and no row."""
     with _admin(settings) as connection:
+        # The tests kill processes, never the machine; dropping a database with many partitions would sync for seconds.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     migrate(SecretStr(_url_of(settings, TEMPLATE)), settings)
     return TEMPLATE
@@ -70,3 +73,10 @@ def database_url(settings: Settings, template_database: str) -> Iterator[str]:
             yield _url_of(settings, name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
+
+
+@pytest.fixture
+def database_settings(settings: Settings, database_url: str) -> Settings:
+    """The stack's settings with the database of this test."""
+    database = settings.database.model_copy(update={"url": SecretStr(database_url)})
+    return settings.model_copy(update={"database": database})
