@@ -77,7 +77,7 @@ EARNINGS = (
         "sessions_to_earnings",
         1,
         "sessions",
-        "sessions to the next report from today on, at most 63",
+        "sessions to the next report from today on, at most 10",
         "the next report's nearness",
     ),
     Feature(
@@ -100,8 +100,9 @@ NORMAL_FEATURES = tuple(feature.name for feature in TECHNICAL)
 EARNINGS_FEATURES = NORMAL_FEATURES + tuple(feature.name for feature in EARNINGS)
 FEATURES = TECHNICAL + EARNINGS
 BY_NAME = {feature.name: feature for feature in FEATURES}
-# Sessions beyond which a report is neither near nor recent.
-EARNINGS_HORIZON_SESSIONS = 63
+# How far ahead a report's date counts as known (two weeks), and how long a report counts as recent.
+EARNINGS_AHEAD_SESSIONS = 10
+EARNINGS_SINCE_SESSIONS = 63
 # How many reports, and how far back, make the usual move on reports.
 EARNINGS_MOVE_REPORTS = 4
 EARNINGS_MOVE_SESSIONS = 300

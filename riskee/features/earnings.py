@@ -5,7 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from riskee.features.definitions import EARNINGS_HORIZON_SESSIONS, EARNINGS_MOVE_REPORTS, EARNINGS_MOVE_SESSIONS
+from riskee.features.definitions import (
+    EARNINGS_AHEAD_SESSIONS,
+    EARNINGS_MOVE_REPORTS,
+    EARNINGS_MOVE_SESSIONS,
+    EARNINGS_SINCE_SESSIONS,
+)
 from riskee.features.kernel import FeatureState, Index, Mask
 from riskee.features.windows import ratio
 from riskee.market.bars import Dates, Floats
@@ -17,8 +22,8 @@ _NEVER = np.int64(1 << 40)
 class EarningsFeatures:
     """Where each ticker of `state` stands between its reports, and how it used to move on them.
 
-    `reports` holds report dates per ticker, `sessions` all exchange sessions in order, well into the future: a report
-    beyond the last one is unknown.
+    `reports` holds report dates per ticker, `sessions` all exchange sessions in order, well into the future; a report
+    outside of them is unknown.
     """
 
     def __init__(
@@ -38,7 +43,9 @@ class EarningsFeatures:
 
     def _known(self, days: Dates) -> Dates:
         days = np.unique(days.astype("datetime64[D]"))
-        return days[days <= self._sessions[-1]] if len(self._sessions) else days[:0]
+        if not len(self._sessions):
+            return days[:0]
+        return days[(days >= self._sessions[0]) & (days <= self._sessions[-1])]
 
     def _place(self, index: Index, session: Dates | np.datetime64) -> Index:
         days = np.asarray(session).astype("datetime64[D]")
@@ -59,8 +66,9 @@ class EarningsFeatures:
     def features(self, index: Index, session: Dates | np.datetime64) -> Floats:
         """The three features (n, 3) in the order of EARNINGS; the state must have reached `session` (one or (n,))."""
         out = np.empty((len(index), 3))
-        out[:, 0], out[:, 1] = self._distances(index, session)
-        np.minimum(out[:, :2], EARNINGS_HORIZON_SESSIONS, out=out[:, :2])
+        ahead, behind = self._distances(index, session)
+        out[:, 0] = np.minimum(ahead, EARNINGS_AHEAD_SESSIONS)
+        out[:, 1] = np.minimum(behind, EARNINGS_SINCE_SESSIONS)
         out[:, 2] = self._usual_move(index, self._place(index, session))
         return out
 

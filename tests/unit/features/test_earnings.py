@@ -31,7 +31,7 @@ def by_hand(reports: list[int], last: int) -> list[float]:
     behind = [sum(1 for day in ORDINALS if r < day <= ORDINALS[last]) for r in on if r < ORDINALS[last]]
     after = [next((i for i, day in enumerate(ORDINALS) if day > r), SESSIONS) for r in sorted(reports)]
     moves = [MOVES[i - 1] for i in [i for i in after if last - 300 <= i <= last][-4:] if i > 0]
-    return [min([*ahead, 63]), min([*behind, 63]), float(np.mean(moves)) if moves else np.nan]
+    return [min([*ahead, 10]), min([*behind, 63]), float(np.mean(moves)) if moves else np.nan]
 
 
 @settings(max_examples=40, deadline=None)
@@ -52,12 +52,13 @@ def test_the_earnings_model_serves_within_five_sessions_of_a_report(distance: in
 def test_without_reports_nothing_is_near_and_there_is_no_usual_move() -> None:
     features = made(DAYS[:0], 100)
     assert features.near(T1, DAYS[100]).tolist() == [False]
-    np.testing.assert_array_equal(features.features(np.array([0, 1]), DAYS[100]), [[63, 63, np.nan]] * 2)
+    np.testing.assert_array_equal(features.features(np.array([0, 1]), DAYS[100]), [[10, 63, np.nan]] * 2)
 
 
 def test_a_report_beyond_the_calendar_is_unknown() -> None:
-    beyond = np.array([DAYS[150]])
-    assert made(beyond, 100, DAYS[:120]).features(T1, DAYS[100])[0, 0] == 63
+    beyond, near = DAYS[[104]], DAYS[[103]]
+    assert made(near, 100, DAYS[:104]).features(T1, DAYS[100])[0, 0] == 3
+    assert made(beyond, 100, DAYS[:104]).features(T1, DAYS[100])[0, 0] == 10
 
 
 def test_a_report_that_comes_while_running_enters_the_usual_move() -> None:
