@@ -56,6 +56,16 @@ def answer_id(prediction: uuid.UUID, request: uuid.UUID) -> uuid.UUID:
     return _derived("answer", str(prediction), str(request))
 
 
+def promotion_id(model_version: str) -> uuid.UUID:
+    """The identity of the news that a model became champion."""
+    return _derived("promotion", model_version)
+
+
+def accuracy_id(model_version: str, outcomes: int) -> uuid.UUID:
+    """The identity of a model's accuracy over so many outcomes."""
+    return _derived("accuracy", model_version, str(outcomes))
+
+
 def document_id(collection: str, source: str, key: str) -> uuid.UUID:
     """The identity of a document; re-embedding it overwrites the same point."""
     return _derived("document", collection, source, key)

@@ -13,7 +13,7 @@ from riskee.errors import RetryableError, RiskeeError
 
 OWNERS = ["team:quant"]
 # Servers restart within seconds. What can never succeed is not tried again: see `product_errors`.
-RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+RETRY = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,11 +1,11 @@
 """What the assets work with: the settings and the adapters of one run, each made on first use."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from pydantic import PrivateAttr
 
 from riskee.clock import Clock, SystemClock
 from riskee.settings import Settings, load_settings
@@ -18,23 +18,17 @@ if TYPE_CHECKING:
     from riskee.storage.vectors import Vectors
 
 
-class RiskeeResource(dg.ConfigurableResource[None]):
-    """The composition root of a run. Closes what it opened when the run ends."""
+class Platform:
+    """The composition root of a run."""
 
-    _opened: ExitStack = PrivateAttr(default_factory=ExitStack)
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self._opened = ExitStack()
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
+    def close(self) -> None:
+        """Close what was opened."""
         self._opened.close()
-
-    @cached_property
-    def settings(self) -> Settings:
-        """The settings of this process."""
-        return load_settings()
-
-    @property
-    def clock(self) -> Clock:
-        """The machine's clock."""
-        return SystemClock()
 
     @cached_property
     def engine(self) -> "Engine":
@@ -67,3 +61,17 @@ class RiskeeResource(dg.ConfigurableResource[None]):
         from riskee.blobs import Blobs
 
         return Blobs(self.settings.home)
+
+
+# How an asset asks for it: a parameter `riskee: RiskeeParam`.
+RiskeeParam = dg.ResourceParam[Platform]
+
+
+@dg.resource(description="Settings, database, vectors, embedding model and bundled data, as `riskee` makes them.")
+def platform(_context: dg.InitResourceContext) -> Iterator[Platform]:
+    """One platform a run, closed when it ends."""
+    made = Platform(load_settings())
+    try:
+        yield made
+    finally:
+        made.close()

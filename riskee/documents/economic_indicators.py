@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
@@ -12,69 +11,63 @@ from riskee.documents.document import Document
 from riskee.documents.wording import moved
 from riskee.storage.macro import MacroValue
 
-
-@dataclass(frozen=True)
-class Indicator:
-    """What a series is called, and whether it is a rate in per cent (its changes are points) or a level."""
-
-    series: str
-    label: str
-    is_rate: bool
-
-
-INDICATORS = (
-    Indicator("realgdp", "US real gross domestic product", is_rate=False),
-    Indicator("realcons", "US real consumption", is_rate=False),
-    Indicator("realinv", "US real private investment", is_rate=False),
-    Indicator("cpi", "US consumer price index", is_rate=False),
-    Indicator("m1", "US money supply M1", is_rate=False),
-    Indicator("tbilrate", "US three-month Treasury bill rate", is_rate=True),
-    Indicator("unemp", "US unemployment rate", is_rate=True),
-    Indicator("infl", "US inflation rate", is_rate=True),
+# What a stock prediction may turn on; the other stored series say much the same.
+SERIES = (
+    "real gross domestic product",
+    "real personal consumption",
+    "real gross private investment",
+    "consumer price index",
+    "M1 money stock",
+    "three-month Treasury bill rate",
+    "unemployment rate",
+    "inflation rate",
 )
-_BY_SERIES = {indicator.series: indicator for indicator in INDICATORS}
 QUARTERS_A_YEAR = 4
 
 
 def economic_indicators(points: Iterable[MacroValue], quarters: int) -> list[Document]:
-    """Documents of the last `quarters` of each known series; series that are not in `INDICATORS` are left out."""
+    """Documents of the last `quarters` of each of `SERIES`."""
     documents = []
-    ordered = sorted((p for p in points if p.series in _BY_SERIES), key=attrgetter("series", "period_start"))
-    for series, group in groupby(ordered, key=attrgetter("series")):
+    ordered = sorted((point for point in points if point.series in SERIES), key=attrgetter("series", "period_start"))
+    for _, group in groupby(ordered, key=attrgetter("series")):
         values = list(group)
         positions = range(max(0, len(values) - quarters), len(values))
-        documents += [_document(_BY_SERIES[series], values, at) for at in positions]
+        documents += [_document(values, at) for at in positions]
     return documents
 
 
-def _document(indicator: Indicator, points: Sequence[MacroValue], at: int) -> Document:
+def _document(points: Sequence[MacroValue], at: int) -> Document:
     point = points[at]
     quarter = f"the {_ordinal(point.period_start)} quarter of {point.period_start.year}"
     changes = [
-        f"{_change(indicator, points[at - back].value, point.value)} against the {name} before"
+        f"{_change(points[at - back], point)} against the {name} before"
         for back, name in ((1, "quarter"), (QUARTERS_A_YEAR, "year"))
         if at >= back
     ]
-    value = f"{point.value:,.1f}%" if indicator.is_rate else f"{point.value:,.1f} ({point.unit})"
+    value = f"{point.value:,.1f}%" if _is_rate(point) else f"{point.value:,.1f} ({point.unit})"
+    key = f"{point.series}:{point.period_start.isoformat()}"
     return Document(
-        document_id=ids.document_id(
-            "economic_indicators", point.source, f"{point.series}:{point.period_start.isoformat()}"
-        ),
+        document_id=ids.document_id("economic_indicators", point.source, key),
         collection="economic_indicators",
         ticker=None,
-        title=f"{indicator.label} in {quarter}",
-        body=f"The {indicator.label.removeprefix('US ')} of the United States was {value} in {quarter}."
+        title=f"US {point.series} in {quarter}",
+        body=f"The {point.series} of the United States was {value} in {quarter}."
         + (f" It {' and '.join(changes)}." if changes else ""),
-        source=point.source,
+        source=f"macro series (as later revised): {point.source}",
         published_at=point.known_at,
         known_at=point.known_at,
     )
 
 
-def _change(indicator: Indicator, earlier: float, value: float) -> str:
-    if not indicator.is_rate:
-        return moved(math.log(value / earlier))
-    points = value - earlier
+def _is_rate(point: MacroValue) -> bool:
+    """Whether it is in per cent, so that its changes are points."""
+    return point.unit.startswith("percent")
+
+
+def _change(earlier: MacroValue, point: MacroValue) -> str:
+    if not _is_rate(point):
+        return moved(math.log(point.value / earlier.value))
+    points = point.value - earlier.value
     if abs(points) < 0.05:
         return "was unchanged"
     return f"{'rose' if points > 0 else 'fell'} {abs(points):.1f} points"

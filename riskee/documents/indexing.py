@@ -36,7 +36,7 @@ def index_documents(
     changed = [d for d in documents if stored.get(d.document_id) != content_stamp(d, embedder.name)]
     for start in range(0, len(changed), _BATCH):
         batch = changed[start : start + _BATCH]
-        vectors.upsert(batch, embedder.embed([document.text for document in batch]), embedder.name)
+        vectors.upsert(batch, embedder.encode([document.text for document in batch]), embedder.name)
         progress(start + len(batch), len(changed))
     gone = [document_id for document_id in stored if document_id not in wanted]
     vectors.delete(collection, gone)

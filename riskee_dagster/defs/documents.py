@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from riskee.documents.document import Collection, Document
 from riskee_dagster.declare import table_asset
-from riskee_dagster.resources import RiskeeResource
+from riskee_dagster.resources import Platform, RiskeeParam
 
 GROUP = "documents"
 # At most so many documents a collection, shared out among the tickers: what two cores embed within a minute.
@@ -15,7 +15,7 @@ NEWS, PATTERNS, PREDICTIONS = 600, 1500, 750
 LEAST_PER_TICKER = 5
 QUARTERS = 60
 
-Build = Callable[[Connection, RiskeeResource], list[Document]]
+Build = Callable[[Connection, Platform], list[Document]]
 
 
 def document_key(collection: Collection) -> dg.AssetKey:
@@ -27,7 +27,7 @@ def _share(total: int, tickers: int) -> int:
     return max(LEAST_PER_TICKER, total // max(1, tickers))
 
 
-def _market_news(connection: Connection, riskee: RiskeeResource) -> list[Document]:
+def _market_news(connection: Connection, riskee: Platform) -> list[Document]:
     from riskee.documents.market_news import market_news
     from riskee.documents.records import market_record
 
@@ -36,7 +36,7 @@ def _market_news(connection: Connection, riskee: RiskeeResource) -> list[Documen
     return market_news(record.stocks, record.market, record.sources, record.since, limit)
 
 
-def _technical_patterns(connection: Connection, riskee: RiskeeResource) -> list[Document]:
+def _technical_patterns(connection: Connection, riskee: Platform) -> list[Document]:
     from riskee.documents.records import market_record
     from riskee.documents.technical_patterns import technical_patterns
 
@@ -44,7 +44,7 @@ def _technical_patterns(connection: Connection, riskee: RiskeeResource) -> list[
     return technical_patterns(record.stocks, record.sources, record.since, _share(PATTERNS, len(record.stocks)))
 
 
-def _earnings_calls(connection: Connection, riskee: RiskeeResource) -> list[Document]:
+def _earnings_calls(connection: Connection, riskee: Platform) -> list[Document]:
     from riskee.documents.earnings_calls import earnings_calls
     from riskee.documents.records import market_record, report_sources
     from riskee.storage.calendar import reports
@@ -53,7 +53,7 @@ def _earnings_calls(connection: Connection, riskee: RiskeeResource) -> list[Docu
     return earnings_calls(record.stocks, reports(connection), report_sources(connection), record.since)
 
 
-def _economic_indicators(connection: Connection, _riskee: RiskeeResource) -> list[Document]:
+def _economic_indicators(connection: Connection, _riskee: Platform) -> list[Document]:
     from riskee.documents.economic_indicators import economic_indicators
     from riskee.storage.macro import read_macro
 
@@ -67,7 +67,7 @@ def _asset(collection: Collection, build: Build, deps: Iterable[str], descriptio
         document_key(collection), group=GROUP, kinds={"python", "postgres"}, code=code, deps=deps,
         description=description,
     )  # fmt: skip
-    def documents(riskee: RiskeeResource) -> dg.MaterializeResult[None]:
+    def documents(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
         from riskee.storage.database import database_errors
         from riskee.storage.documents import replace_documents
 

@@ -5,7 +5,7 @@ import dagster as dg
 from riskee.documents.document import COLLECTIONS, Collection
 from riskee_dagster.declare import table_asset
 from riskee_dagster.defs.documents import document_key
-from riskee_dagster.resources import RiskeeResource
+from riskee_dagster.resources import RiskeeParam
 
 GROUP = "embeddings"
 CODE = ("riskee.documents.document", "riskee.documents.indexing", "riskee.storage.vectors")
@@ -20,7 +20,7 @@ def _asset(collection: Collection) -> dg.AssetsDefinition:
         deps=[document_key(collection)],
         description=f"The vectors of `{collection}` in Qdrant. Only what is new or changed is embedded.",
     )
-    def embeddings(context: dg.AssetExecutionContext, riskee: RiskeeResource) -> dg.MaterializeResult[None]:
+    def embeddings(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:
         from riskee.documents.indexing import index_documents
         from riskee.storage.database import database_errors
         from riskee.storage.documents import read_documents

@@ -3,12 +3,12 @@
 import dagster as dg
 
 from riskee_dagster.declare import RETRY, product_errors
-from riskee_dagster.resources import RiskeeResource
+from riskee_dagster.resources import RiskeeParam
 
 
 @dg.op(retry_policy=RETRY, tags={"kind": "postgres"})
 @product_errors
-def partitions_ahead(context: dg.OpExecutionContext, riskee: RiskeeResource) -> None:
+def partitions_ahead(context: dg.OpExecutionContext, riskee: RiskeeParam) -> None:
     """Make the partitions of the coming days. A hypertable makes its own."""
     from riskee.storage.database import database_errors
     from riskee.storage.partitions import make_ahead
@@ -20,7 +20,7 @@ def partitions_ahead(context: dg.OpExecutionContext, riskee: RiskeeResource) -> 
 
 @dg.op(retry_policy=RETRY, ins={"after": dg.In(dg.Nothing)}, tags={"kind": "postgres"})
 @product_errors
-def retention(context: dg.OpExecutionContext, riskee: RiskeeResource) -> None:
+def retention(context: dg.OpExecutionContext, riskee: RiskeeParam) -> None:
     """Drop partitions or chunks older than the settings keep."""
     from riskee.storage.database import database_errors
     from riskee.storage.retention import drop_expired

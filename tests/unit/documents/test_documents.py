@@ -142,10 +142,12 @@ class TestEarningsCalls:
 
 class TestEconomicIndicators:
     @staticmethod
-    def point(quarter: int, value: float, series: str = "unemp") -> MacroValue:
+    def point(quarter: int, value: float, series: str = "unemployment rate") -> MacroValue:
         start = date(2000 + quarter // 4, 1 + 3 * (quarter % 4), 1)
         known = datetime(start.year + 1, start.month, 1, tzinfo=UTC)
-        return MacroValue(series, start, value, "index" if series == "cpi" else "%", known, "macro source")
+        return MacroValue(
+            series, start, value, "index" if series == "consumer price index" else "percent", known, "macro source"
+        )
 
     def test_a_rate_changes_by_points(self) -> None:
         points = [self.point(q, value) for q, value in enumerate((4.0, 4.5, 5.0, 5.5, 5.2))]
@@ -157,7 +159,9 @@ class TestEconomicIndicators:
         assert document.known_at == points[-1].known_at
 
     def test_a_level_changes_by_per_cent(self) -> None:
-        document = economic_indicators([self.point(0, 200.0, "cpi"), self.point(1, 202.0, "cpi")], 1)[0]
+        document = economic_indicators(
+            [self.point(0, 200.0, "consumer price index"), self.point(1, 202.0, "consumer price index")], 1
+        )[0]
         assert "202.0 (index)" in document.body
         assert "It gained 1.0% against the quarter before." in document.body
 

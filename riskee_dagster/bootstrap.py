@@ -1,0 +1,116 @@
+"""`python -m riskee_dagster.bootstrap [--if-needed]`: materialise every asset, in this process.
+
+Writes one JSON object a line to stdout as things happen:
+{"asset": "market_data", "state": "start" | "done" | "failed", "done": 3, "total": 40, "seconds": 1.2, "detail": "…"}
+A step that has news of itself repeats its `start` with another `detail`. Exit code 0: everything is materialised.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TextIO
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterInstance, EventLogEntry
+
+from riskee.settings import load_settings
+
+JOB = "pipeline"
+# The console shows the lines above; Dagster's own log goes to its event log, where the UI finds it.
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
+@dataclass
+class Progress:
+    """Turns Dagster's events into lines."""
+
+    out: TextIO
+    total: int
+    done: int = 0
+    failures: list[str] = field(default_factory=list)
+    _started: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, entry: EventLogEntry) -> None:
+        """Take one event of the run."""
+        step = entry.step_key
+        if step is None:
+            return
+        event = entry.dagster_event
+        if event is None:
+            self.write(step, "start", entry.user_message)
+        elif event.event_type is DagsterEventType.STEP_START:
+            self._started[step] = time.monotonic()
+            self.write(step, "start")
+        elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED):
+            self.done += 1
+            self.write(step, "done")
+        elif event.event_type is DagsterEventType.STEP_UP_FOR_RETRY:
+            self.write(step, "start", "failed, is tried again")
+        elif event.event_type is DagsterEventType.STEP_FAILURE:
+            cause = _cause(event.step_failure_data.error) or str(event.message)
+            self.failures.append(f"{step}: {cause}")
+            self.write(step, "failed", cause)
+
+    def write(self, step: str, state: str, detail: str = "") -> None:
+        """One line."""
+        seconds = time.monotonic() - self._started.get(step, time.monotonic())
+        line = {
+            "asset": step.replace("__", "/"),
+            "state": state,
+            "done": self.done,
+            "total": self.total,
+            "seconds": round(seconds, 2),
+            "detail": detail,
+        }
+        print(json.dumps(line, ensure_ascii=False), file=self.out, flush=True)
+
+
+def _cause(error: object) -> str:
+    """The innermost message of a Dagster error: the outer ones only say which step failed."""
+    cause = ""
+    while error is not None:
+        cause = str(getattr(error, "message", "")).strip() or cause
+        error = getattr(error, "cause", None)
+    return cause
+
+
+def missing_assets(instance: DagsterInstance, definitions: dg.Definitions) -> list[dg.AssetKey]:
+    """The assets that were never materialised."""
+    keys = definitions.resolve_asset_graph().materializable_asset_keys
+    return [key for key in keys if instance.get_latest_materialization_event(key) is None]
+
+
+def run(instance: DagsterInstance, job: dg.JobDefinition, out: TextIO) -> list[str]:
+    """Execute the job and write its progress. Returns what failed, nothing when all went well."""
+    progress = Progress(out, total=len(job.graph.nodes))
+    run_id = str(uuid.uuid4())
+    instance.add_event_listener(run_id, progress)
+    result = job.execute_in_process(instance=instance, run_id=run_id, run_config=QUIET, raise_on_error=False)
+    return [] if result.success else progress.failures or [f"run {run_id} failed before its first step"]
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m riskee_dagster.bootstrap", description=__doc__)
+    parser.add_argument("--if-needed", action="store_true", help="do nothing when every asset is materialised")
+    arguments = parser.parse_args()
+    from riskee_dagster.definitions import riskee
+
+    os.environ.setdefault("DAGSTER_HOME", str(load_settings().home / "dagster"))
+    definitions = riskee()
+    # Dagster redirects the standard output while a step runs: the lines go to where it was pointed before.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out, DagsterInstance.get() as instance:
+        if arguments.if_needed and not missing_assets(instance, definitions):
+            return 0
+        failures = run(instance, definitions.resolve_job_def(JOB), out)
+    for failure in failures:
+        print(failure, file=sys.stderr)  # noqa: T201 - the command's answer
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""History into the database: bars, sessions, report dates, macro series. All from data that comes with the product."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from riskee_dagster.declare import table_asset
+from riskee_dagster.resources import Platform, RiskeeParam
+
+if TYPE_CHECKING:
+    from riskee.market.importing import ImportReport
+    from riskee.market.sources import Source
+
+GROUP = "ingestion"
+BUNDLED = "riskee.market.sources.bundled"
+IMPORTING = "riskee.market.importing"
+
+
+@table_asset(
+    "market_data", group=GROUP, kinds={"pandas", "postgres"}, code=[BUNDLED, IMPORTING, "riskee.market.validation"]
+)
+def market_data(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:
+    """Daily bars of five stocks and of the S&P 500, checked row by row; what fails goes to `quarantine`.
+
+    Bars that `riskee data import` brought stay. A corrected bar becomes a new version.
+    """
+    from riskee.market.sources.bundled import BundledIndex, BundledStocks
+    from riskee.storage.database import database_errors
+    from riskee.storage.tickers import summaries
+
+    sources = (BundledStocks(riskee.blobs), BundledIndex(riskee.blobs, riskee.settings.model.market_ticker))
+    reports = [_import(context, riskee, source) for source in sources]
+    with database_errors(), riskee.engine.connect() as connection:
+        stored = summaries(connection)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(ticker.bars for ticker in stored),
+            "tickers": dg.MetadataValue.md(
+                "\n".join(
+                    ["| ticker | bars | first | last | sources |", "|---|---|---|---|---|"]
+                    + [f"| {t.ticker} | {t.bars} | {t.first} | {t.last} | {', '.join(t.sources)} |" for t in stored]
+                )
+            ),
+            "read": sum(report.rows_read for report in reports),
+            "new": sum(report.bars.new for report in reports),
+            "changed": sum(report.bars.changed for report in reports),
+            "quarantined": sum(report.rows_quarantined for report in reports),
+            "sources": dg.MetadataValue.json({report.source: _told(report) for report in reports}),
+        }
+    )
+
+
+def _import(context: dg.AssetExecutionContext, riskee: Platform, source: "Source") -> "ImportReport":
+    from riskee.market.importing import import_bars
+
+    return import_bars(
+        riskee.engine,
+        source,
+        riskee.clock,
+        lambda done, total: context.log.info("stored %d of %d bars", done, total),
+    )
+
+
+def _told(report: "ImportReport") -> dict[str, object]:
+    return {
+        "rows_read": report.rows_read,
+        "quarantined": {reason: int(count) for reason, count in report.quarantined.items()},
+        "flags": {flag: int(count) for flag, count in report.flags.items()},
+        "notes": list(report.notes),
+    }
+
+
+@table_asset(
+    "trading_sessions",
+    group=GROUP,
+    kinds={"python", "postgres"},
+    code=["riskee.market.sessions", IMPORTING],
+    deps=["market_data"],
+)
+def trading_sessions(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
+    """The sessions of the New York Stock Exchange from the first bar to a year ahead."""
+    from riskee.market.importing import import_sessions
+
+    return dg.MaterializeResult(metadata={"dagster/row_count": import_sessions(riskee.engine, riskee.clock)})
+
+
+@table_asset("earnings_calendar", group=GROUP, kinds={"python", "postgres"}, code=[BUNDLED, IMPORTING])
+def earnings_calendar(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
+    """The dates on which companies reported results."""
+    from riskee.market.importing import import_earnings
+
+    return dg.MaterializeResult(metadata={"dagster/row_count": import_earnings(riskee.engine, riskee.blobs)})
+
+
+@table_asset("macro_series", group=GROUP, kinds={"python", "postgres"}, code=[BUNDLED, IMPORTING])
+def macro_series(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
+    """Quarterly series of the United States' economy."""
+    from riskee.market.importing import import_macro
+
+    return dg.MaterializeResult(metadata={"dagster/row_count": import_macro(riskee.engine, riskee.blobs)})
+
+
+@dg.asset_check(asset="market_data", blocking=True)
+def market_index_present(riskee: RiskeeParam) -> dg.AssetCheckResult:
+    """The index that the market features are made from has bars."""
+    from riskee.storage.database import database_errors
+    from riskee.storage.tickers import summaries
+
+    with database_errors(), riskee.engine.connect() as connection:
+        stored = {ticker.ticker: ticker for ticker in summaries(connection)}
+    index = stored.get(riskee.settings.model.market_ticker)
+    newest = max((ticker.last for ticker in stored.values() if ticker.last), default=None)
+    return dg.AssetCheckResult(
+        passed=index is not None and index.bars > 0,
+        metadata={"index_through": str(index and index.last), "all_through": str(newest)},
+    )
+
+
+ASSETS = [market_data, trading_sessions, earnings_calendar, macro_series]
+CHECKS = [market_index_present]

@@ -1,0 +1,41 @@
+"""What became of the live predictions."""
+
+import dagster as dg
+
+from riskee_dagster.declare import table_asset
+from riskee_dagster.resources import RiskeeParam
+
+GROUP = "outcomes"
+
+
+@table_asset(
+    "live_accuracy",
+    group=GROUP,
+    kinds={"sql", "nats"},
+    code=["riskee.storage.outcomes"],
+    deps=["market_data"],
+)
+def live_accuracy(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
+    """Hit rate and Brier score of the published predictions whose outcome is known, announced on the bus."""
+    from riskee import ids
+    from riskee.messaging.subjects import ACCURACY
+    from riskee.storage.database import database_errors
+    from riskee.storage.outcomes import live_accuracy as read
+    from riskee_dagster.publishing import publish
+
+    with database_errors(), riskee.engine.connect() as connection:
+        found = read(connection)
+    messages = {ids.accuracy_id(one.model_version, one.outcomes): one for one in found}
+    rows = [f"| {one.model_version} | {one.outcomes} | {one.hit_rate:.1%} | {one.brier:.4f} |" for one in found]
+    table = "\n".join(["| model | outcomes | hit rate | Brier |", "|---|---|---|---|", *rows])
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(found),
+            "outcomes": sum(one.outcomes for one in found),
+            "accuracy": dg.MetadataValue.md(table if found else "No published prediction has an outcome yet."),
+            "bus": publish(riskee.settings.nats, riskee.clock, ACCURACY, messages),
+        }
+    )
+
+
+ASSETS = [live_accuracy]
