@@ -1,4 +1,4 @@
-"""As whom PostgreSQL runs: it refuses root, so root hands it to another user or to a user namespace."""
+"""As whom PostgreSQL runs. It refuses root, and a user whom the system cannot name (as some containers have)."""
 
 import os
 import pwd
@@ -9,8 +9,9 @@ from pathlib import Path
 
 from riskee.errors import FatalError
 
-# Any id but 0: only PostgreSQL looks at it. Files keep their owner outside of the namespace.
-NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+# Accounts that may be there for PostgreSQL, or in every system; a namespace needs only the number of one.
+ACCOUNTS = ("postgres", "nobody")
+NAMESPACE_ACCOUNTS = ("daemon", "bin", "nobody")
 
 
 @dataclass(frozen=True)
@@ -27,22 +28,44 @@ class Identity:
             os.chown(path, self.uid, self.gid)
 
 
-def _user(account: pwd.struct_passwd) -> Identity:
-    switch = ("setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--")
-    return Identity(switch, account.pw_uid, account.pw_gid)
+def postgres_identity(data: Path, parent: Path, binary: Path) -> Identity:
+    """Whom to run PostgreSQL as. `data` is its folder (maybe not there yet) in `parent`.
 
-
-def _may_reach(identity: Identity, paths: tuple[Path, ...]) -> bool:
-    """Whether the user can pass every folder on the way. Asks the kernel: access lists and mounts count too."""
-    checks = [f"{path}/." if path.is_dir() else str(path) for path in paths]
-    return all(
-        subprocess.run([*identity.prefix, "test", "-x", check], check=False, capture_output=True).returncode == 0
-        for check in checks
+    Raises FatalError when there is no way to run it.
+    """
+    uid = os.geteuid()
+    if uid != 0 and _has_name(uid):
+        return Identity((), uid, os.getegid())
+    # An existing cluster keeps the owner it was made with.
+    owner = data.stat().st_uid if data.exists() else None
+    if uid == 0 and owner != 0:
+        user = _other_user(owner)
+        if user is not None and _may_reach(user, (parent, binary)):
+            return user
+        if owner is not None:
+            raise FatalError(
+                f"{data} belongs to user {owner}, who cannot reach it or {binary}",
+                f"let others pass the folders on the way (chmod o+x), or `chown -R root {data}`",
+            )
+    namespace = _namespace(uid)
+    if namespace is not None:
+        return namespace
+    raise FatalError(
+        f"PostgreSQL cannot run as user {uid}, no other user may pass {parent}, and user namespaces are switched off",
+        "run as an ordinary user, or set RISKEE_HOME to a folder that others may pass, such as /var/lib/riskee",
     )
 
 
-def _account() -> pwd.struct_passwd | None:
-    for name in ("postgres", "nobody"):
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _account(names: tuple[str, ...]) -> pwd.struct_passwd | None:
+    for name in names:
         try:
             return pwd.getpwnam(name)
         except KeyError:
@@ -50,36 +73,32 @@ def _account() -> pwd.struct_passwd | None:
     return None
 
 
-def _namespace_works() -> bool:
-    return shutil.which("unshare") is not None and (
-        subprocess.run([*NAMESPACE, "true"], check=False, capture_output=True).returncode == 0
-    )
+def _other_user(owner: int | None) -> Identity | None:
+    """The user that root hands PostgreSQL to."""
+    try:
+        account = _account(ACCOUNTS) if owner is None else pwd.getpwuid(owner)
+    except KeyError:
+        return None
+    if account is None:
+        return None
+    switch = ("setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--")
+    return Identity(switch, account.pw_uid, account.pw_gid)
 
 
-def postgres_identity(data: Path, parent: Path, binary: Path) -> Identity:
-    """Whom to run PostgreSQL as. `data` is its folder (maybe not there yet) in `parent`.
+def _may_reach(identity: Identity, paths: tuple[Path, ...]) -> bool:
+    """Whether the user can pass every folder on the way. Asks the kernel: access lists and mounts count too."""
+    checks = [f"{path}/." if path.is_dir() else str(path) for path in paths]
+    return all(_succeeds([*identity.prefix, "test", "-x", check]) for check in checks)
 
-    Raises FatalError when root has no way to run it.
-    """
-    me = Identity((), os.geteuid(), os.getegid())
-    if me.uid != 0:
-        return me
-    namespace = Identity(NAMESPACE, 0, 0)
-    # An existing cluster keeps the owner it was made with.
-    owner = data.stat().st_uid if data.exists() else None
-    account = _account() if owner is None else (pwd.getpwuid(owner) if owner != 0 else None)
-    if account is not None:
-        user = _user(account)
-        if _may_reach(user, (parent, binary)):
-            return user
-        if owner is not None:
-            raise FatalError(
-                f"{data} belongs to {account.pw_name}, who cannot reach it any more",
-                f"let others pass its parent folders (chmod o+x), or `chown -R root {data}`",
-            )
-    if _namespace_works():
-        return namespace
-    raise FatalError(
-        f"PostgreSQL refuses to run as root, no other user may pass {parent}, and user namespaces are switched off",
-        "run as another user, or set RISKEE_HOME to a folder that others may pass, such as /var/lib/riskee",
-    )
+
+def _namespace(uid: int) -> Identity | None:
+    """A user namespace in which this user bears another number. Files keep their owner outside of it."""
+    account = _account(NAMESPACE_ACCOUNTS)
+    if account is None or shutil.which("unshare") is None:
+        return None
+    prefix = ("unshare", "--user", f"--map-user={account.pw_uid}", f"--map-group={account.pw_gid}", "--")
+    return Identity(prefix, uid, os.getegid()) if _succeeds([*prefix, "true"]) else None
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0

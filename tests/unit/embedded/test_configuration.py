@@ -1,0 +1,107 @@
+"""Rendered configuration: what must be in it, in a form that its reader understands."""
+
+import configparser
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.embedded import configuration
+from infra.embedded.credentials import Credentials
+from infra.embedded.files import Home
+from infra.embedded.plan import Plan, make_plan
+from infra.embedded.ports import USUAL_PORTS
+from infra.embedded.postgres import Postgres
+from riskee.settings import load_settings
+
+HOME = Home(Path("/some where/home"))
+CREDENTIALS = Credentials("pg-secret", "valkey-secret", "nats-secret", "supervisor-secret")
+PORTS = {name: port + 1 for name, port in USUAL_PORTS.items()}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    home = Home(tmp_path)
+    return make_plan(home, Path("/repo"), PORTS, CREDENTIALS, Postgres(home, Path("/pg/bin")))
+
+
+def supervisord(plan: Plan) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser()
+    parser.read_string(next(text for path, text in plan.files.items() if path.name == "supervisord.conf"))
+    return parser
+
+
+def test_settings_read_the_endpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "endpoints.json").write_text(json.dumps(configuration.endpoints(PORTS, CREDENTIALS)))
+    monkeypatch.setenv("RISKEE_HOME", str(tmp_path))
+    settings = load_settings()
+    assert settings.database.url.get_secret_value() == "postgresql+psycopg://postgres:pg-secret@127.0.0.1:5433/riskee"
+    assert settings.redis.url.get_secret_value() == "redis://:valkey-secret@127.0.0.1:6380/0"
+    assert settings.nats.url.get_secret_value() == "nats://riskee:nats-secret@127.0.0.1:4223"
+    assert (settings.vectors.url, settings.llm.url) == ("http://127.0.0.1:6334", "http://127.0.0.1:11435")
+    assert (settings.api.port, settings.metrics.ingest_port, settings.metrics.explain_port) == (8001, 9102, 9105)
+    assert settings.dagster.url == "http://127.0.0.1:3001"
+
+
+def test_dagster_keeps_everything_below_the_home() -> None:
+    instance = yaml.safe_load(configuration.dagster_config(HOME, PORTS, CREDENTIALS))
+    assert instance["storage"]["postgres"]["postgres_db"] == {
+        "scheme": "postgresql+psycopg2",
+        "username": "postgres",
+        "password": "pg-secret",
+        "hostname": "127.0.0.1",
+        "port": 5433,
+        "db_name": "dagster",
+    }
+    assert instance["compute_logs"]["config"]["base_dir"] == "/some where/home/dagster/logs"
+    assert instance["local_artifact_storage"]["config"]["base_dir"] == "/some where/home/dagster/artifacts"
+    assert instance["telemetry"] == {"enabled": False}
+    assert "max_concurrent_runs" not in instance["run_coordinator"]["config"], "Dagster refuses it in two places"
+
+
+@pytest.mark.parametrize("render", [configuration.nats_config, configuration.valkey_config])
+def test_servers_bind_to_the_loopback_and_ask_for_a_password(render: object) -> None:
+    assert callable(render)
+    text = render(HOME, PORTS, CREDENTIALS)
+    assert "127.0.0.1" in text
+    assert "0.0.0.0" not in text
+    assert "-secret" in text
+    assert '"/some where/home/data/' in text
+
+
+def test_every_process_is_restarted_for_ever_and_dies_with_its_parent(plan: Plan) -> None:
+    parser = supervisord(plan)
+    programs = [section for section in parser.sections() if section.startswith("program:")]
+    assert len(programs) == 13
+    for program in programs:
+        assert parser[program]["autorestart"] == "true"
+        assert int(parser[program]["startretries"]) > 100_000
+        assert parser[program]["command"].startswith("setpriv --pdeathsig ")
+
+
+def test_postgres_is_asked_for_a_fast_shutdown(plan: Plan) -> None:
+    postgres = supervisord(plan)["program:postgres"]
+    assert postgres["stopsignal"] == "INT"
+    assert postgres["command"].startswith("setpriv --pdeathsig INT -- ")
+
+
+def test_the_supervisor_needs_its_password(plan: Plan) -> None:
+    server = supervisord(plan)["inet_http_server"]
+    assert (server["port"], server["password"]) == ("127.0.0.1:9002", "supervisor-secret")
+
+
+def test_a_server_of_the_users_own_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISKEE_LLM__URL", "http://gpu:11434")
+    home = Home(tmp_path)
+    plan = make_plan(home, Path("/repo"), PORTS, CREDENTIALS, Postgres(home, Path("/pg/bin")))
+    assert "ollama" not in {process.name for process in plan.processes}
+    assert not supervisord(plan).has_section("program:ollama")
+
+
+def test_a_changed_setting_changes_the_fingerprint(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = plan.fingerprint()
+    assert plan.fingerprint() == before
+    monkeypatch.setenv("RISKEE_LOG_LEVEL", "DEBUG")
+    assert plan.fingerprint() != before
