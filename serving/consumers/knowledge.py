@@ -15,6 +15,7 @@ from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
 from riskee.messaging.messages import ModelType, Quote
 from riskee.model.artifact import ModelArtifact
+from riskee.settings import ModelSettings
 from riskee.storage.bars import recent_bars
 from riskee.storage.calendar import reports
 from riskee.storage.database import database_errors
@@ -28,7 +29,7 @@ class Knowledge:
     """Reads the database. Every method blocks: call it in a thread. Raises RetryableError where it is away."""
 
     engine: Engine
-    market_ticker: str
+    settings: ModelSettings
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -41,13 +42,13 @@ class Knowledge:
             bars = recent_bars(connection, before, WARM_UP_BARS)
             known = reports(connection)
             days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")
-        state = FeatureState(bars, self.market_ticker)
+        state = FeatureState(bars, self.settings.market_ticker)
         return Forecaster(
             state=state,
-            earnings=EarningsFeatures(known, days, state),
+            earnings=EarningsFeatures(known, days, state, self.settings.earnings_window_sessions),
             unreported=frozenset(ticker for ticker in bars.tickers if ticker not in known),
             sessions=days,
-            market_ticker=self.market_ticker,
+            market_ticker=self.settings.market_ticker,
         )
 
     def champion(self, model_type: ModelType) -> ModelArtifact | None:

@@ -154,7 +154,7 @@ async def main(service: Service) -> None:
     settings = service.settings
     engine = make_engine(settings.database.url, settings.database.pool_size)
     cache = Cache.connect(settings.redis)
-    predict = Predict(service, Knowledge(engine, settings.model.market_ticker), Publisher(service, cache))
+    predict = Predict(service, Knowledge(engine, settings.model), Publisher(service, cache))
 
     async def on_normal(batch: Sequence[Envelope[PredictJob]]) -> None:
         await predict.on_jobs(batch, "normal")

@@ -1,0 +1,1 @@
+"""The API: REST and WebSocket. `python -m serving.api`."""

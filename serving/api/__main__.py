@@ -1,0 +1,54 @@
+"""The API's process."""
+
+import socket
+import sys
+
+import uvicorn
+
+from riskee.errors import FatalError, RiskeeError
+from riskee.logs import configure_logs, get_logger
+from riskee.settings import ApiSettings, load_settings
+from serving.api.app import create_app
+
+_log = get_logger(__name__)
+_BACKLOG = 1024
+
+
+def _listen(settings: ApiSettings) -> socket.socket:
+    """The socket to serve on. Raises FatalError where the port is taken."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
+    except OSError as error:
+        raise FatalError(
+            f"port {settings.port} cannot be used: {error.strerror}", "set RISKEE_API__PORT to a free one"
+        ) from error
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; exits with 1 where that is not possible."""
+    try:
+        settings = load_settings()
+        configure_logs("api", settings.log_level)
+        listener = _listen(settings.api)
+    except RiskeeError as error:
+        configure_logs("api", "INFO")
+        _log.critical("cannot go on", error=str(error))
+        sys.exit(1)
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        # Compression doubles the CPU of a connection and takes up to 200 KiB of memory for each.
+        ws_per_message_deflate=False,
+        ws_max_size=64 * 1024,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

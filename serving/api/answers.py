@@ -1,0 +1,113 @@
+"""What the API answers: the messages, plus a status."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from riskee.messaging.messages import Explanation, Flag, Prediction, PredictionFailed
+
+Status = Literal["ok", "stale", "expired_model", "cold_window"]
+_STATUSES: tuple[tuple[Flag, Status], ...] = (
+    (Flag.STALE, "stale"),
+    (Flag.MODEL_EXPIRED, "expired_model"),
+    (Flag.COLD_WINDOW, "cold_window"),
+)
+JSON = "application/json"
+
+
+class PredictionAnswer(Prediction, frozen=True, kw_only=True):
+    """A prediction. `status` is the gravest of its flags; `session` is open while its bar is provisional."""
+
+    status: Status
+    session: Literal["open", "closed"]
+
+
+class FailureAnswer(msgspec.Struct, frozen=True):
+    """Why a ticker of a batch has no prediction."""
+
+    ticker: str
+    status: str
+    detail: str
+    next_step: str
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """The answer to a batch: every ticker asked for is in one of the two."""
+
+    predictions: tuple[PredictionAnswer, ...]
+    failures: tuple[FailureAnswer, ...]
+
+
+class ExplanationAnswer(Explanation, frozen=True, kw_only=True):
+    """An explanation with the prediction that it explains."""
+
+    prediction: PredictionAnswer
+    cached: bool
+
+
+class TickerAnswer(msgspec.Struct, frozen=True):
+    """A ticker; an index is not predicted itself."""
+
+    ticker: str
+    name: str
+    is_index: bool
+    source: str
+
+
+class ProblemAnswer(msgspec.Struct, frozen=True):
+    """Problem details (RFC 9457), with the next step."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    next_step: str
+    instance: str
+
+
+_ANSWERS = (PredictionAnswer, BatchAnswer, ExplanationAnswer, TickerAnswer, ProblemAnswer)
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def schemas() -> dict[str, Any]:
+    """The JSON schemas of all answers by name, for the OpenAPI document."""
+    return msgspec.json.schema_components(_ANSWERS, ref_template=_REFERENCE)[1]
+
+
+def answers(answer: type[msgspec.Struct], *problems: int) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses`: the answer, and the problems that may come instead."""
+
+    def content(media: str, name: str) -> dict[str, Any]:
+        return {"content": {media: {"schema": {"$ref": _REFERENCE.format(name=name)}}}}
+
+    return {
+        200: {"description": "the answer", **content(JSON, answer.__name__)},
+        **{
+            code: {"description": "a problem", **content("application/problem+json", "ProblemAnswer")}
+            for code in (*problems, 503)
+        },
+    }
+
+
+def prediction_answer(prediction: Prediction) -> PredictionAnswer:
+    """A prediction with its status."""
+    status: Status = next((status for flag, status in _STATUSES if flag in prediction.flags), "ok")
+    session: Literal["open", "closed"] = "open" if Flag.PROVISIONAL_BAR in prediction.flags else "closed"
+    values = {name: getattr(prediction, name) for name in prediction.__struct_fields__}
+    return PredictionAnswer(**values, status=status, session=session)
+
+
+def explanation_answer(explanation: Explanation, prediction: Prediction, *, cached: bool) -> ExplanationAnswer:
+    """An explanation beside its prediction."""
+    values = {name: getattr(explanation, name) for name in explanation.__struct_fields__}
+    return ExplanationAnswer(**values, prediction=prediction_answer(prediction), cached=cached)
+
+
+def failure_answer(failed: PredictionFailed) -> FailureAnswer:
+    """A failure that predict reported."""
+    steps = {
+        "no_model": "train a model: materialise the model assets in Dagster",
+        "no_quote": "wait for the feed's next quote; see /health/ready of ingest",
+        "cold_window": "import more history: `riskee data import`",
+    }
+    return FailureAnswer(failed.ticker, failed.status, failed.reason, steps.get(failed.status, "GET /tickers"))

@@ -1,0 +1,123 @@
+"""The API's composition root: what its routes work with."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from riskee.clock import Clock, SystemClock
+from riskee.errors import RetryableError
+from riskee.logs import get_logger
+from riskee.settings import Settings
+from riskee.storage.bus import Bus
+from riskee.storage.cache import Cache
+from riskee.storage.database import database_errors, make_async_engine
+from riskee.storage.keys import CACHE_STATS
+from riskee.telemetry import CACHE_READS, DEPENDENCY_UP
+from serving.api.asking import SOURCE, Asker
+from serving.api.directory import Directory
+from serving.api.hub import Hub
+from serving.api.reading import Reader
+
+_CHECK_SECONDS = 2.0
+_STATS_SECONDS = 10.0
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Everything that a request may need."""
+
+    settings: Settings
+    clock: Clock
+    cache: Cache
+    engine: AsyncEngine
+    directory: Directory
+    reader: Reader
+    hub: Hub
+    asker: Asker
+
+    async def check(self) -> dict[str, str]:
+        """Each dependency: `ok`, or what is the matter."""
+        checks: dict[str, Callable[[], Awaitable[None]]] = {
+            "database": self._check_database,
+            "redis": self.cache.ping,
+            "nats": self._check_bus,
+        }
+        return dict(zip(checks, await asyncio.gather(*map(_trouble, checks, checks.values())), strict=True))
+
+    async def _check_database(self) -> None:
+        with database_errors():
+            async with self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def _check_bus(self) -> None:
+        if self.asker.bus is None or not self.asker.bus.connected:
+            raise RetryableError("the message bus does not answer", "see `riskee status`")
+
+    async def connect_bus(self) -> None:
+        """Attach to the bus as soon as it is there. Until then everything that needs no bus is served."""
+        bus = await Bus.connect(self.settings.nats, SOURCE)
+        await self.asker.attach(bus)
+        _log.info("listening to the bus")
+
+    async def publish_stats(self) -> None:
+        """Keep the cache's hits and misses under `stats:cache:api`."""
+        while True:
+            counts = {
+                f"{sample.labels['key']} {sample.labels['end']}": sample.value
+                for metric in CACHE_READS.collect()
+                for sample in metric.samples
+                if sample.name.endswith("_total")
+            }
+            with suppress(RetryableError):  # a lost statistic is worth no word; /health/ready says what is away
+                await self.cache.set_text(CACHE_STATS, msgspec.json.encode(counts).decode(), name=SOURCE)
+            await asyncio.sleep(_STATS_SECONDS)
+
+
+async def _trouble(name: str, check: Callable[[], Awaitable[None]]) -> str:
+    try:
+        await asyncio.wait_for(check(), _CHECK_SECONDS)
+    except TimeoutError:
+        trouble = f"no answer within {_CHECK_SECONDS} s"
+    except RetryableError as error:
+        trouble = str(error)
+    else:
+        trouble = "ok"
+    DEPENDENCY_UP.labels(name).set(trouble == "ok")
+    return trouble
+
+
+@asynccontextmanager
+async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Backend]:
+    """The backend, connected in the background, for as long as the API runs."""
+    clock = clock or SystemClock()
+    engine = make_async_engine(settings.database.url, settings.database.pool_size)
+    cache = Cache.connect(settings.redis)
+    hub = Hub()
+    backend = Backend(
+        settings=settings,
+        clock=clock,
+        cache=cache,
+        engine=engine,
+        directory=Directory(engine, clock),
+        reader=Reader(cache, engine, clock, settings.feed.stale_after_seconds),
+        hub=hub,
+        asker=Asker(hub, clock),
+    )
+    tasks = [asyncio.create_task(backend.connect_bus()), asyncio.create_task(backend.publish_stats())]
+    try:
+        yield backend
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if backend.asker.bus is not None:
+            await backend.asker.bus.close()
+        await cache.close()
+        await engine.dispose()

@@ -1,0 +1,108 @@
+"""Reading predictions and explanations: from the cache, and from the database where it has none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Row, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from riskee.clock import Clock
+from riskee.errors import RetryableError
+from riskee.logs import get_logger
+from riskee.messaging.messages import Driver, Explanation, Flag, Interval, Prediction, SourceDocument
+from riskee.storage import keys
+from riskee.storage.cache import Cache
+from riskee.storage.database import database_errors
+from riskee.storage.tables import explanations, predictions
+
+_LATEST = text(
+    "SELECT latest.* FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)"
+    " CROSS JOIN LATERAL (SELECT * FROM predictions WHERE predictions.ticker = wanted.ticker"
+    " ORDER BY prediction_time DESC LIMIT 1) AS latest"
+).columns(*predictions.columns)
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Answers with what is known already; computes nothing."""
+
+    cache: Cache
+    engine: AsyncEngine
+    clock: Clock
+    stale_after_seconds: float
+
+    async def latest(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+        """The latest prediction of each ticker that has one, flagged `stale` where it is old or not from the cache.
+
+        Raises RetryableError where neither the cache nor the database answers.
+        """
+        found = await self._cached(tickers)
+        missing = [ticker for ticker in tickers if ticker not in found]
+        if missing:
+            found |= await self._stored(missing)
+        now = self.clock.now()
+        return {ticker: self.aged(prediction, now) for ticker, prediction in found.items()}
+
+    def aged(self, prediction: Prediction, now: datetime) -> Prediction:
+        """The prediction, flagged `stale` where its quote came too long ago."""
+        age = (now - prediction.prediction_time).total_seconds()
+        return _stale(prediction) if age > self.stale_after_seconds else prediction
+
+    async def _cached(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+        try:
+            bodies = await self.cache.bodies(keys.PREDICTION, [{"ticker": ticker} for ticker in tickers])
+        except RetryableError as error:
+            _log.warning("answering from the database", cause=str(error))
+            return {}
+        return {
+            ticker: msgspec.json.decode(body, type=Prediction)
+            for ticker, body in zip(tickers, bodies, strict=True)
+            if body is not None
+        }
+
+    async def _stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+        with database_errors():
+            async with self.engine.connect() as connection:
+                rows = (await connection.execute(_LATEST, {"tickers": list(tickers)})).all()
+        return {row.ticker: _stale(_prediction(row)) for row in rows}
+
+    async def explanation(self, prediction: Prediction) -> Explanation | None:
+        """The explanation of a prediction, where there is one already."""
+        try:
+            body = await self.cache.body(keys.EXPLANATION, ticker=prediction.ticker, ts=prediction.prediction_time)
+        except RetryableError as error:
+            _log.warning("looking for the explanation in the database", cause=str(error))
+            body = None
+        cached = None if body is None else msgspec.json.decode(body, type=Explanation)
+        # The key names the moment; a quote may have a prediction of each model type.
+        if cached is not None and cached.prediction_id == prediction.prediction_id:
+            return cached
+        statement = select(explanations).where(explanations.c.prediction_id == prediction.prediction_id)
+        with database_errors():
+            async with self.engine.connect() as connection:
+                row = (await connection.execute(statement.order_by(explanations.c.created_at.desc()))).first()
+        return None if row is None else _explanation(row)
+
+
+def _stale(prediction: Prediction) -> Prediction:
+    if Flag.STALE in prediction.flags:
+        return prediction
+    return msgspec.structs.replace(prediction, flags=(*prediction.flags, Flag.STALE))
+
+
+def _prediction(row: Row[tuple[object, ...]]) -> Prediction:
+    values = dict(row._mapping)
+    interval = Interval(**{name: values.pop(f"price_{name}") for name in ("p10", "p50", "p90")})
+    flags = tuple(Flag(flag) for flag in values.pop("flags"))
+    return Prediction(**values, interval=interval, flags=flags)
+
+
+def _explanation(row: Row[tuple[object, ...]]) -> Explanation:
+    values = dict(row._mapping)
+    drivers = msgspec.convert(values.pop("drivers"), tuple[Driver, ...])
+    sources = msgspec.convert(values.pop("sources"), tuple[SourceDocument, ...])
+    return Explanation(**values, drivers=drivers, sources=sources)

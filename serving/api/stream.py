@@ -1,0 +1,158 @@
+"""`/stream`: predictions over a WebSocket.
+
+The client sends `{"type": "subscribe" | "unsubscribe", "tickers": ["AAPL", …]}`, `*` for all. It receives, each with
+the connection's running `sequence`: `subscribed`, `prediction` (first the latest known one, marked `snapshot`, then
+each new one), `heartbeat` when nothing else came for a while, and `error` with a problem. A client that reads slowly
+gets the latest prediction of each ticker and never those that it missed.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from http import HTTPStatus
+from typing import Literal
+
+import msgspec
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from riskee.errors import RiskeeError
+from riskee.telemetry import STREAM_CONNECTIONS, STREAM_MESSAGES
+from serving.api.backend import Backend
+from serving.api.hub import ALL, Listener
+from serving.api.problems import ProblemError, problem_of
+
+HEARTBEAT_SECONDS = 15.0
+
+router = APIRouter()
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a client sends."""
+
+    type: Literal["subscribe", "unsubscribe"]
+    tickers: tuple[str, ...]
+
+
+class PredictionMessage(msgspec.Struct, frozen=True, tag="prediction"):
+    """A prediction; `snapshot` where it was known before the subscription."""
+
+    sequence: int
+    snapshot: bool
+    prediction: msgspec.Raw
+
+
+class SubscribedMessage(msgspec.Struct, frozen=True, tag="subscribed"):
+    """All that the connection is subscribed to now."""
+
+    sequence: int
+    tickers: tuple[str, ...]
+
+
+class HeartbeatMessage(msgspec.Struct, frozen=True, tag="heartbeat"):
+    """The connection lives, though nothing happened."""
+
+    sequence: int
+    time: datetime
+
+
+class ErrorMessage(msgspec.Struct, frozen=True, tag="error"):
+    """A request that could not be met; the connection goes on."""
+
+    sequence: int
+    problem: dict[str, object]
+
+
+class Connection:
+    """One client."""
+
+    def __init__(self, socket: WebSocket, backend: Backend) -> None:
+        self._socket = socket
+        self._backend = backend
+        self._listener = Listener()
+        self._sequence = 0
+        self._encoder = msgspec.json.Encoder()
+        self._sending = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Serve until either side closes."""
+        sender = asyncio.create_task(self._send_updates())
+        receiver = asyncio.create_task(self._receive())
+        try:
+            done, _ = await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                with suppress(WebSocketDisconnect):
+                    task.result()
+        finally:
+            self._backend.hub.unsubscribe(self._listener, tuple(self._listener.tickers))
+            for task in (sender, receiver):
+                task.cancel()
+            await asyncio.gather(sender, receiver, return_exceptions=True)
+
+    async def _receive(self) -> None:
+        while True:
+            text = await self._socket.receive_text()
+            try:
+                request = msgspec.json.decode(text, type=Request)
+                await self._meet(request)
+            except msgspec.MsgspecError as error:
+                step = 'send {"type": "subscribe", "tickers": ["AAPL"]}'
+                await self._refuse(ProblemError(HTTPStatus.BAD_REQUEST, "bad_request", str(error), step))
+            except ProblemError as problem:
+                await self._refuse(problem)
+            except RiskeeError as error:
+                await self._refuse(problem_of(error))
+
+    async def _meet(self, request: Request) -> None:
+        hub = self._backend.hub
+        if request.type == "unsubscribe":
+            hub.unsubscribe(self._listener, [ticker.upper() for ticker in request.tickers])
+            await self._confirm()
+            return
+        wanted = [
+            ticker if ticker == ALL else await self._backend.directory.predicted(ticker) for ticker in request.tickers
+        ]
+        hub.subscribe(self._listener, wanted)
+        await self._confirm()
+        await self._offer_snapshots(wanted)
+
+    async def _offer_snapshots(self, wanted: Iterable[str]) -> None:
+        tickers = set(wanted)
+        if ALL in tickers:
+            tickers = {info.ticker for info in await self._backend.directory.infos() if not info.is_index}
+        for ticker, prediction in (await self._backend.reader.latest(sorted(tickers))).items():
+            self._listener.offer(ticker, self._backend.hub.update(prediction, snapshot=True))
+
+    async def _confirm(self) -> None:
+        await self._send(SubscribedMessage(self._next(), tuple(sorted(self._listener.tickers))))
+
+    async def _refuse(self, problem: ProblemError) -> None:
+        await self._send(ErrorMessage(self._next(), problem.body()))
+
+    async def _send_updates(self) -> None:
+        while True:
+            try:
+                updates = await asyncio.wait_for(self._listener.take(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                await self._send(HeartbeatMessage(self._next(), self._backend.clock.now()))
+                continue
+            for update in updates:
+                await self._send(PredictionMessage(self._next(), update.snapshot, update.prediction))
+
+    def _next(self) -> int:
+        self._sequence += 1
+        return self._sequence
+
+    async def _send(self, message: PredictionMessage | SubscribedMessage | HeartbeatMessage | ErrorMessage) -> None:
+        kind = str(message.__struct_config__.tag)
+        async with self._sending:
+            await self._socket.send_text(self._encoder.encode(message).decode())
+        STREAM_MESSAGES.labels(kind).inc()
+
+
+@router.websocket("/stream")
+async def stream(socket: WebSocket) -> None:
+    """Predictions as they are made."""
+    await socket.accept()
+    with STREAM_CONNECTIONS.track_inprogress():
+        await Connection(socket, socket.app.state.backend).run()
