@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -162,13 +162,12 @@ def _join(blob: Blob, wheels: list[Path], target: Path) -> str:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Bytes of all files below; pip moves files while this looks, so a vanished one counts nothing."""
+    """Bytes of all files below. pip moves and deletes while this looks: what vanished counts nothing."""
     total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for parent, _folders, files in os.walk(folder):  # unlike rglob, it passes over a folder that vanished
+        for file in files:
+            with suppress(FileNotFoundError):
+                total += (Path(parent) / file).stat().st_size
     return total
 
 

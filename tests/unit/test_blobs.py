@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import itertools
+import os
 import re
 import shutil
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from riskee.blobs import MANIFEST, Blob, Blobs, Part
+from riskee.blobs import MANIFEST, Blob, Blobs, Part, store
 from riskee.blobs.manifest import LICENSES
 from riskee.blobs.wheels import _explain, read_part
 from riskee.errors import FatalError, NotFoundError, RetryableError, RiskeeError
@@ -154,6 +155,21 @@ def test_a_disk_that_fills_up_names_the_remedy(index: Index, tmp_path: Path) -> 
     index.failure = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(FatalError, match=r"disk filled up.*free at least"):
         Blobs(tmp_path, index.fetch).ensure("sample")
+
+
+def test_counting_bytes_survives_a_folder_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a").write_bytes(CONTENT)
+    scandir = os.scandir
+
+    def vanishing(path: str) -> object:
+        if Path(path).name == "gone":
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert store._bytes_in(tmp_path) == len(CONTENT)
 
 
 def test_an_unknown_name_lists_the_known(tmp_path: Path) -> None:
