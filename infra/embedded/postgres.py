@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: its cluster, configuration and databases."""
 
+import errno
 import os
 import shutil
 import signal
@@ -90,10 +91,7 @@ class Postgres:
             password_file.unlink()
         if done.returncode != 0:
             shutil.rmtree(making, ignore_errors=True)
-            reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-            raise FatalError(
-                f"PostgreSQL's initdb failed: {' '.join(reason)}", "check free disk space and the home's owner"
-            )
+            raise _initdb_failed(self._home.data, done.stderr)
         try:
             making.rename(self.data)
         except OSError as error:
@@ -125,6 +123,13 @@ class Postgres:
         except OSError:
             return False
         return name == "postgres" and working_folder == self.data.resolve()
+
+
+def _initdb_failed(folder: Path, output: str) -> FatalError:
+    if "No space left on device" in output:
+        return write_failed(folder, OSError(errno.ENOSPC, ""))
+    lines = [line for line in output.splitlines() if "error" in line or "FATAL" in line] or output.splitlines()[-1:]
+    return FatalError(f"PostgreSQL's initdb failed: {'; '.join(lines)}", f"check the owner and mode of {folder}")
 
 
 def _environment() -> dict[str, str]:
