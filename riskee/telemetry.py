@@ -23,6 +23,12 @@ MODEL_SECONDS = Histogram("riskee_model_seconds", "time of one model call", ["mo
 TICK_SECONDS = Histogram("riskee_tick_seconds", "from a quote's receipt to its published prediction", buckets=_FAST)
 STATE_REBUILDS = Counter("riskee_state_rebuilds_total", "times the feature state was built from the database")
 
+_SLOW = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
+EXPLANATIONS = Counter("riskee_explanations_total", "explanations published, by model or template", ["generator"])
+EXPLANATION_SECONDS = Histogram(
+    "riskee_explanation_seconds", "time to write an explanation", ["generator"], buckets=_SLOW
+)
+
 ROWS_WRITTEN = Counter("riskee_rows_written_total", "rows new to the database", ["table"])
 
 CACHE_READS = Counter("riskee_cache_reads_total", "cache reads by their end: hit, miss or error", ["key", "end"])

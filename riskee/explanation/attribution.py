@@ -1,0 +1,81 @@
+"""What moved a prediction, summed over groups of related features and named in plain words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from riskee.features.definitions import features_of
+from riskee.messaging.messages import Driver, ModelType
+
+# A contribution smaller than this (in log return, a thousandth of a percent) is not worth a word.
+NEGLIGIBLE = 1e-5
+
+
+@dataclass(frozen=True)
+class Group:
+    """Features that a reader takes for one thing. Trees split credit between correlated features arbitrarily, so
+    only their sum means something. `keywords` are the words by which a sentence speaks of the group."""
+
+    name: str
+    features: tuple[str, ...]
+    keywords: tuple[str, ...]
+
+
+GROUPS = (
+    Group("the recent move", ("return_1d", "return_5d"), ("recent move", "last move", "last session's move")),
+    Group(
+        "the trend of the last months",
+        ("return_20d", "return_60d", "return_120d", "return_252d", "macd", "sma_50_200"),
+        ("trend", "momentum", "moving average"),
+    ),
+    Group("volatility", ("volatility_5d", "volatility_20d", "volatility_60d", "atr_14"), ("volatility", "volatile")),
+    Group(
+        "trading volume",
+        ("volume_ratio_5d", "volume_ratio_20d", "dollar_volume_20d"),
+        ("volume", "traded value"),
+    ),
+    Group(
+        "the wider market",
+        ("beta_60d", "market_return_1d", "market_volatility_20d"),
+        ("wider market", "broad market", "overall market", "beta"),
+    ),
+    Group(
+        "the place in the recent price range",
+        ("rsi_14", "bollinger_20"),
+        ("price range", "relative strength", "bollinger", "overbought", "oversold"),
+    ),
+    Group(
+        "the earnings calendar",
+        ("sessions_to_earnings", "sessions_since_earnings", "earnings_move"),
+        ("earnings calendar", "earnings", "report"),
+    ),
+)
+
+
+def drivers_of(
+    model_type: ModelType, features: Mapping[str, float], contributions: Sequence[float], limit: int
+) -> tuple[Driver, ...]:
+    """The strongest groups of one prediction, strongest first.
+
+    `contributions` are in log return, one a feature in the model's order, then the base value. Each driver names its
+    strongest feature and that feature's value (None when it is missing).
+    """
+    names = features_of(model_type)
+    if len(contributions) != len(names) + 1:
+        raise ValueError(f"{len(contributions)} contributions for {len(names)} features and a base")
+    by_name = dict(zip(names, contributions, strict=False))
+    drivers = [_driver(group, by_name, features) for group in GROUPS if not by_name.keys().isdisjoint(group.features)]
+    drivers = [driver for driver in drivers if abs(driver.contribution) >= NEGLIGIBLE]
+    return tuple(sorted(drivers, key=lambda driver: -abs(driver.contribution))[:limit])
+
+
+def _driver(group: Group, contributions: Mapping[str, float], features: Mapping[str, float]) -> Driver:
+    members = [name for name in group.features if name in contributions]
+    strongest = max(members, key=lambda name: abs(contributions[name]))
+    value = features.get(strongest, math.nan)
+    return Driver(
+        name=group.name,
+        feature=strongest,
+        value=None if math.isnan(value) else value,
+        contribution=math.fsum(contributions[name] for name in members),
+    )

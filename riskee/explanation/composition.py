@@ -1,0 +1,52 @@
+"""Putting the text together: the template's numbers, the verified words of the language model, the caveats."""
+
+import re
+from dataclasses import dataclass
+
+from riskee.explanation import template
+from riskee.explanation.facts import LABELS, Facts
+from riskee.explanation.prompt import Draft
+from riskee.explanation.verification import invented_numbers
+from riskee.messaging.messages import SourceDocument
+
+_CITATION = re.compile(r"\[([A-Z])\]")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A text and the documents that it cites: [A] is the first of them, [B] the second."""
+
+    text: str
+    sources: tuple[SourceDocument, ...]
+
+
+def from_template(facts: Facts) -> Composed:
+    """The text without a language model."""
+    return _composed(facts, [], [template.report(document) for document in facts.documents], facts.documents)
+
+
+def from_draft(facts: Facts, draft: Draft) -> Composed:
+    """The text with a draft of which every sentence has been verified. A document is cited only if it is in it."""
+    cited = {label: facts.labelled[label] for label in sorted(draft.reports)}
+    reason = [draft.reason] if draft.reason else []
+    return _composed(facts, reason, [draft.reports[label] for label in cited], tuple(cited.values()))
+
+
+def holds_only_facts(composed: Composed, facts: Facts) -> bool:
+    """Whether every number of the text is a fact's and every citation has its source."""
+    p = facts.prediction
+    known = [template.headline(facts), *template.drivers(facts), *template.caveats(facts)]
+    known += [f"{template.report(source)} {source.snippet}" for source in composed.sources]
+    cited = set(_CITATION.findall(composed.text))
+    return not invented_numbers(composed.text, [*known, p.ticker]) and cited == set(LABELS[: len(composed.sources)])
+
+
+def _composed(facts: Facts, reason: list[str], reports: list[str], sources: tuple[SourceDocument, ...]) -> Composed:
+    cited = [f"{report.removesuffix('.')} [{label}]." for label, report in zip(LABELS, reports, strict=False)]
+    paragraphs = (
+        [template.headline(facts)],
+        [*template.drivers(facts), *reason],
+        cited or ["No document on it is known."],
+        template.caveats(facts),
+    )
+    return Composed("\n".join(" ".join(sentences) for sentences in paragraphs if sentences), sources)
