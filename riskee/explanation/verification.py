@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from riskee.explanation import wording
 from riskee.explanation.attribution import GROUPS
+from riskee.explanation.digitless import sentences, without_digits
 from riskee.explanation.facts import Facts
 from riskee.messaging.messages import Driver, SourceDocument
 
@@ -19,6 +20,7 @@ MIN_SUPPORT = 0.7
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w&.-]*")
 
+_DIRECTIONS = {wording.stem(word) for word in wording.RISING | wording.FALLING}
 _FORBIDDEN = (
     (wording.META, "markup or an instruction"),
     (wording.ADVICE, "advice"),
@@ -46,6 +48,7 @@ def refuse_drivers(sentence: str, drivers: Sequence[Driver], facts: Facts) -> st
 def refuse_report(sentence: str, document: SourceDocument, facts: Facts) -> str | None:
     """Why a sentence that cites `document` is refused."""
     text = f"{document.title}. {document.snippet}"
+    text = f"{text} {without_digits(text)}"
     problem = (
         _refuse_form(sentence)
         or _refuse_numbers(sentence, text)
@@ -55,12 +58,12 @@ def refuse_report(sentence: str, document: SourceDocument, facts: Facts) -> str 
         return problem
     if wording.FORECAST.search(sentence) and document.collection != "prediction_context":
         return "it speaks of the future, of which only the model may"
-    claimed, known = wording.content(sentence), wording.content(text)
+    if wording.has_negation(sentence):
+        return "a negation, which cannot be checked"
+    claimed, known = wording.content(sentence) - _DIRECTIONS, wording.content(text)
     supported = len(claimed & known) / len(claimed) if claimed else 0.0
     if supported < MIN_SUPPORT:
         return f"only {supported:.0%} of its words are in the document"
-    if wording.has_negation(sentence):
-        return "a negation, which cannot be checked"
     return _refuse_direction(sentence, text)
 
 
@@ -77,7 +80,8 @@ def _numbers(text: str) -> set[str]:
 def _refuse_form(sentence: str) -> str | None:
     if not MIN_CHARACTERS <= len(sentence) <= MAX_CHARACTERS:
         return f"{len(sentence)} characters"
-    if not re.fullmatch(r"[A-Z][^.!?]*[.]", sentence) or not wording.has_verb(sentence):
+    one = len(sentences(sentence)) == 1 and sentence[0].isupper() and sentence.endswith(".")
+    if not one or not wording.has_verb(sentence):
         return "not one whole sentence"
     for pattern, what in (
         (wording.META, "markup or an instruction"),
@@ -125,7 +129,7 @@ def _refuse_direction(sentence: str, text: str) -> str | None:
         way = wording.polarity(claim)
         if not way:
             continue
-        subject = wording.content(claim) - {wording.stem(word) for word in wording.RISING | wording.FALLING}
+        subject = wording.content(claim) - _DIRECTIONS
         agreeing = [_shared(subject, part) for part in parts if way <= wording.polarity(part)]
         differing = [_shared(subject, part) for part in parts if not way <= wording.polarity(part)]
         if not agreeing or max(differing, default=-1) > max(agreeing):

@@ -28,7 +28,7 @@ NEGATION = _words(
 )
 # Splits a sentence into parts that may each go their own way.
 CONTRAST = re.compile(
-    r"[,;:.]|\b(?:while|but|whereas|although|though|however|and|as|after|before|when)\b", re.IGNORECASE
+    r"[,.](?!\d)|[;:]|\b(?:while|but|whereas|although|though|however|and|as|after|before|when)\b", re.IGNORECASE
 )
 
 ADVICE = re.compile(
@@ -60,8 +60,8 @@ NUMBER_WORDS = _words(
 )
 
 VERBS = _words(
-    "is are was were has have had rose fell lost gained grew shrank went came made beat met sank swung hit cut began "
-    "stood held kept led remained became said says shows showed reports crossed"
+    "is are was were has have had did does do rose fell lost gained grew shrank went came made beat met sank "
+    "swung hit cut began stood held kept led remained became said says shows showed reports crossed"
 )
 
 STOP_WORDS = _words(

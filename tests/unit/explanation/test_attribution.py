@@ -1,0 +1,36 @@
+"""Attributions by groups."""
+
+import math
+
+import pytest
+
+from riskee.explanation.attribution import GROUPS, drivers_of
+from riskee.features.definitions import FEATURES, features_of
+
+
+def test_every_feature_is_in_one_group() -> None:
+    grouped = [name for group in GROUPS for name in group.features]
+    assert sorted(grouped) == sorted(feature.name for feature in FEATURES)
+
+
+def test_groups_sum_their_features_and_name_the_strongest() -> None:
+    names = features_of("normal")
+    contributions = dict.fromkeys(names, 0.0) | {"return_60d": 0.003, "macd": -0.001, "rsi_14": -0.0005}
+    values = dict.fromkeys(names, 1.5) | {"return_60d": math.nan}
+    first, second = drivers_of("normal", values, [*contributions.values(), 0.0001], 5)
+    assert (first.name, first.feature, first.value) == ("the trend of the last months", "return_60d", None)
+    assert first.contribution == pytest.approx(0.002)
+    assert (second.feature, second.value, second.contribution) == ("rsi_14", 1.5, -0.0005)
+
+
+def test_only_the_strongest_are_kept() -> None:
+    names = features_of("earnings")
+    contributions = [0.001 * (1 + number) for number in range(len(names))]
+    drivers = drivers_of("earnings", {}, [*contributions, 0.0], 2)
+    assert len(drivers) == 2
+    assert drivers[0].contribution >= drivers[1].contribution
+
+
+def test_contributions_of_another_model_type_are_refused() -> None:
+    with pytest.raises(ValueError, match="24 contributions"):
+        drivers_of("normal", {}, [0.0] * 24, 3)

@@ -1,0 +1,57 @@
+"""The texts: golden examples, and the last check of the whole."""
+
+from pathlib import Path
+
+import pytest
+
+from riskee.explanation.composition import Composed, from_draft, from_template, holds_only_facts
+from riskee.explanation.facts import FLAG_NOTES, Facts
+from riskee.explanation.prompt import Draft
+from riskee.messaging.messages import Flag
+from tests.unit.explanation.examples import TREND, VOLATILITY, facts
+
+GOLDEN = Path(__file__).parent / "golden"
+DRAFT = Draft(
+    "The trend of the last months pushed the forecast up.",
+    {"A": "AAPL dropped and lost in the session.", "C": "The US unemployment rate rose against the quarter before."},
+)
+
+
+def _composed(name: str) -> tuple[Composed, Facts]:
+    cases = {
+        "rise": (facts(), None),
+        "fall": (facts(-0.0113, (VOLATILITY,), ("prediction_context",), ()), None),
+        "flat": (facts(0.00001, (), (), (Flag.STALE, Flag.MODEL_EXPIRED)), None),
+        "model": (facts(), DRAFT),
+        "model_without_reason": (facts(), Draft("", {"B": "AAPL crossed its average."})),
+    }
+    given, draft = cases[name]
+    return (from_draft(given, draft) if draft else from_template(given)), given
+
+
+@pytest.mark.parametrize("name", ["rise", "fall", "flat", "model", "model_without_reason"])
+def test_texts_are_as_agreed(name: str) -> None:
+    composed, given = _composed(name)
+    assert composed.text + "\n" == (GOLDEN / f"{name}.txt").read_text()
+    assert holds_only_facts(composed, given)
+
+
+def test_only_cited_documents_are_sources() -> None:
+    composed, given = _composed("model")
+    assert composed.sources == (given.documents[0], given.documents[2])
+
+
+def test_an_invented_number_or_citation_is_seen() -> None:
+    composed, given = _composed("model")
+    for text in (composed.text + " It gains 7.77%.", composed.text + " [C]"):
+        assert not holds_only_facts(Composed(text, composed.sources), given)
+
+
+def test_every_flag_has_its_note() -> None:
+    assert set(FLAG_NOTES) == set(Flag)
+
+
+def test_signs_are_those_of_the_drivers() -> None:
+    text = from_template(facts(drivers=(TREND, VOLATILITY))).text
+    assert "Pushing it up: the trend of the last months (+0.21%)." in text
+    assert "Pulling it down: volatility (-0.11%)." in text
