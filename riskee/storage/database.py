@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from riskee.errors import FatalError, RetryableError
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
 CONNECT_SECONDS = 5
 # A bare postgresql:// means psycopg 3 to SQLAlchemy 2.1 and psycopg 2 to others: say which.
@@ -21,13 +18,6 @@ _DRIVER = "postgresql+psycopg"
 def make_engine(url: SecretStr, pool_size: int) -> Engine:
     """An engine for threads, connecting on first use. Raises FatalError for an address that does not parse."""
     return create_engine(_parse(url), **_options(pool_size))
-
-
-def make_async_engine(url: SecretStr, pool_size: int) -> "AsyncEngine":
-    """An engine for an event loop, connecting on first use. Raises FatalError for an address that does not parse."""
-    from sqlalchemy.ext.asyncio import create_async_engine
-
-    return create_async_engine(_parse(url), **_options(pool_size))
 
 
 @contextmanager

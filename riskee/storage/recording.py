@@ -12,9 +12,8 @@ import msgspec
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import Table
+from sqlalchemy import Engine, Table
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from riskee.errors import PoisonError, RetryableError
 from riskee.messaging.envelope import Envelope, PayloadT
@@ -93,38 +92,37 @@ def _copy_errors() -> Iterator[None]:
         ) from error
 
 
-async def record(engine: AsyncEngine, recording: Recording[PayloadT], envelopes: Sequence[Envelope[PayloadT]]) -> int:
+def record(engine: Engine, recording: Recording[PayloadT], envelopes: Sequence[Envelope[PayloadT]]) -> int:
     """Write the rows of a batch in one transaction, and give how many are new.
 
     Raises RetryableError where the database is away and PoisonError where it refuses a value; then none is written.
     """
     rows = [recording.row(envelope) for envelope in envelopes]
-    with _copy_errors():
-        async with engine.begin() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            if not isinstance(driver, psycopg.AsyncConnection):
-                raise TypeError(f"{type(driver)} is not psycopg's connection")
-            new = await _copy(driver, recording.table, rows)
+    with _copy_errors(), engine.begin() as connection:
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, psycopg.Connection):
+            raise TypeError(f"{type(driver)} is not psycopg's connection")
+        new = _copy(driver, recording.table, rows)
     ROWS_WRITTEN.labels(recording.table.name).inc(new)
     return new
 
 
-async def _copy(connection: psycopg.AsyncConnection[Any], table: Table, rows: Sequence[Row]) -> int:
+def _copy(connection: psycopg.Connection[Any], table: Table, rows: Sequence[Row]) -> int:
     names = {"table": sql.Identifier(table.name), "incoming": sql.Identifier(f"incoming_{table.name}")}
-    async with connection.cursor() as cursor:
-        await cursor.execute(
+    with connection.cursor() as cursor:
+        cursor.execute(
             sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {table}) ON COMMIT DELETE ROWS").format(
                 **names
             )
         )
         columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
         statement = sql.SQL("COPY {incoming} ({columns}) FROM STDIN (FORMAT BINARY)")
-        async with cursor.copy(statement.format(columns=columns, **names)) as copy:
+        with cursor.copy(statement.format(columns=columns, **names)) as copy:
             copy.set_types(_types(table))
             for row in rows:
-                await copy.write_row(row)
+                copy.write_row(row)
         insert = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {incoming} ON CONFLICT DO NOTHING")
-        await cursor.execute(insert.format(columns=columns, **names))
+        cursor.execute(insert.format(columns=columns, **names))
         return cursor.rowcount
 
 

@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from riskee.clock import Clock, SystemClock
 from riskee.errors import RetryableError
@@ -15,13 +13,13 @@ from riskee.logs import get_logger
 from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
-from riskee.storage.database import database_errors, make_async_engine
 from riskee.storage.keys import CACHE_STATS
 from riskee.telemetry import CACHE_READS, DEPENDENCY_UP
 from serving.api.asking import SOURCE, Asker
 from serving.api.directory import Directory
 from serving.api.hub import Hub
 from serving.api.reading import Reader
+from serving.database import Database
 
 _CHECK_SECONDS = 2.0
 _STATS_SECONDS = 10.0
@@ -36,7 +34,7 @@ class Backend:
     settings: Settings
     clock: Clock
     cache: Cache
-    engine: AsyncEngine
+    database: Database
     directory: Directory
     reader: Reader
     hub: Hub
@@ -45,16 +43,11 @@ class Backend:
     async def check(self) -> dict[str, str]:
         """Each dependency: `ok`, or what is the matter."""
         checks: dict[str, Callable[[], Awaitable[None]]] = {
-            "database": self._check_database,
+            "database": self.database.ping,
             "redis": self.cache.ping,
             "nats": self._check_bus,
         }
         return dict(zip(checks, await asyncio.gather(*map(_trouble, checks, checks.values())), strict=True))
-
-    async def _check_database(self) -> None:
-        with database_errors():
-            async with self.engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
 
     async def _check_bus(self) -> None:
         if self.asker.bus is None or not self.asker.bus.connected:
@@ -97,16 +90,16 @@ async def _trouble(name: str, check: Callable[[], Awaitable[None]]) -> str:
 async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Backend]:
     """The backend, connected in the background, for as long as the API runs."""
     clock = clock or SystemClock()
-    engine = make_async_engine(settings.database.url, settings.database.pool_size)
+    database = Database.connect(settings.database)
     cache = Cache.connect(settings.redis)
     hub = Hub()
     backend = Backend(
         settings=settings,
         clock=clock,
         cache=cache,
-        engine=engine,
-        directory=Directory(engine, clock),
-        reader=Reader(cache, engine, clock, settings.feed.stale_after_seconds),
+        database=database,
+        directory=Directory(database, clock),
+        reader=Reader(cache, database, clock, settings.feed.stale_after_seconds),
         hub=hub,
         asker=Asker(hub, clock),
     )
@@ -120,4 +113,4 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
         if backend.asker.bus is not None:
             await backend.asker.bus.close()
         await cache.close()
-        await engine.dispose()
+        database.close()

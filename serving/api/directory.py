@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from http import HTTPStatus
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from riskee.clock import Clock
 from riskee.errors import RetryableError
-from riskee.storage.database import database_errors
 from riskee.storage.tickers import TickerInfo, read_tickers
 from serving.api.problems import ProblemError
+from serving.database import Database
 
 _SHOWN = 5
 _REFRESH_SECONDS = 30.0
@@ -20,7 +18,7 @@ _REFRESH_SECONDS = 30.0
 class Directory:
     """Knows the tickers from the database, looks again now and then, and keeps the last answer while it is away."""
 
-    engine: AsyncEngine
+    database: Database
     clock: Clock
     _infos: tuple[TickerInfo, ...] = ()
     _read_at: float = 0.0
@@ -31,9 +29,7 @@ class Directory:
         if now - self._read_at < _REFRESH_SECONDS and self._infos:
             return self._infos
         try:
-            with database_errors():
-                async with self.engine.connect() as connection:
-                    self._infos = tuple(await connection.run_sync(read_tickers))
+            self._infos = tuple(await self.database.run(read_tickers))
         except RetryableError:
             if not self._infos:
                 raise

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import Row, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from riskee.clock import Clock
 from riskee.errors import RetryableError
@@ -14,8 +13,8 @@ from riskee.logs import get_logger
 from riskee.messaging.messages import Driver, Explanation, Flag, Interval, Prediction, SourceDocument
 from riskee.storage import keys
 from riskee.storage.cache import Cache
-from riskee.storage.database import database_errors
 from riskee.storage.tables import explanations, predictions
+from serving.database import Database
 
 _LATEST = text(
     "SELECT latest.* FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)"
@@ -31,7 +30,7 @@ class Reader:
     """Answers with what is known already; computes nothing."""
 
     cache: Cache
-    engine: AsyncEngine
+    database: Database
     clock: Clock
     stale_after_seconds: float
 
@@ -65,9 +64,7 @@ class Reader:
         }
 
     async def _stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
-        with database_errors():
-            async with self.engine.connect() as connection:
-                rows = (await connection.execute(_LATEST, {"tickers": list(tickers)})).all()
+        rows = await self.database.run(lambda connection: connection.execute(_LATEST, {"tickers": list(tickers)}).all())
         return {row.ticker: _stale(_prediction(row)) for row in rows}
 
     async def explanation(self, prediction: Prediction) -> Explanation | None:
@@ -82,9 +79,8 @@ class Reader:
         if cached is not None and cached.prediction_id == prediction.prediction_id:
             return cached
         statement = select(explanations).where(explanations.c.prediction_id == prediction.prediction_id)
-        with database_errors():
-            async with self.engine.connect() as connection:
-                row = (await connection.execute(statement.order_by(explanations.c.created_at.desc()))).first()
+        latest = statement.order_by(explanations.c.created_at.desc()).limit(1)
+        row = await self.database.run(lambda connection: connection.execute(latest).one_or_none())
         return None if row is None else _explanation(row)
 
 

@@ -3,10 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
-
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from typing import Protocol
 
 from riskee.clock import Clock
 from riskee.market.bars import Bar
@@ -14,11 +11,9 @@ from riskee.market.quotes import Tick
 from riskee.market.replay import WAVES, expand
 from riskee.messaging.messages import MarketState, MarketStatus
 from riskee.settings import FeedSettings
-from riskee.storage.database import database_errors
 from riskee.storage.replay import Act, next_act, remember
 from riskee.storage.tickers import read_tickers
-
-ResultT = TypeVar("ResultT")
+from serving.database import Database
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class Feed(Protocol):
 class ReplayFeed:
     """Plays the last sessions of the database, one after the other, at the pace that the settings say."""
 
-    engine: AsyncEngine
+    database: Database
     settings: FeedSettings
     market_ticker: str
     clock: Clock
@@ -60,7 +55,7 @@ class ReplayFeed:
     async def waves(self) -> AsyncIterator[Wave]:
         """The waves of one session after the other; ends after the last one, unless the replay repeats."""
         while act := await self.persist(self._next):
-            known = frozenset(info.ticker for info in await self._run(read_tickers))
+            known = frozenset(info.ticker for info in await self.database.run(read_tickers))
             yield Wave(act.feed, known, status=_status(act, MarketState.OPEN))
             for ticks in _waves(act, self.market_ticker):
                 await self._pace()
@@ -70,15 +65,10 @@ class ReplayFeed:
 
     async def _next(self) -> Act | None:
         replay = self.settings.replay
-        return await self._run(lambda connection: next_act(connection, replay.sessions, repeat=replay.repeat))
+        return await self.database.run(lambda connection: next_act(connection, replay.sessions, repeat=replay.repeat))
 
     async def _remember(self, act: Act) -> None:
-        await self._run(lambda connection: remember(connection, act, self.clock))
-
-    async def _run(self, work: Callable[[Connection], ResultT]) -> ResultT:
-        with database_errors():
-            async with self.engine.begin() as connection:
-                return await connection.run_sync(work)
+        await self.database.run(lambda connection: remember(connection, act, self.clock))
 
     async def _pace(self) -> None:
         """Wait until the next wave is due. A feed that was held up goes on from there and does not hurry."""

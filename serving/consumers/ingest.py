@@ -13,11 +13,11 @@ from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import MarketStatus, Quote
 from riskee.messaging.subjects import MARKET_STATUS, QUOTE
 from riskee.storage.bus import Outgoing
-from riskee.storage.database import make_async_engine
 from riskee.telemetry import FEED_DATA_TIME, QUOTES_PUBLISHED, QUOTES_REFUSED
 from serving.consumers.feed import Feed, ReplayFeed, Wave
 from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service, run
+from serving.database import Database
 from serving.patience import StoppedError, pause
 
 NAME = "ingest"
@@ -54,7 +54,9 @@ class Ingest:
         QUOTES_PUBLISHED.labels(wave.feed.partition("/")[0]).inc(len(accepted))
         if accepted:
             FEED_DATA_TIME.labels(wave.feed.partition("/")[0]).set(accepted[-1].payload.data_time.timestamp())
-            _log.info("published", feed=wave.feed, quotes=len(accepted), data_time=accepted[-1].payload.data_time)
+            _log.info(
+                "published", feed=wave.feed, quotes=len(accepted), data_time=accepted[-1].payload.data_time.isoformat()
+            )
 
     def _gate_of(self, wave: Wave) -> QuoteGate:
         if self._gate is None or self._gate[0] != wave.feed:
@@ -95,7 +97,7 @@ def _status_message(status: MarketStatus, clock: Clock) -> Envelope[MarketStatus
 async def main(service: Service) -> None:
     """Play until asked to stop; at the end of the replay wait for new history."""
     settings = service.settings
-    engine = make_async_engine(settings.database.url, settings.database.pool_size)
+    database = Database.connect(settings.database)
 
     async def sleep(seconds: float) -> None:
         await pause(seconds, service.stopping)
@@ -105,13 +107,13 @@ async def main(service: Service) -> None:
     async def persist(action: Callable[[], Awaitable[ResultT]]) -> ResultT:
         return await service.until_done("feed", action)
 
-    feed = ReplayFeed(engine, settings.feed, settings.model.market_ticker, service.clock, sleep, persist)
+    feed = ReplayFeed(database, settings.feed, settings.model.market_ticker, service.clock, sleep, persist)
     try:
         while True:
             await Ingest(service, feed).run()
             await sleep(settings.feed.stale_after_seconds)
     finally:
-        await engine.dispose()
+        database.close()
 
 
 if __name__ == "__main__":
