@@ -3,7 +3,7 @@
 import dagster as dg
 
 from riskee_dagster import jobs
-from riskee_dagster.defs import documents, embeddings, ingestion, maintenance, outcomes
+from riskee_dagster.defs import documents, embeddings, features, ingestion, maintenance, outcomes
 from riskee_dagster.resources import platform
 
 
@@ -11,7 +11,7 @@ from riskee_dagster.resources import platform
 def riskee() -> dg.Definitions:
     """Assets, checks, jobs and schedules; nothing connects while this loads."""
     return dg.Definitions(
-        assets=[*ingestion.ASSETS, *documents.ASSETS, *embeddings.ASSETS, *outcomes.ASSETS],
+        assets=[*ingestion.ASSETS, *features.ASSETS, *documents.ASSETS, *embeddings.ASSETS, *outcomes.ASSETS],
         asset_checks=[*ingestion.CHECKS],
         jobs=[jobs.PIPELINE, maintenance.maintenance],
         schedules=[maintenance.SCHEDULE],

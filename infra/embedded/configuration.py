@@ -93,6 +93,8 @@ local_artifact_storage:
     base_dir: {json.dumps(str(home.dagster / "artifacts"))}
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
 
 

@@ -14,8 +14,8 @@ from riskee.storage.macro import MacroValue
 # What a stock prediction may turn on; the other stored series say much the same.
 SERIES = (
     "real gross domestic product",
-    "real personal consumption",
-    "real gross private investment",
+    "real personal consumption expenditures",
+    "real gross private domestic investment",
     "consumer price index",
     "M1 money stock",
     "three-month Treasury bill rate",

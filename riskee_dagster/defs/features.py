@@ -1,0 +1,93 @@
+"""The SQL models of `dbt_like_sql`: one asset for each, with the checks that its header promises."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+
+from dbt_like_sql import CheckError, Model, graph
+from riskee.settings import Settings
+from riskee_dagster.declare import OWNERS, RETRY, product_errors
+from riskee_dagster.resources import RiskeeParam
+
+# Tables and views that an asset of another name fills.
+FILLED_BY = {"bars": "market_data", "tickers": "market_data"}
+CHECK = "rows_hold"
+
+
+def parameters(settings: Settings) -> dict[str, str | date | None]:
+    """The values of the models' parameters. `since` None: all rows are brought up to date."""
+    return {"market_ticker": settings.model.market_ticker, "since": None}
+
+
+def model_key(model: str) -> dg.AssetKey:
+    """The asset of a model, or of the table that a model reads."""
+    return dg.AssetKey(FILLED_BY.get(model, model))
+
+
+def _asset(model: Model) -> dg.AssetsDefinition:
+    header = model.header
+
+    @dg.asset(
+        key=model_key(model.name),
+        group_name=model.group,
+        kinds={"sql", "postgres", header.materialized},
+        deps=[model_key(name) for name in (*model.refs, *model.sources)],
+        owners=OWNERS,
+        retry_policy=RETRY,
+        code_version=model.sha256[:12],
+        description=f"{header.description}\n\n```sql\n{_query(model)}\n```",
+        metadata={
+            "dagster/column_schema": _columns(model),
+            "dagster/table_name": model.relation,
+        },
+        check_specs=[
+            dg.AssetCheckSpec(
+                CHECK,
+                asset=model_key(model.name),
+                blocking=True,
+                description="Keys are unique, nothing is missing, values lie in the ranges of the model's header.",
+            )
+        ],
+        output_required=False,
+    )
+    def sql_model(riskee: RiskeeParam) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        yield from _run(model.name, riskee)
+
+    return sql_model
+
+
+@product_errors
+def _run(name: str, riskee: RiskeeParam) -> list[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Run one model. When its rows fail the checks, the former ones stay and nothing was materialised."""
+    from dbt_like_sql import run
+
+    try:
+        (done,) = run(riskee.engine, parameters(riskee.settings), select=[name])
+    except CheckError as error:
+        return [dg.AssetCheckResult(passed=False, check_name=CHECK, metadata={"broken": str(error)})]
+    return [
+        dg.MaterializeResult(metadata={"dagster/row_count": done.rows, "changed": done.changed}),
+        dg.AssetCheckResult(passed=True, check_name=CHECK, metadata={"conditions": done.checks}),
+    ]
+
+
+def _query(model: Model) -> str:
+    return model.text[model.text.index("*/") + 2 :].strip()
+
+
+def _columns(model: Model) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                type=column.unit or "unknown",
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=not column.not_null),
+            )
+            for name, column in model.header.columns.items()
+        ]
+    )
+
+
+ASSETS = [_asset(model) for model in graph().models]
