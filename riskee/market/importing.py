@@ -88,6 +88,9 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
             write_tickers(connection, known_tickers)
             write_sessions(connection, _since(report.first, sessions))
         bars = _store(engine, checked.accepted.assign(source=record.source), record, progress)
+        with engine.begin() as connection:
+            # Whoever reads next, reads at once: the planner must not believe that the table is as it was.
+            connection.execute(text("ANALYZE market_data"))
     return replace(report, bars=bars)
 
 

@@ -1,5 +1,6 @@
 """The checks that a daily bar must pass before it is stored. Vectorised; offline: it needs pandas."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from riskee.market.frames import PRICES
 from riskee.market.sessions import Session
 from riskee.messaging.messages import TICKER_PATTERN
 
+_TICKER = re.compile(TICKER_PATTERN)
 Mask = NDArray[np.bool_]
 
 # Quotients such as an adjusted price are off by a few units in the last place; a wrong price is off by more.
@@ -50,12 +52,8 @@ def validate(bars: pd.DataFrame, sessions: list[Session], now: datetime) -> Vali
 
 
 def _identity(bars: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
-    wellformed = {ticker: True for ticker in bars["ticker"].dropna().unique() if _is_ticker(ticker)}
+    wellformed = {ticker: True for ticker in bars["ticker"].unique() if _TICKER.fullmatch(str(ticker))}
     yield "malformed ticker", bars["ticker"].map(wellformed).isna().to_numpy()
-
-
-def _is_ticker(value: object) -> bool:
-    return isinstance(value, str) and pd.Series([value]).str.fullmatch(TICKER_PATTERN).item()
 
 
 def _date(sessions: list[Session], now: datetime) -> Callable[[pd.DataFrame], Iterator[tuple[str, Mask]]]:
@@ -66,7 +64,7 @@ def _date(sessions: list[Session], now: datetime) -> Callable[[pd.DataFrame], It
     def check(bars: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
         stamp = bars["session"].to_numpy()
         day = stamp.astype("datetime64[D]")
-        yield "date cannot be read", np.isnat(stamp)
+        yield "date cannot be read: write it as 2012-01-31", np.isnat(stamp)
         yield "has a time of day: not a daily bar", stamp != day
         yield "date in the future", day > np.datetime64(now.date(), "D")
         yield "no trading session on this date", ~np.isin(day, open_days)

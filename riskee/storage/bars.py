@@ -45,6 +45,25 @@ _SESSION_BARS = text("""
     ORDER BY "timestamp", ticker
 """)
 
+_LAST_SESSIONS = text("""
+    SELECT session_date
+    FROM trading_sessions
+    WHERE session_date <= (
+        SELECT max(newest.day)
+        FROM tickers
+        CROSS JOIN LATERAL (
+            SELECT CAST("timestamp" AT TIME ZONE 'UTC' AS date) AS day
+            FROM market_data
+            WHERE ticker = tickers.ticker AND resolution = '1d'
+            ORDER BY "timestamp" DESC
+            LIMIT 1
+        ) AS newest
+        WHERE NOT tickers.is_index
+    )
+    ORDER BY session_date DESC
+    LIMIT :count
+""")
+
 
 @dataclass(frozen=True)
 class BarCounts:
@@ -84,14 +103,8 @@ def session_bars(connection: Connection, first: date, last: date) -> list[Bar]:
 
 
 def last_sessions(connection: Connection, count: int) -> list[date]:
-    """The last `count` sessions in which a ticker that is predicted, not only an index, has a bar; in order."""
-    statement = text(
-        "SELECT session_date FROM trading_sessions AS s WHERE EXISTS"
-        " (SELECT 1 FROM market_data JOIN tickers USING (ticker) WHERE NOT is_index AND resolution = '1d'"
-        " AND \"timestamp\" = CAST(s.session_date AS timestamp) AT TIME ZONE 'UTC')"
-        " ORDER BY session_date DESC LIMIT :count"
-    )
-    return sorted(connection.scalars(statement, {"count": count}))
+    """The last `count` sessions of the exchange, in order, up to the newest bar of a ticker that is no index."""
+    return sorted(connection.scalars(_LAST_SESSIONS, {"count": count}))
 
 
 def upsert_bars(connection: Connection, frame: "pd.DataFrame") -> BarCounts:

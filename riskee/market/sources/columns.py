@@ -22,6 +22,8 @@ _ALIASES = {
 }
 _CANONICAL = {alias: name for name, aliases in _ALIASES.items() for alias in aliases}
 _REQUIRED = ("ticker", "session", "open", "high", "low", "close", "volume")
+# Z, +00:00 or -0500 after a time of day.
+_OFFSET = re.compile(r"(?<=\d:\d\d)(\S*?)(?:Z|[+-]\d\d:?\d\d)$")
 NOT_ADJUSTED = "no adjusted close in it: prices are taken as adjusted, so splits and dividends look like moves"
 
 
@@ -58,7 +60,7 @@ def readable_bars(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         notes = (NOT_ADJUSTED,)
     bars = pd.DataFrame(
         {
-            "ticker": rows["ticker"],
+            "ticker": rows["ticker"].astype("str"),
             "session": _dates(rows["session"]),
             **{name: number[name] for name in ("open", "high", "low", "close", "volume")},
             "adjustment_factor": factor,
@@ -87,8 +89,13 @@ def _optional(
 
 
 def _dates(column: "pd.Series[pd.Timestamp]") -> "pd.Series[pd.Timestamp]":
-    """Naive moments. A number is no date: which unit it counts in would be a guess."""
+    """Naive moments, as written: midnight in New York is the day that it says.
+
+    Text must be ISO 8601, since 3/4/2012 is two dates; a number is no date, since its unit would be a guess.
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column.dt.tz_localize(None).astype("datetime64[us]")
     if pd.api.types.is_numeric_dtype(column):
-        return pd.Series(pd.NaT, index=column.index).astype("datetime64[us]")
-    moments = pd.to_datetime(column, errors="coerce", utc=True, format=None if column.dtype.kind == "M" else "ISO8601")
-    return moments.dt.tz_localize(None).astype("datetime64[us]")
+        return pd.Series(pd.NaT, index=column.index, dtype="datetime64[us]")
+    text = column.astype("str").str.strip().str.replace(_OFFSET, r"\1", regex=True)
+    return pd.to_datetime(text, errors="coerce", format="ISO8601").astype("datetime64[us]")

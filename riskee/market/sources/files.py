@@ -1,6 +1,7 @@
 """Daily bars in a CSV or Parquet file."""
 
 import hashlib
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from riskee.market.sources.columns import canonical_rows, readable_bars
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    # A share that is listed as NA or NULL is not a missing value; an empty cell is one.
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, skipinitialspace=True)
+    # All as text, so that quarantine shows what the file said. A share may be listed as NA or TRUE: only an empty
+    # cell is a missing value.
+    return pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], skipinitialspace=True)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -55,10 +57,14 @@ class FileSource:
             raise PoisonError(f"{self.path} is neither CSV nor Parquet", f"its name must end in {', '.join(_READERS)}")
         if not self.path.is_file():
             raise NotFoundError(f"there is no file {self.path}", "check the path")
+        if self.path.stat().st_size == 0:
+            raise PoisonError(f"{self.path} is empty", "export the data again")
         try:
             return reader(self.path)
-        except (pa.ArrowException, ValueError, OSError, EOFError) as error:
-            # pandas' parser errors are ValueErrors, a broken gzip is an OSError or EOFError
+        except PermissionError as error:
+            raise PoisonError(f"{self.path} may not be read by this user", "change the file's rights") from error
+        except (pa.ArrowException, ValueError, OSError, EOFError, zlib.error) as error:
+            # pandas' parser errors are ValueErrors; a damaged gzip is an OSError, EOFError or zlib.error
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise PoisonError(
                 f"{self.path} cannot be read: {reason}", "the file is damaged or of another kind; fetch it again"
