@@ -36,6 +36,7 @@ def is_running(home: Home) -> bool:
 
 def child_environment(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
     """What every child gets: the caller's environment, the home, and nothing that would steer PostgreSQL or Python."""
+    unproxied = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), HOST, "localhost"]))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PYTHON"))}
     return inherited | {
         "RISKEE_HOME": str(home.root),
@@ -44,6 +45,8 @@ def child_environment(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "DAGSTER_CODE_SERVER_HOST": HOST,
         "DAGSTER_CODE_SERVER_PORT": str(ports["dagster-code"]),
         "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": unproxied,
+        "no_proxy": unproxied,
         # Fewer malloc arenas: with many threads the default holds on to memory that nobody uses.
         "MALLOC_ARENA_MAX": "2",
     }

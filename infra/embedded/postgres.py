@@ -126,7 +126,7 @@ class Postgres:
 
 
 def _initdb_failed(folder: Path, output: str) -> FatalError:
-    if "No space left on device" in output:
+    if "No space left on device" in output or "Check free disk space" in output:
         return write_failed(folder, OSError(errno.ENOSPC, ""))
     lines = [line for line in output.splitlines() if "error" in line or "FATAL" in line] or output.splitlines()[-1:]
     return FatalError(f"PostgreSQL's initdb failed: {'; '.join(lines)}", f"check the owner and mode of {folder}")

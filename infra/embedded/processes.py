@@ -101,8 +101,10 @@ def service_table(ports: Mapping[str, int]) -> list[Process]:
         service("dagster-webserver", webserver, web, readiness.http_get(web, "/server_info")),
         service("dagster-daemon", (daemon, "run", *JSON_LOGS, "-w", "workspace.yaml"), None, readiness.running),
         *(
-            service(name, ("-m", f"serving.consumers.{name}"), ports[name], readiness.http_get(ports[name], "/metrics"))
+            service(
+                name, ("-m", f"serving.consumers.{name}"), ports[name], readiness.http_get(ports[name], "/health/ready")
+            )
             for name in CONSUMERS
         ),
-        service("api", ("-m", "serving.api"), ports["api"], readiness.http_get(ports["api"], "/health/live")),
+        service("api", ("-m", "serving.api"), ports["api"], readiness.http_get(ports["api"], "/health/ready")),
     ]

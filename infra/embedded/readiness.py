@@ -75,13 +75,14 @@ def http_get(port: int, path: str) -> Probe:
         connection = http.client.HTTPConnection(HOST, port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request("GET", path)
-            status = connection.getresponse().status
+            answer = connection.getresponse()
+            body = answer.read(300).decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
             raise NotReadyError(str(error)) from error
         finally:
             connection.close()
-        if status != http.HTTPStatus.OK:
-            raise NotReadyError(f"GET {path} answers {status}")
+        if answer.status != http.HTTPStatus.OK:
+            raise NotReadyError(f"GET {path} answers {answer.status}: {body}")
 
     return probe
 

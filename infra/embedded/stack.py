@@ -29,7 +29,7 @@ SUPERVISOR_SECONDS = 20.0
 READY_SECONDS: Mapping[Group, float] = {"server": 60.0, "service": 180.0}
 STOP_SECONDS = 45.0
 # So many failed starts in a row are taken for a lasting fault while someone waits.
-HOPELESS_RESTARTS = 5
+HOPELESS_RESTARTS = 3
 STOPPED_STATES = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
 
 

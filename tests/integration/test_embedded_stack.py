@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -26,8 +28,10 @@ SERVERS = ("postgres", "nats", "redis", "qdrant", "ollama")
 
 
 @pytest.fixture
-def own_stack() -> Iterator[Stack]:
-    """A stack that the test may break."""
+def own_stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """A stack that the test may break: PostgreSQL, NATS and Valkey, which start fastest."""
+    monkeypatch.setenv("RISKEE_VECTORS__URL", "http://elsewhere:6333")
+    monkeypatch.setenv("RISKEE_LLM__URL", "http://elsewhere:11434")
     home = Path(tempfile.mkdtemp(prefix="riskee own "))
     home.chmod(0o711)
     stack = Stack(home, REPOSITORY)
@@ -126,6 +130,49 @@ def test_two_homes_do_not_collide(stack: Stack, own_stack: Stack) -> None:
     assert not set(stack.ports.values()) & set(own_stack.ports.values())
     states = {status.state for status in own_stack.status() if status.group == "server"}
     assert states <= {"RUNNING", "STARTING"}
+
+
+def test_two_homes_may_start_at_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISKEE_LLM__URL", "http://elsewhere:11434")
+    stacks = [Stack(tmp_path / name, REPOSITORY) for name in ("a", "b")]
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Stack.start_servers, stacks))
+        assert not set(stacks[0].ports.values()) & set(stacks[1].ports.values())
+    finally:
+        for stack in stacks:
+            stack.stop()
+
+
+def test_a_port_in_use_is_said_and_gone_around(own_stack: Stack) -> None:
+    own_stack.stop()
+    wanted = own_stack.ports["redis"]
+    said: list[tuple[str, str]] = []
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", wanted))
+        squatter.listen()
+        own_stack.start_servers(lambda name, message: said.append((name, message)))
+    assert own_stack.ports["redis"] != wanted
+    assert any(name == "redis" and f"using {own_stack.ports['redis']}" in message for name, message in said)
+
+
+def test_a_requested_port_in_use_is_an_error(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_stack.stop()
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        port = squatter.getsockname()[1]
+        monkeypatch.setenv("RISKEE_API__PORT", str(port))
+        with pytest.raises(FatalError, match=f"port {port} for api is in use"):
+            own_stack.start_servers()
+
+
+def test_a_server_that_cannot_start_says_why(own_stack: Stack) -> None:
+    own_stack.stop()
+    configuration = own_stack.home / "data" / "postgres" / "PG_VERSION"
+    configuration.write_text("17\n")
+    with pytest.raises(FatalError, match="initialized by PostgreSQL version 17"):
+        own_stack.start_servers()
 
 
 def test_stop_leaves_nothing_and_start_finds_the_data(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
