@@ -1,0 +1,135 @@
+"""What a model is trained on: features of past sessions and the returns that followed. Offline only."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+from sqlalchemy import Connection
+
+from riskee.features.definitions import SCALE_FEATURE, features_of
+from riskee.market.bars import Dates, Floats
+from riskee.messaging.messages import ModelType
+
+if TYPE_CHECKING:
+    import psycopg
+
+# Binary COPY: a head of 19 bytes, rows of length-prefixed fields, a trailer of two bytes.
+_HEAD, _TRAILER = 19, 2
+# RiskMetrics' decay for daily data.
+_EWMA_ALPHA = 0.06
+
+_ROWS = sql.SQL("""
+COPY (
+    WITH moves AS (
+        SELECT
+            ticker,
+            session_date,
+            lead(session_date) OVER later AS next_session,
+            ln(lead(close * adjustment_factor) OVER later / (close * adjustment_factor)) AS outcome
+        FROM bars
+        WHERE resolution = '1d'
+        WINDOW later AS (PARTITION BY ticker ORDER BY session_date)
+    ),
+    known AS (
+        SELECT
+            *,
+            sqrt(riskee_ema(return_1d * return_1d, {alpha}) OVER (PARTITION BY ticker ORDER BY session_date)) AS ewma
+        FROM features_daily
+    ),
+    numbered AS (
+        SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers WHERE NOT is_index
+    )
+    SELECT {columns}
+    FROM known
+    INNER JOIN moves USING (ticker, session_date)
+    INNER JOIN numbered USING (ticker)
+    WHERE next_session < {before} AND {scale} > 0 AND ({every} OR least(sessions_to_earnings, sessions_since_earnings)
+        <= {window})
+    ORDER BY session_date, number
+) TO STDOUT (FORMAT binary)
+""")
+_FIXED = (
+    "number",
+    "session_date - DATE '1970-01-01'",
+    "next_session - DATE '1970-01-01'",
+    "outcome",
+    "ewma",
+)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows ordered by session, then ticker. `outcome` is the log return from the session's close to the next one's."""
+
+    model_type: ModelType
+    tickers: tuple[str, ...]
+    ticker: NDArray[np.int64]
+    session: Dates
+    outcome_session: Dates
+    features: Floats
+    outcome: Floats
+    # An exponentially weighted volatility, for the baseline's interval.
+    ewma_volatility: Floats
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    @property
+    def scale(self) -> Floats:
+        """The volatility by which outcomes are divided."""
+        return self.features[:, features_of(self.model_type).index(SCALE_FEATURE)]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of everything the training looks at."""
+        digest = hashlib.sha256("\x1f".join((self.model_type, *self.tickers)).encode())
+        for array in (self.ticker, self.session.astype(np.int64), self.features, self.outcome, self.ewma_volatility):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def read_training_set(
+    connection: Connection, model_type: ModelType, before: date, window_sessions: int = 5
+) -> TrainingSet:
+    """All rows whose outcome was known before `before`; indices are left out, cold volatilities too.
+
+    For `earnings` only the rows within `window_sessions` of a report.
+    """
+    names = features_of(model_type)
+    columns = [sql.SQL(column) for column in _FIXED] + [sql.Identifier(name) for name in names]
+    query = _ROWS.format(
+        alpha=sql.Literal(_EWMA_ALPHA),
+        columns=sql.SQL(", ").join(sql.SQL("coalesce(CAST({} AS float8), 'NaN')").format(one) for one in columns),
+        before=sql.Literal(before),
+        scale=sql.Identifier(SCALE_FEATURE),
+        every=sql.Literal(model_type == "normal"),
+        window=sql.Literal(window_sessions),
+    )
+    values = _copied(connection, query, len(columns))
+    ticker, session, following = (values[:, column].astype(np.int64) for column in range(3))
+    tickers = connection.exec_driver_sql('SELECT ticker FROM tickers WHERE NOT is_index ORDER BY ticker COLLATE "C"')
+    return TrainingSet(
+        model_type,
+        tuple(tickers.scalars()),
+        ticker,
+        session.astype("datetime64[D]"),
+        following.astype("datetime64[D]"),
+        np.ascontiguousarray(values[:, len(_FIXED) :]),
+        np.ascontiguousarray(values[:, 3]),
+        np.ascontiguousarray(values[:, 4]),
+    )
+
+
+def _copied(connection: Connection, query: sql.Composed, columns: int) -> Floats:
+    """The rows of a binary COPY whose columns are all float8 and never missing."""
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    with driver.cursor() as cursor, cursor.copy(query) as copy:
+        data = b"".join(copy)
+    row = np.dtype([("fields", ">i2"), ("values", [("length", ">i4"), ("value", ">f8")], columns)])
+    rows = np.frombuffer(data, row, offset=_HEAD, count=(len(data) - _HEAD - _TRAILER) // row.itemsize)
+    return rows["values"]["value"].astype(np.float64)

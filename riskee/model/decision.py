@@ -1,0 +1,106 @@
+"""Whether a new model takes the champion's place, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskee.market.bars import Dates, Floats
+from riskee.model.artifact import ModelArtifact
+from riskee.model.dataset import TrainingSet
+from riskee.model.evaluation import Forecast, gain_bound, log_losses
+from riskee.model.predictor import Predictor
+
+# Sessions that the champion has not seen in training and that a challenger must win on.
+MINIMUM_SESSIONS = 60
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate with its out-of-fold forecast and those of the baselines on the `tested` rows of the data."""
+
+    artifact: ModelArtifact
+    forecast: Forecast
+    baselines: Mapping[str, Forecast]
+    data: TrainingSet
+    tested: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`bounds` are the lower 95 % bounds of the candidate's gain over each baseline: above zero means better."""
+
+    outcome: Literal["promoted", "refused"]
+    reason: str
+    bounds: dict[str, float]
+
+
+def decide(trial: Trial, champion: ModelArtifact | None) -> Decision:
+    """Promote a candidate that is better than the champion and all baselines, or where no usable champion is."""
+    bounds = _bounds(trial)
+    unbeaten = [name for name, bound in bounds.items() if bound <= 0]
+    standing = f"not distinguishable from {', '.join(unbeaten)}" if unbeaten else "better than every baseline"
+    kept = {f"gain_over_{name}": round(bound, 6) for name, bound in bounds.items()}
+    vacant = _vacancy(trial.artifact, champion)
+    if champion is None or vacant:
+        return Decision("promoted", f"{vacant}; {standing}", kept)
+    flaw = _flaw(trial, champion) or ("better than the champion, but not than all baselines" if unbeaten else "")
+    if flaw:
+        return Decision("refused", f"{flaw}; {standing}", kept)
+    return Decision("promoted", f"better than the champion {champion.version}; {standing}", kept)
+
+
+def _vacancy(candidate: ModelArtifact, champion: ModelArtifact | None) -> str:
+    """Why no champion stands in the way; empty if one does."""
+    if champion is None:
+        return "first model of its type"
+    if champion.version == candidate.version:
+        return "the same data gave the champion again"
+    if champion.feature_set != candidate.feature_set:
+        return f"the champion {champion.version} knows other features"
+    if champion.valid_until <= candidate.trained_through:
+        return f"the champion {champion.version} expired on {champion.valid_until}"
+    return ""
+
+
+def _flaw(trial: Trial, champion: ModelArtifact) -> str:
+    """Why the candidate does not beat the champion; empty if it does."""
+    sessions, bound = _against(trial, champion)
+    if sessions < MINIMUM_SESSIONS:
+        return f"only {sessions} sessions since the training of {champion.version}, {MINIMUM_SESSIONS} are needed"
+    if bound <= 0:
+        return f"not distinguishable from the champion {champion.version} in {sessions} sessions"
+    return ""
+
+
+def _bounds(trial: Trial) -> dict[str, float]:
+    """Gains over the baselines: in squared error over `zero`, which knows no probability, else in log loss."""
+    rows = trial.tested
+    session, outcome = trial.data.session[rows], trial.data.outcome[rows]
+    scaled, losses = outcome / trial.data.scale[rows], log_losses(trial.forecast.p_up, outcome > 0)
+    return {
+        name: gain_bound(
+            np.square(scaled - other.score) - np.square(scaled - trial.forecast.score)
+            if name == "zero"
+            else log_losses(other.p_up, outcome > 0) - losses,
+            session,
+        )
+        for name, other in trial.baselines.items()
+    }
+
+
+def _against(trial: Trial, champion: ModelArtifact) -> tuple[int, float]:
+    """Sessions after the champion's training, and the bound of the candidate's gain in log loss there."""
+    rows = trial.tested
+    session: Dates = trial.data.session[rows]
+    fresh = session > np.datetime64(champion.trained_through, "D")
+    sessions = len(np.unique(session[fresh]))
+    if not sessions:
+        return 0, -np.inf
+    features: Floats = trial.data.features[rows][fresh]
+    up = trial.data.outcome[rows][fresh] > 0
+    said = Predictor(champion).predict(features, np.ones(len(features))).p_up
+    gain = log_losses(said, up) - log_losses(trial.forecast.p_up[fresh], up)
+    return sessions, gain_bound(gain, session[fresh])
