@@ -1,0 +1,137 @@
+"""One message of each subject, fixed for ever. `python -m tests.unit.messaging.samples` writes the golden files."""
+
+import uuid
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from riskee.messaging.envelope import Codec, Envelope, wrap
+from riskee.messaging.messages import (
+    Accuracy,
+    DeadLetter,
+    Driver,
+    ExplainRequest,
+    Explanation,
+    Flag,
+    Interval,
+    MarketState,
+    MarketStatus,
+    ModelPromoted,
+    Prediction,
+    PredictionFailed,
+    PredictJob,
+    Quote,
+    SourceDocument,
+)
+from riskee.messaging.subjects import SUBJECTS
+
+FOLDER = Path(__file__).parents[2] / "golden" / "messages"
+DATA_TIME = datetime(2012, 9, 6, 20, tzinfo=UTC)
+NOW = datetime(2026, 1, 5, 12, 0, 0, 250000, tzinfo=UTC)
+
+
+def identity(number: int) -> uuid.UUID:
+    return uuid.UUID(int=number)
+
+
+QUOTE = Quote(
+    quote_id=identity(1),
+    feed="replay/1",
+    ticker="AAPL",
+    data_time=DATA_TIME,
+    received_at=NOW,
+    session_date=date(2012, 9, 6),
+    sequence=3,
+    price=676.27,
+    open=673.17,
+    high=678.29,
+    low=670.8,
+    volume=97_799_100.0,
+    adjustment_factor=0.98,
+    final=True,
+)
+PREDICTION = Prediction(
+    prediction_id=identity(2),
+    quote_id=QUOTE.quote_id,
+    ticker=QUOTE.ticker,
+    feed=QUOTE.feed,
+    data_time=QUOTE.data_time,
+    prediction_time=QUOTE.received_at,
+    as_of=NOW,
+    session_date=QUOTE.session_date,
+    horizon="1d",
+    model_type="normal",
+    model_version="normal-20120905-0a1b2c3d",
+    feature_set="0123456789ab",
+    price=QUOTE.price,
+    expected_return=0.0012,
+    predicted_price=677.08,
+    p_up=0.53,
+    confidence=0.53,
+    interval=Interval(p10=662.1, p50=676.9, p90=691.4),
+    flags=(Flag.REPLAY, Flag.COLD_WINDOW),
+)
+_DOCUMENT = SourceDocument(
+    document_id=identity(4),
+    collection="technical_patterns",
+    title="Golden cross",
+    snippet="The medium average rose above the long one.",
+    source="derived",
+    published_at=DATA_TIME,
+    score=0.71,
+)
+PAYLOADS: dict[str, msgspec.Struct] = {
+    "data.market.quote": QUOTE,
+    "data.market.status": MarketStatus(feed="replay/1", state=MarketState.OPEN, data_time=DATA_TIME),
+    "job.predict.normal": PredictJob(job_id=identity(3), ticker="AAPL", requested_at=NOW),
+    "job.predict.earnings": PredictJob(job_id=identity(3), ticker="BRK.B", requested_at=NOW),
+    "event.prediction.updated": PREDICTION,
+    "event.prediction.failed": PredictionFailed(
+        ticker="AAPL", feed="replay/1", data_time=DATA_TIME, status="no_model", reason="no normal model"
+    ),
+    "event.model.promoted": ModelPromoted(
+        model_type="earnings", model_version="earnings-20120905-0a1b2c3d", artifact_sha256="0" * 64, reason="first"
+    ),
+    "thought.prediction.explain": ExplainRequest(prediction=PREDICTION, requested_at=NOW),
+    "thought.prediction.explained": Explanation(
+        explanation_id=identity(5),
+        prediction_id=PREDICTION.prediction_id,
+        ticker="AAPL",
+        data_time=DATA_TIME,
+        created_at=NOW,
+        text="The model expects a small rise.",
+        drivers=(Driver(name="the week", feature="return_5d", value=0.01, contribution=0.0003),),
+        sources=(_DOCUMENT,),
+        generator="model",
+        verified=True,
+        llm="qwen2.5-coder:0.5b",
+        prompt_version="1",
+        seconds=6.1,
+    ),
+    "metrics.model.accuracy": Accuracy(
+        model_type="normal", model_version="normal-20120905-0a1b2c3d", outcomes=240, hit_rate=0.51, brier=0.249
+    ),
+    "dead.data.market.quote": DeadLetter(
+        subject="data.market.quote", reason="negative_price", body='{"price":-1}', failed_at=NOW, source="ingest"
+    ),
+}
+
+
+def sample(subject: str) -> Envelope[Any]:
+    """The envelope of a subject's golden file."""
+    return wrap(PAYLOADS[subject], message_id=identity(10), correlation_id=identity(11), source="test", at=NOW)
+
+
+def golden(subject: str) -> Path:
+    return FOLDER / f"{subject}.json"
+
+
+def encoded(subject: str, codec: Codec[Any]) -> str:
+    return msgspec.json.format(codec.encode(sample(subject)), indent=2).decode() + "\n"
+
+
+if __name__ == "__main__":
+    for each in SUBJECTS:
+        golden(each.name).write_text(encoded(each.name, each.codec))

@@ -1,0 +1,55 @@
+"""Waiting for a server: for ever, visibly, and not when asked to stop."""
+
+import asyncio
+
+import pytest
+
+from riskee.errors import FatalError, RetryableError
+from serving import patience
+from serving.health import Health
+from serving.patience import StoppedError, pause, until_done
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.001)
+
+
+async def test_it_goes_on_until_the_action_succeeds() -> None:
+    health, seen = Health("test"), []
+
+    async def action() -> str:
+        seen.append(health.report()["dependencies"])
+        if len(seen) < 4:
+            raise RetryableError(f"away {len(seen)}")
+        return "done"
+
+    assert await until_done(action, dependency="database", health=health, stopping=asyncio.Event()) == "done"
+    assert seen == [{}, {"database": "away 1"}, {"database": "away 2"}, {"database": "away 3"}]
+    assert health.ready
+
+
+async def test_a_stop_ends_the_waiting() -> None:
+    health, stopping = Health("test"), asyncio.Event()
+
+    async def action() -> None:
+        stopping.set()
+        raise RetryableError("away")
+
+    with pytest.raises(StoppedError):
+        await until_done(action, dependency="database", health=health, stopping=stopping)
+    assert not health.ready
+
+
+async def test_other_errors_pass() -> None:
+    async def action() -> None:
+        raise FatalError("broken")
+
+    with pytest.raises(FatalError):
+        await until_done(action, dependency="x", health=Health("test"), stopping=asyncio.Event())
+
+
+async def test_a_pause_is_cut_short_by_a_stop() -> None:
+    stopping = asyncio.Event()
+    stopping.set()
+    await asyncio.wait_for(pause(60, stopping), 1)
