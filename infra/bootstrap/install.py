@@ -149,13 +149,14 @@ def explain(output: str) -> None:
     tail = "\n".join(line for line in output.splitlines() if "ERROR" in line or "rror:" in line)[-1500:]
     if "No space left on device" in output:
         fail("the disk is full", f"free some space: about {NEEDED_MB} MB are needed")
-    if "No matching distribution" in output:
-        system = f"Python {platform.python_version()} on {platform.machine()}"
-        fail(
-            f"a package has no wheel for {system}:\n{tail}", "use Python 3.11-3.13 on Linux x86-64 or arm64 with glibc"
-        )
-    if "Connection" in output or "Max retries" in output or "resolve" in output:
+    if re.search("Connection|Max retries|resolve|timed out|Retrying", output):
         fail(f"the package index cannot be reached:\n{tail}", "check the network, or PIP_INDEX_URL if you use a mirror")
+    if "No matching distribution" in output:
+        system = f"Python {'.'.join(map(str, version_of(str(PYTHON))))} on {platform.machine()}"
+        fail(
+            f"the package index has no wheel for {system}, or does not answer:\n{tail}",
+            "use Python 3.11, 3.12 or 3.13 on Linux x86-64 or arm64 with glibc, and check the network",
+        )
     fail(f"pip failed:\n{tail or output[-1500:]}", "mend the cause and run it again")
 
 
