@@ -44,8 +44,9 @@ class EarningsFeatures:
     def _known(self, days: Dates) -> Dates:
         days = np.unique(days.astype("datetime64[D]"))
         if not len(self._sessions):
-            return days[:0]
-        return days[(days >= self._sessions[0]) & (days <= self._sessions[-1])]
+            return np.empty(0, "datetime64[D]")
+        within = (days >= self._sessions[0]) & (days <= self._sessions[-1])
+        return np.asarray(days[within], "datetime64[D]")
 
     def _place(self, index: Index, session: Dates | np.datetime64) -> Index:
         days = np.asarray(session).astype("datetime64[D]")
@@ -91,4 +92,5 @@ class EarningsFeatures:
     def _days_at(self, places: NDArray[np.int64]) -> Dates:
         known = places < len(self._sessions)
         days = self._sessions[np.where(known, places, 0)]
-        return np.where(known, days, np.datetime64("NaT", "D"))
+        days[~known] = np.datetime64("NaT")
+        return days

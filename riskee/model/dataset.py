@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,44 +13,38 @@ from sqlalchemy import Connection
 from riskee.features.definitions import SCALE_FEATURE, features_of
 from riskee.market.bars import Dates, Floats
 from riskee.messaging.messages import ModelType
+from riskee.storage.columns import read_columns
 
-if TYPE_CHECKING:
-    import psycopg
-
-# Binary COPY: a head of 19 bytes, rows of length-prefixed fields, a trailer of two bytes.
-_HEAD, _TRAILER = 19, 2
 # RiskMetrics' decay for daily data.
 _EWMA_ALPHA = 0.06
 
 _ROWS = sql.SQL("""
-COPY (
-    WITH moves AS (
-        SELECT
-            ticker,
-            session_date,
-            lead(session_date) OVER later AS next_session,
-            ln(lead(close * adjustment_factor) OVER later / (close * adjustment_factor)) AS outcome
-        FROM bars
-        WHERE resolution = '1d'
-        WINDOW later AS (PARTITION BY ticker ORDER BY session_date)
-    ),
-    known AS (
-        SELECT
-            *,
-            sqrt(riskee_ema(return_1d * return_1d, {alpha}) OVER (PARTITION BY ticker ORDER BY session_date)) AS ewma
-        FROM features_daily
-    ),
-    numbered AS (
-        SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers WHERE NOT is_index
-    )
-    SELECT {columns}
-    FROM known
-    INNER JOIN moves USING (ticker, session_date)
-    INNER JOIN numbered USING (ticker)
-    WHERE next_session < {before} AND {scale} > 0 AND ({every} OR least(sessions_to_earnings, sessions_since_earnings)
-        <= {window})
-    ORDER BY session_date, number
-) TO STDOUT (FORMAT binary)
+WITH moves AS (
+    SELECT
+        ticker,
+        session_date,
+        lead(session_date) OVER later AS next_session,
+        ln(lead(close * adjustment_factor) OVER later / (close * adjustment_factor)) AS outcome
+    FROM bars
+    WHERE resolution = '1d'
+    WINDOW later AS (PARTITION BY ticker ORDER BY session_date)
+),
+known AS (
+    SELECT
+        *,
+        sqrt(riskee_ema(return_1d * return_1d, {alpha}) OVER (PARTITION BY ticker ORDER BY session_date)) AS ewma
+    FROM features_daily
+),
+numbered AS (
+    SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers WHERE NOT is_index
+)
+SELECT {columns}
+FROM known
+INNER JOIN moves USING (ticker, session_date)
+INNER JOIN numbered USING (ticker)
+WHERE next_session < {before} AND {scale} > 0 AND ({every} OR least(sessions_to_earnings, sessions_since_earnings)
+    <= {window})
+ORDER BY session_date, number
 """)
 _FIXED = (
     "number",
@@ -104,13 +97,13 @@ def read_training_set(
     columns = [sql.SQL(column) for column in _FIXED] + [sql.Identifier(name) for name in names]
     query = _ROWS.format(
         alpha=sql.Literal(_EWMA_ALPHA),
-        columns=sql.SQL(", ").join(sql.SQL("coalesce(CAST({} AS float8), 'NaN')").format(one) for one in columns),
+        columns=sql.SQL(", ").join(columns),
         before=sql.Literal(before),
         scale=sql.Identifier(SCALE_FEATURE),
         every=sql.Literal(model_type == "normal"),
         window=sql.Literal(window_sessions),
     )
-    values = _copied(connection, query, len(columns))
+    values = read_columns(connection, query, len(columns))
     ticker, session, following = (values[:, column].astype(np.int64) for column in range(3))
     tickers = connection.exec_driver_sql('SELECT ticker FROM tickers WHERE NOT is_index ORDER BY ticker COLLATE "C"')
     return TrainingSet(
@@ -123,13 +116,3 @@ def read_training_set(
         np.ascontiguousarray(values[:, 3]),
         np.ascontiguousarray(values[:, 4]),
     )
-
-
-def _copied(connection: Connection, query: sql.Composed, columns: int) -> Floats:
-    """The rows of a binary COPY whose columns are all float8 and never missing."""
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
-    with driver.cursor() as cursor, cursor.copy(query) as copy:
-        data = b"".join(copy)
-    row = np.dtype([("fields", ">i2"), ("values", [("length", ">i4"), ("value", ">f8")], columns)])
-    rows = np.frombuffer(data, row, offset=_HEAD, count=(len(data) - _HEAD - _TRAILER) // row.itemsize)
-    return rows["values"]["value"].astype(np.float64)
