@@ -17,6 +17,8 @@ from infra.embedded.ollama_front.refusal import ApiError
 
 MAX_WAITING = 8
 _CLOSE_SECONDS = 5.0
+# A small model is bound by memory, not by cores.
+_MAX_THREADS = 4
 
 log = structlog.get_logger("ollama_front")
 
@@ -172,7 +174,7 @@ def load_llama(file: Path, context_tokens: int) -> Runner:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     import xllamacpp
 
-    threads = len(os.sched_getaffinity(0))
+    threads = min(_MAX_THREADS, len(os.sched_getaffinity(0)))
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(file)
     parameters.n_ctx = context_tokens
