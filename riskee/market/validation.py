@@ -110,12 +110,11 @@ def _duplicates(bars: pd.DataFrame) -> "pd.Series[str]":
     return reasons[twins.duplicated(key, keep="first").to_numpy() | conflicting]
 
 
-def _known_at(session: "pd.Series[pd.Timestamp]", sessions: list[Session]) -> "pd.Series[pd.Timestamp]":
-    closes = pd.Series(
-        pd.DatetimeIndex([session.closes_at for session in sessions], tz="UTC"),
-        index=pd.DatetimeIndex([session.session_date for session in sessions]),
-    )
-    return session.map(closes)
+def _known_at(accepted: "pd.Series[pd.Timestamp]", sessions: list[Session]) -> pd.DatetimeIndex:
+    """When each bar's session closed. Every accepted day is among the sessions, which are in order."""
+    days = np.array([session.session_date for session in sessions], dtype="datetime64[D]")
+    closes = pd.DatetimeIndex([session.closes_at for session in sessions], tz="UTC")
+    return closes.take(np.searchsorted(days, accepted.to_numpy().astype("datetime64[D]")))
 
 
 def _flags(accepted: pd.DataFrame) -> dict[str, int]:

@@ -73,7 +73,7 @@ def ensure_partitions(connection: Connection, series: TimeSeries, first: datetim
     kind = connection.scalar(text("SELECT relkind FROM pg_class WHERE oid = CAST(:name AS regclass)"), {"name": name})
     if kind != "p":
         return 0
-    missing = [part for part in _ranges(series, first, last) if not _exists(connection, part[0])]
+    missing = [part for part in partition_ranges(series, first, last) if not _exists(connection, part[0])]
     if not missing:
         return 0
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -109,7 +109,7 @@ def _policy(connection: Connection, series: TimeSeries, policy: str, parameter: 
     connection.execute(text(f"SELECT add_{policy}_policy(CAST(:name AS regclass), CAST(:age AS interval))"), values)
 
 
-def _ranges(series: TimeSeries, first: datetime, last: datetime) -> Iterator[tuple[str, datetime, datetime]]:
+def partition_ranges(series: TimeSeries, first: datetime, last: datetime) -> Iterator[tuple[str, datetime, datetime]]:
     """Name, start and end of each partition from `first` to `last`: calendar years, or days, of UTC."""
     name = series.table.name
     start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,38 @@
+"""Addresses, and what a failing server becomes. No server is asked here."""
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import exc
+
+from riskee.errors import FatalError, RetryableError
+from riskee.storage.database import database_errors, make_engine
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+def test_every_postgresql_address_takes_the_same_driver(scheme: str) -> None:
+    engine = make_engine(SecretStr(f"{scheme}://u:p@h:5432/d"), 3)
+    assert engine.url.drivername == "postgresql+psycopg"
+    assert engine.pool.status().startswith("Pool size: 3")
+
+
+@pytest.mark.parametrize("address", ["sqlite:///x.db", "mysql://h/d"])
+def test_another_database_is_refused(address: str) -> None:
+    with pytest.raises(FatalError, match="not for postgresql"):
+        make_engine(SecretStr(address), 1)
+
+
+def test_an_address_that_does_not_parse_keeps_its_password() -> None:
+    with pytest.raises(FatalError) as caught:
+        make_engine(SecretStr("postgres user:secret at host"), 1)
+    assert "secret" not in str(caught.value)
+    assert "RISKEE_DATABASE__URL" in caught.value.remedy
+
+
+def test_a_server_that_is_gone_may_come_back() -> None:
+    with pytest.raises(RetryableError, match="connection refused"), database_errors():
+        raise exc.OperationalError("SELECT 1", {}, Exception("connection refused\nmore"))
+
+
+def test_a_wrong_statement_is_not_hidden() -> None:
+    with pytest.raises(exc.ProgrammingError), database_errors():
+        raise exc.ProgrammingError("SELEC 1", {}, Exception("syntax error"))
