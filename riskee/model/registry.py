@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from riskee.errors import NotFoundError
 from riskee.messaging.messages import ModelType
 from riskee.model.artifact import ModelArtifact
 from riskee.storage.tables import model_metadata
@@ -96,6 +97,20 @@ def champion(connection: Connection, model_type: ModelType) -> ModelArtifact | N
         select(table.artifact, table.artifact_sha256).where(table.model_type == model_type, table.alias == CHAMPION)
     ).one_or_none()
     return None if row is None else ModelArtifact.from_bytes(bytes(row.artifact), row.artifact_sha256)
+
+
+def load_model(connection: Connection, version: str) -> ModelArtifact:
+    """A registered model, whatever became of it, checked against its digest.
+
+    Raises NotFoundError for an unknown version, PoisonError when the stored artifact was altered.
+    """
+    table = model_metadata.c
+    row = connection.execute(
+        select(table.artifact, table.artifact_sha256).where(table.model_version == version)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no model {version}", "`riskee doctor` names the champions")
+    return ModelArtifact.from_bytes(bytes(row.artifact), row.artifact_sha256)
 
 
 def list_models(connection: Connection, limit: int = 100) -> list[RegisteredModel]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-from riskee.model.registry import load_model
 from sqlalchemy import Connection, select
 
 from riskee.errors import PoisonError, RetryableError
@@ -16,6 +15,7 @@ from riskee.features.definitions import EARNINGS_FEATURES
 from riskee.logs import get_logger
 from riskee.messaging.messages import Driver, Prediction, Quote
 from riskee.model.predictor import Predictor
+from riskee.model.registry import load_model
 from riskee.settings import ModelSettings
 from riskee.storage import keys
 from riskee.storage.cache import Cache

@@ -110,9 +110,7 @@ async def main(service: Service) -> None:
     embedder = await service.until_done(
         "embedder", lambda: asyncio.to_thread(make_embedder, settings.embedding, settings.home)
     )
-    attributions = Attributions(
-        cache, Knowledge(engine, settings.model), settings.model, settings.explanation.drivers
-    )
+    attributions = Attributions(cache, Knowledge(engine, settings.model), settings.model, settings.explanation.drivers)
     explainer = Explainer(
         Retrieval(embedder, vectors, settings.explanation.documents),
         Writer(Llm(settings.llm), embedder, Breaker(time.monotonic), time.monotonic),

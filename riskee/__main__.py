@@ -1,0 +1,5 @@
+"""`python -m riskee`."""
+
+from riskee.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""Asking the running API."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from riskee.errors import NotFoundError, RetryableError
+
+if TYPE_CHECKING:
+    from riskee.settings import Settings
+
+
+def base_url(settings: "Settings", scheme: str = "http") -> str:
+    """Where the API listens, as seen from this machine."""
+    host = "127.0.0.1" if settings.api.host in {"0.0.0.0", "::"} else settings.api.host  # noqa: S104 (compared only)
+    return f"{scheme}://{host}:{settings.api.port}"
+
+
+def get(settings: "Settings", path: str, timeout: float) -> Any:
+    """The JSON at a path.
+
+    Raises NotFoundError for what the API does not know and RetryableError when it fails or does not answer, both with
+    its own words where it has any.
+    """
+    url = f"{base_url(settings)}{urllib.parse.quote(path)}"
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310 (the scheme is ours)
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise _problem(error) from error
+    except TimeoutError as error:
+        raise RetryableError(
+            f"no answer from {url} within {timeout:.0f} s", "`riskee status`, then try again"
+        ) from error
+    except (urllib.error.URLError, ConnectionError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise RetryableError(f"the API at {url} does not answer: {reason}", "`riskee up` starts it") from error
+
+
+def _problem(error: urllib.error.HTTPError) -> RetryableError | NotFoundError:
+    try:
+        problem = json.load(error)
+        cause, step = str(problem["detail"]), str(problem.get("next_step", ""))
+    except (ValueError, KeyError, TypeError):
+        cause, step = f"the API answers {error.code} {error.reason}", "`riskee logs api`"
+    kind = NotFoundError if error.code == HTTPStatus.NOT_FOUND else RetryableError
+    return kind(cause, step)

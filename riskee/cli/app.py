@@ -1,0 +1,62 @@
+"""The commands, put together, and what a person sees when one fails."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from riskee.cli import data, doctor, logs, predictions, replay, settings, stack, watch
+from riskee.cli.console import show_defect, show_error
+from riskee.errors import RiskeeError
+
+DEBUG = "--debug"
+
+app = typer.Typer(
+    name="riskee",
+    help="Real-time stock price predictions, each with an explanation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show Python's traceback when something fails.")] = False,
+) -> None:
+    """Real-time stock price predictions, each with an explanation."""
+
+
+_STACK, _PREDICTIONS, _DATA = "Stack", "Predictions", "Data and settings"
+app.command(rich_help_panel=_STACK)(stack.up)
+app.command(rich_help_panel=_STACK)(stack.down)
+app.command(rich_help_panel=_STACK)(stack.status)
+app.command(rich_help_panel=_STACK)(logs.logs)
+app.command(rich_help_panel=_STACK)(doctor.doctor)
+app.command(rich_help_panel=_PREDICTIONS)(predictions.predict)
+app.command(rich_help_panel=_PREDICTIONS)(predictions.explain)
+app.command(rich_help_panel=_PREDICTIONS)(watch.watch)
+app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
+app.add_typer(data.app, name="data", rich_help_panel=_DATA)
+app.command(rich_help_panel=_DATA)(settings.settings)
+
+
+def main() -> None:
+    """Run one command; exit with 1 and its cause and next step when it fails."""
+    # Taken out here, so that it may stand anywhere on the line.
+    debug = DEBUG in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != DEBUG]
+    try:
+        app(prog_name="riskee")
+    except RiskeeError as error:
+        if debug:
+            raise
+        show_error(error)
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        show_defect(error)
+        sys.exit(70)

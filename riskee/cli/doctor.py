@@ -1,0 +1,33 @@
+"""`riskee doctor`."""
+
+import typer
+
+from riskee.cli.console import Json, console, print_json, print_table
+
+_MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
+_AT_ONCE = 6
+
+
+def doctor(json: Json = False) -> None:
+    """Check every dependency, disk and ports."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from rich.markup import escape
+
+    from riskee.cli.checks import all_checks, run_check
+    from riskee.cli.runtime import read_settings
+
+    settings = read_settings()
+    with console(error=True).status("checking …"), ThreadPoolExecutor(_AT_ONCE) as pool:
+        findings = list(pool.map(lambda item: run_check(item, settings), all_checks(settings)))
+    wrong = [finding for finding in findings if finding.state == "problem"]
+    if json:
+        print_json({"ok": not wrong, "profile": settings.profile, "home": str(settings.home), "checks": findings})
+    else:
+        rows = ((f.name, _MARKS[f.state], escape(f.version), escape(f.detail)) for f in findings)
+        print_table(f"{settings.profile} stack, data in {settings.home}", ("check", "", "version", "found"), rows)
+        for finding in findings:
+            if finding.state != "ok":
+                console().print(f"{finding.name}: {escape(finding.remedy)}")
+    if wrong:
+        raise typer.Exit(1)

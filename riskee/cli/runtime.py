@@ -1,0 +1,34 @@
+"""What commands need to know of this installation: its settings, its home, its embedded stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from riskee.errors import FatalError
+
+if TYPE_CHECKING:
+    from infra.embedded import Stack
+    from riskee.settings import Settings
+
+REPO_ROOT = Path(__file__).resolve().parents[2]
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises FatalError where they do not fit."""
+    from riskee.settings import load_settings
+
+    return load_settings()
+
+
+def embedded_stack(settings: Settings) -> Stack:
+    """The embedded stack of the home. Raises FatalError in a profile whose servers others run."""
+    if settings.profile != "embedded":
+        tools = {"compose": "docker compose", "kubernetes": "kubectl"}
+        raise FatalError(
+            f"the profile is {settings.profile}: this command looks after the embedded stack only",
+            f"use {tools[settings.profile]}, or unset RISKEE_PROFILE",
+        )
+    from infra.embedded import Stack
+
+    return Stack(settings.home, REPO_ROOT)

@@ -1,0 +1,69 @@
+"""`riskee up`, `down` and `status`."""
+
+from typing import Annotated
+
+import typer
+
+from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.runtime import embedded_stack, read_settings
+
+_COLOURS = {"RUNNING": "green", "STARTING": "yellow", "STOPPED": "dim", "BACKOFF": "red", "FATAL": "red"}
+
+
+def up(
+    models: Annotated[bool, typer.Option(help="Load history, train models, materialise assets if needed.")] = True,
+) -> None:
+    """Start everything and wait until it works."""
+    from riskee.cli.up import bring_up
+
+    bring_up(models=models)
+
+
+def down() -> None:
+    """Stop everything; the data stays."""
+    from riskee.cli.board import make_board
+
+    stack = embedded_stack(read_settings())
+    if not stack.running:
+        console().print("nothing is running")
+        return
+    with make_board() as board, board.task("Stopping") as task:
+        stack.stop(lambda name, message: task.tell(f"{name}: {message}"))
+    console().print(f"stopped; the data stays in {stack.home}")
+
+
+def status(json: Json = False) -> None:
+    """Show every process; exit code 3 when one is down."""
+    stack = embedded_stack(read_settings())
+    processes = stack.status()
+    if json:
+        print_json(processes)
+    elif not processes:
+        console().print("nothing was started yet; [bold]riskee up[/] starts it")
+    else:
+        rows = (
+            (p.name, _coloured(p.state), p.pid, _age(p.uptime_seconds), p.restarts, p.port, _detail(p.state, p.detail))
+            for p in processes
+        )
+        print_table("", ("process", "state", "pid", "uptime", "restarts", "port", ""), rows)
+    if not processes or any(process.state != "RUNNING" for process in processes):
+        raise typer.Exit(3)
+
+
+def _coloured(state: str) -> str:
+    return f"[{_COLOURS.get(state, 'yellow')}]{state.lower()}[/]"
+
+
+def _detail(state: str, detail: str) -> str:
+    """Of a running process supervisord repeats only pid and uptime."""
+    from rich.markup import escape
+
+    return "" if state == "RUNNING" else escape(detail)
+
+
+def _age(seconds: float) -> str:
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    if not seconds:
+        return ""
+    return f"{hours}h{minute:02}m" if hours else f"{minute}m{second:02}s"

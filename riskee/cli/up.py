@@ -1,0 +1,168 @@
+"""`riskee up`, step by step. Every step may be repeated; a second `up` only makes sure."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from riskee.cli.board import Board, Task, make_board
+from riskee.cli.console import console
+from riskee.cli.downloads import Downloads
+from riskee.cli.pipeline import LOG, materialise, was_materialised
+from riskee.cli.runtime import embedded_stack, read_settings
+from riskee.errors import FatalError, RetryableError, RiskeeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from infra.embedded import Stack
+    from riskee.settings import Settings
+
+FIRST_PREDICTIONS_SECONDS = 90.0
+_BUS_SECONDS = 10.0
+_SHOWN = 5
+
+
+def bring_up(*, models: bool) -> None:
+    """Start everything, wait until it works, and print where it is.
+
+    Raises FatalError naming the step that failed, its cause, its log and what to do next.
+    """
+    settings = read_settings()
+    stack = embedded_stack(settings)
+    began = time.monotonic()
+    with make_board() as board, stack.exclusive():
+        with _step(board, stack, "Starting the servers") as task:
+            stack.start_servers(_telling(task))
+        settings = read_settings()  # now with the servers' addresses
+        downloads = Downloads(settings, board)
+        try:
+            _prepare(board, stack, settings, downloads, models=models)
+            with _step(board, stack, "Starting the services") as task:
+                stack.start_services(_telling(task))
+            late = _language_model(board, stack, downloads)
+        finally:
+            downloads.close()
+        settings = read_settings()
+        predictions = _first_predictions(board, stack, settings)
+    _print_result(stack, settings, predictions, time.monotonic() - began)
+    if late is not None:
+        raise late
+
+
+def _prepare(board: Board, stack: Stack, settings: Settings, downloads: Downloads, *, models: bool) -> None:
+    from riskee.storage.migrations import migrate
+
+    with _step(board, stack, "Migrating the database", "postgres"):
+        migrate(settings.database.url, settings)
+    with _step(board, stack, "Creating the streams", "nats"):
+        asyncio.run(_ensure_streams(settings))
+    if not models or was_materialised(stack.home):
+        return
+    with _step(board, stack, "Loading history, training models", LOG) as task:
+        task.tell("waiting for the history to be fetched")
+        downloads.wait_for_data()
+        materialise(stack.home, stack.log_path(LOG), task)
+
+
+async def _ensure_streams(settings: Settings) -> None:
+    from riskee.storage.bus import Bus
+
+    bus = await Bus.connect(settings.nats, "up", timeout=_BUS_SECONDS)
+    try:
+        await bus.ensure_streams()
+    finally:
+        await bus.close()
+
+
+def _language_model(board: Board, stack: Stack, downloads: Downloads) -> RiskeeError | None:
+    """Wait for the weights. Without them everything else works, so the failure is told at the end."""
+    try:
+        with _step(board, stack, "Waiting for the language model"):
+            downloads.wait_for_weights()
+    except RiskeeError as error:
+        return FatalError(
+            f"{error.cause}\neverything else runs; explanations come from the template until it is there", error.remedy
+        )
+    return None
+
+
+def _first_predictions(board: Board, stack: Stack, settings: Settings) -> list[dict[str, Any]]:
+    """The first predictions that the API serves; none when none came in time."""
+    from riskee.cli.api import get
+
+    with _step(board, stack, "Waiting for the first predictions", "predict") as task:
+        deadline = time.monotonic() + FIRST_PREDICTIONS_SECONDS
+        while True:
+            found = []
+            for ticker in _tickers(settings):
+                try:
+                    found.append(get(settings, f"/predict/{ticker}", 5.0))
+                except RiskeeError as error:
+                    task.tell(error.cause)
+            if found or time.monotonic() > deadline:
+                return found
+            time.sleep(1.0)
+
+
+def _tickers(settings: Settings) -> list[str]:
+    from riskee.cli.api import get
+
+    try:
+        return [one["ticker"] for one in get(settings, "/tickers", 5.0) if not one["is_index"]][:_SHOWN]
+    except RetryableError:
+        return []
+
+
+def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, Any]], seconds: float) -> None:
+    from riskee.cli.api import base_url
+    from riskee.cli.predictions import percent
+
+    out = console()
+    out.print(f"\n[bold green]Riskee runs[/] [dim](ready in {seconds:.0f} s, data in {stack.home})[/]\n")
+    if predictions:
+        feed = predictions[0]["feed"]
+        told = " (a replay of real prices)" if feed.startswith("replay") else ""
+        out.print(f"First predictions, from feed {feed}{told}:")
+    for p in predictions:
+        out.print(
+            f"  [bold]{p['ticker']:<6}[/] {p['price']:>9.2f}  next close {p['predicted_price']:>9.2f} "
+            f"{percent(p['expected_return'])}  P(up) {p['p_up']:.1%}  [dim]{p['data_time'][:16].replace('T', ' ')}[/]"
+        )
+    if not predictions:
+        out.print("[yellow]No prediction came yet:[/] see `riskee doctor` and `riskee logs predict`.")
+    api = base_url(settings)
+    out.print(f"\n  live page  {api}/")
+    out.print(f"  API        {api}/predict/AAPL   docs at {api}/docs   WebSocket {base_url(settings, 'ws')}/stream")
+    out.print(f"  Dagster    {settings.dagster.url}")
+    out.print(
+        "\nNext: [bold]riskee watch[/], [bold]riskee explain AAPL[/], [bold]riskee status[/], [bold]riskee down[/]"
+    )
+
+
+@contextmanager
+def _step(board: Board, stack: Stack, title: str, log: str = "") -> Iterator[Task]:
+    """A task whose failure says which step it was and where its log is."""
+    try:
+        with board.task(title) as task:
+            yield task
+    except RiskeeError as error:
+        raise FatalError(_failure(title, error, stack.log_path(log) if log else None), _next(error)) from error
+
+
+def _failure(title: str, error: RiskeeError, log: Path | None) -> str:
+    first, *rest = error.cause.splitlines()
+    if log is not None and log.exists() and str(log) not in error.cause:
+        rest.append(f"log: {log}")
+    return "\n".join([f"{title} failed: {first}", *rest])
+
+
+def _next(error: RiskeeError) -> str:
+    return error.remedy or "`riskee doctor` shows what is wrong; then run `riskee up` again"
+
+
+def _telling(task: Task) -> Any:
+    return lambda name, message: task.tell(f"{name}: {message}")
