@@ -1,0 +1,240 @@
+"""The bus and the consumers' loop against a real NATS server."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from nats.aio.msg import Msg
+from pydantic import SecretStr
+
+from riskee.clock import SystemClock
+from riskee.errors import PoisonError, RetryableError
+from riskee.messaging.envelope import Envelope, wrap
+from riskee.messaging.messages import DeadLetter, Quote
+from riskee.messaging.streams import STREAMS
+from riskee.messaging.subjects import QUOTE
+from riskee.settings import NatsSettings
+from riskee.storage.bus import Bus, Outgoing, codec_of
+from riskee.storage.inbox import Durable
+from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.health import Health
+from tests.integration.conftest import eventually
+from tests.unit.messaging import samples
+
+pytestmark = pytest.mark.integration
+
+
+def quotes(count: int, ticker: str = "AAPL") -> list[Envelope[Quote]]:
+    made = []
+    for sequence in range(count):
+        identity = uuid.uuid5(uuid.NAMESPACE_OID, f"{ticker} {sequence}")
+        payload = msgspec.structs.replace(samples.QUOTE, quote_id=identity, ticker=ticker, sequence=sequence)
+        made.append(wrap(payload, message_id=identity, correlation_id=identity, source="test", at=samples.NOW))
+    return made
+
+
+class Reader:
+    """A consumption that remembers what it was given, and runs a loop until the end of the test."""
+
+    def __init__(self, bus: Bus, durable: Durable, fail: Any = None, max_batch: int = 512) -> None:
+        self.batches: list[list[int]] = []
+        self.handled: list[int] = []
+        self.health = Health("test")
+        self.stopping = asyncio.Event()
+        self._fail = fail
+        consumption = Consumption(durable, codec_of(QUOTE), self._handle, max_batch)
+        self._loop = ConsumerLoop(bus, consumption, health=self.health, clock=SystemClock(), stopping=self.stopping)
+
+    async def _handle(self, batch: Sequence[Envelope[Quote]]) -> None:
+        numbers = [envelope.payload.sequence for envelope in batch]
+        self.batches.append(numbers)
+        if self._fail is not None:
+            self._fail(numbers)
+        self.handled += numbers
+
+    async def __aenter__(self) -> "Reader":
+        self._task = asyncio.create_task(self._loop.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stopping.set()
+        await asyncio.wait_for(self._task, 20)
+
+
+async def dead_letters(bus: Bus) -> list[DeadLetter]:
+    info = await bus.jetstream.stream_info("DEAD_LETTER")
+    found = []
+    for sequence in range(info.state.first_seq, info.state.last_seq + 1):
+        message = await bus.jetstream.get_msg("DEAD_LETTER", sequence)
+        found.append(msgspec.json.decode(message.data or b"", type=Envelope[DeadLetter]).payload)
+    return found
+
+
+async def stored(bus: Bus, stream: str) -> int:
+    return int((await bus.jetstream.stream_info(stream)).state.messages)
+
+
+async def test_streams_are_the_table_and_making_them_again_changes_nothing(bus: Bus) -> None:
+    before = {stream.name: (await bus.jetstream.stream_info(stream.name)).config for stream in STREAMS}
+    await bus.ensure_streams()
+    for stream in STREAMS:
+        config = (await bus.jetstream.stream_info(stream.name)).config
+        assert config == before[stream.name]
+        assert config.subjects == list(stream.subjects)
+        assert config.max_age == stream.max_age.total_seconds()
+        assert config.storage == "file"
+        assert 0 < (config.max_bytes or 0) <= stream.max_bytes
+
+
+async def test_a_small_disk_gets_small_streams(bus: Bus) -> None:
+    small = Bus(bus.settings.model_copy(update={"store_limit_bytes": 32 * 1024**2}), bus.client, bus.jetstream)
+    await small.ensure_streams()
+    sizes = [(await bus.jetstream.stream_info(stream.name)).config.max_bytes for stream in STREAMS]
+    assert sizes == [32 * 1024**2] * len(STREAMS)
+    await bus.ensure_streams()
+
+
+async def test_what_is_published_twice_is_stored_once(bus: Bus) -> None:
+    batch = quotes(1500)
+    await bus.publish(QUOTE, *batch)
+    await bus.publish(QUOTE, *batch)
+    assert await stored(bus, "MARKET_DATA") == 1500
+
+
+async def test_a_subject_without_a_stream_is_not_accepted(bus: Bus) -> None:
+    with pytest.raises(RetryableError, match="not accepted"):
+        await bus.publish_encoded([Outgoing("nobody.listens", "1", b"{}")])
+
+
+async def test_without_a_server_connecting_says_so() -> None:
+    with pytest.raises(RetryableError, match="does not answer"):
+        await Bus.connect(NatsSettings(url=SecretStr("nats://127.0.0.1:9")), "test", timeout=0.5)
+
+
+async def test_batches_hold_what_has_arrived_in_order(bus: Bus) -> None:
+    await bus.publish(QUOTE, *quotes(700))
+    async with Reader(bus, Durable("test-order", QUOTE.name), max_batch=300) as reader:
+        await eventually(lambda: len(reader.handled) == 700)
+    assert reader.handled == list(range(700))
+    assert max(map(len, reader.batches)) <= 300
+    assert len(reader.batches) < 100, "messages are handled together"
+
+
+async def test_a_restarted_consumer_goes_on_where_it_was(bus: Bus) -> None:
+    durable = Durable("test-restart", QUOTE.name)
+    await bus.publish(QUOTE, *quotes(10))
+    async with Reader(bus, durable) as first:
+        await eventually(lambda: len(first.handled) == 10)
+    await bus.publish(QUOTE, *quotes(15)[10:])
+    async with Reader(bus, durable) as second:
+        await eventually(lambda: len(second.handled) == 5)
+    assert second.handled == [10, 11, 12, 13, 14]
+
+
+async def test_a_malformed_message_is_dead_lettered_and_the_rest_goes_on(bus: Bus) -> None:
+    good = quotes(3)
+    broken = codec_of(QUOTE).encode(good[1]).replace(b'"price":676.27', b'"price":-1.0')
+    await bus.publish(QUOTE, good[0])
+    await bus.publish_encoded([Outgoing(QUOTE.name, "broken", broken), Outgoing(QUOTE.name, "junk", b"\xff\x00junk")])
+    await bus.publish(QUOTE, good[2])
+    async with Reader(bus, Durable("test-poison", QUOTE.name)) as reader:
+        await eventually(lambda: len(reader.handled) == 2)
+        await eventually(lambda: _count(bus, 2))
+    letters = await dead_letters(bus)
+    assert reader.handled == [0, 2]
+    assert {letter.subject for letter in letters} == {QUOTE.name}
+    assert any("price" in letter.reason and letter.body == broken.decode() for letter in letters)
+    info = await bus.jetstream.consumer_info("MARKET_DATA", "test-poison")
+    assert info.num_ack_pending == 0, "a terminated message does not come back"
+
+
+async def _count(bus: Bus, wanted: int) -> bool:
+    return await stored(bus, "DEAD_LETTER") == wanted
+
+
+@pytest.mark.parametrize("error", [PoisonError("no good"), KeyError("a defect")])
+async def test_one_poisonous_message_of_a_batch_does_not_harm_the_others(bus: Bus, error: Exception) -> None:
+    def fail(numbers: list[int]) -> None:
+        if 3 in numbers:
+            raise error
+
+    await bus.publish(QUOTE, *quotes(6))
+    async with Reader(bus, Durable("test-isolate", QUOTE.name), fail) as reader:
+        await eventually(lambda: len(reader.handled) == 5)
+        await eventually(lambda: _count(bus, 1))
+    assert sorted(reader.handled) == [0, 1, 2, 4, 5]
+    (letter,) = await dead_letters(bus)
+    assert ("no good" in letter.reason) or ("a defect" in letter.reason)
+
+
+async def test_a_server_that_is_away_uses_up_no_deliveries(bus: Bus) -> None:
+    """The batch is held for three times the acknowledgement wait: nothing is delivered again, nothing is lost."""
+    away = True
+
+    def fail(numbers: list[int]) -> None:
+        if away:
+            raise RetryableError("the database is away")
+
+    await bus.publish(QUOTE, *quotes(5))
+    durable = Durable("test-away", QUOTE.name, ack_wait_seconds=6, max_deliveries=1)
+    async with Reader(bus, durable, fail) as reader:
+        await eventually(lambda: not reader.health.ready)
+        assert "the database is away" in str(reader.health.report())
+        await asyncio.sleep(14)
+        away = False
+        await eventually(lambda: len(reader.handled) == 5)
+        await eventually(lambda: reader.health.ready)
+    assert reader.handled == [0, 1, 2, 3, 4]
+    assert await stored(bus, "DEAD_LETTER") == 0
+    info = await bus.jetstream.consumer_info("MARKET_DATA", "test-away")
+    assert (info.num_redelivered, info.num_ack_pending) == (0, 0)
+
+
+async def test_a_message_that_kills_its_reader_ends_in_the_dead_letters(bus: Bus) -> None:
+    """Its deliveries end without an acknowledgement; the last one is buried unseen."""
+    durable = Durable("test-killer", QUOTE.name, ack_wait_seconds=0.5, max_deliveries=2)
+    await bus.publish(QUOTE, *quotes(1))
+    arrivals: list[Msg] = []
+
+    async def die(message: Msg) -> None:
+        arrivals.append(message)
+
+    async with Reader(bus, durable) as reader:
+        await eventually(lambda: len(reader.handled) == 1)
+    await bus.publish(QUOTE, *quotes(1, "IBM"))
+    subscription = await bus.client.subscribe(f"deliver.{durable.name}", cb=die)
+    await eventually(lambda: len(arrivals) == 2)
+    await subscription.unsubscribe()
+    async with Reader(bus, durable) as heir:
+        await eventually(lambda: _count(bus, 1))
+    assert heir.handled == []
+    (letter,) = await dead_letters(bus)
+    assert "delivered 2 times" in letter.reason
+
+
+async def test_a_stop_finishes_what_has_arrived(bus: Bus) -> None:
+    async with Reader(bus, Durable("test-stop", QUOTE.name), max_batch=10) as reader:
+        await bus.publish(QUOTE, *quotes(200))
+        await eventually(lambda: reader.handled)
+    info = await bus.jetstream.consumer_info("MARKET_DATA", "test-stop")
+    assert info.num_ack_pending == 0
+    assert len(reader.handled) + info.num_pending == 200
+
+
+async def test_a_lost_durable_is_made_again(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.consumers.loop._KEEP_SECONDS", 0.2)
+    async with Reader(bus, Durable("test-lost", QUOTE.name)) as reader:
+        await bus.publish(QUOTE, *quotes(1))
+        await eventually(lambda: len(reader.handled) == 1)
+        await bus.jetstream.delete_consumer("MARKET_DATA", "test-lost")
+        await bus.publish(QUOTE, *quotes(2)[1:])
+        await eventually(lambda: 1 in reader.handled)
+
+
+async def test_the_duplicate_window_covers_a_restart(bus: Bus) -> None:
+    config = (await bus.jetstream.stream_info("MARKET_DATA")).config
+    assert config.duplicate_window == timedelta(minutes=10).total_seconds()
