@@ -250,8 +250,8 @@ class Stack:
 
 def _not_ready(process: Process, child: ChildState) -> str | None:
     """Why the process cannot be used yet; None when it can."""
-    if child.state != "RUNNING" and not (child.state == "STARTING" and process.port):
-        return child.description
+    if child.state != "RUNNING":
+        return child.description or child.state
     try:
         process.ready()
     except NotReadyError as error:

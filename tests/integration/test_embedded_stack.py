@@ -70,7 +70,7 @@ def _pid(stack: Stack, file: str) -> int:
 
 
 def test_servers_answer_their_clients(stack: Stack) -> None:
-    running = {status.name for status in stack.status() if status.state in {"RUNNING", "STARTING"}}
+    running = {status.name for status in stack.status() if status.state == "RUNNING"}
     assert running == set(SERVERS)
 
 
@@ -129,7 +129,7 @@ def test_a_running_command_keeps_others_out(stack: Stack) -> None:
 def test_two_homes_do_not_collide(stack: Stack, own_stack: Stack) -> None:
     assert not set(stack.ports.values()) & set(own_stack.ports.values())
     states = {status.state for status in own_stack.status() if status.group == "server"}
-    assert states <= {"RUNNING", "STARTING"}
+    assert states == {"RUNNING"}
 
 
 def test_two_homes_may_start_at_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
