@@ -73,11 +73,12 @@ def ensure_partitions(connection: Connection, series: TimeSeries, first: datetim
     kind = connection.scalar(text("SELECT relkind FROM pg_class WHERE oid = CAST(:name AS regclass)"), {"name": name})
     if kind != "p":
         return 0
-    missing = [part for part in partition_ranges(series, first, last) if not _exists(connection, part[0])]
-    if not missing:
+    wanted = list(partition_ranges(series, first, last))
+    if _partitions(connection, name).issuperset(part[0] for part in wanted):
         return 0
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    missing = [part for part in missing if not _exists(connection, part[0])]
+    existing = _partitions(connection, name)
+    missing = [part for part in wanted if part[0] not in existing]
     for partition, start, end in missing:
         _attach(connection, series, partition, start, end)
     return len(missing)
@@ -122,8 +123,13 @@ def partition_ranges(series: TimeSeries, first: datetime, last: datetime) -> Ite
         start += series.chunk
 
 
-def _exists(connection: Connection, table: str) -> bool:
-    return connection.scalar(text("SELECT to_regclass(:name)"), {"name": table}) is not None
+def _partitions(connection: Connection, table: str) -> set[str]:
+    """Read from the catalogue's rows: name look-ups such as to_regclass remember what was missing before a wait."""
+    statement = text(
+        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+        " WHERE inhparent = CAST(:table AS regclass)"
+    )
+    return set(connection.scalars(statement, {"table": table}))
 
 
 def _attach(connection: Connection, series: TimeSeries, partition: str, start: datetime, end: datetime) -> None:
