@@ -58,10 +58,12 @@ def table_asset(
     code: Iterable[str],
     deps: Iterable[dg.AssetKey | str] = (),
     description: str | None = None,
+    check: str | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """An asset that lives in one of the servers: it is written there, and nothing passes through Dagster.
 
-    `code` names the modules whose source decides the content; the description is the function's docstring.
+    `code` names the modules whose source decides the content; without a description it is the function's docstring;
+    `check` names a blocking check whose result the function returns with its own.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -74,6 +76,7 @@ def table_asset(
             retry_policy=RETRY,
             code_version=code_version(code),
             description=description or function.__doc__,
+            check_specs=[dg.AssetCheckSpec(check, asset=key, blocking=True)] if check else None,
         )(product_errors(function))
 
     return decorate

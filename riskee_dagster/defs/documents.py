@@ -6,12 +6,14 @@ import dagster as dg
 from sqlalchemy import Connection
 
 from riskee.documents.document import Collection, Document
+from riskee.messaging.messages import MODEL_TYPES
 from riskee_dagster.declare import table_asset
+from riskee_dagster.defs.models import read_rows, training_key
 from riskee_dagster.resources import Platform, RiskeeParam
 
 GROUP = "documents"
 # At most so many documents a collection, shared out among the tickers: what two cores embed within a minute.
-NEWS, PATTERNS, PREDICTIONS = 600, 1500, 750
+NEWS, PATTERNS, PREDICTIONS = 600, 1200, 500
 LEAST_PER_TICKER = 5
 QUARTERS = 60
 
@@ -60,7 +62,26 @@ def _economic_indicators(connection: Connection, _riskee: Platform) -> list[Docu
     return economic_indicators(read_macro(connection), QUARTERS)
 
 
-def _asset(collection: Collection, build: Build, deps: Iterable[str], description: str) -> dg.AssetsDefinition:
+def _prediction_context(connection: Connection, riskee: Platform) -> list[Document]:
+    from riskee.documents.prediction_context import PastPrediction, prediction_context
+    from riskee.documents.records import market_record
+    from riskee.model.backtest import backtest
+
+    record = market_record(connection, riskee.settings)
+    predictions: list[PastPrediction] = []
+    for model_type in MODEL_TYPES:
+        found = backtest(read_rows(connection, riskee, model_type)[0])
+        columns = (found.expected_return.tolist(), found.p_up.tolist(), found.outcome.tolist())
+        predictions += [
+            PastPrediction(ticker, session, model_type, *numbers)
+            for ticker, session, *numbers in zip(found.ticker, found.session, *columns, strict=True)
+        ]
+    return prediction_context(predictions, record.stocks, record.since, _share(PREDICTIONS, len(record.stocks)))
+
+
+def _asset(
+    collection: Collection, build: Build, deps: Iterable[str | dg.AssetKey], description: str
+) -> dg.AssetsDefinition:
     code = [f"riskee.documents.{name}" for name in (collection, "document", "history", "records", "wording")]
 
     @table_asset(
@@ -105,5 +126,9 @@ ASSETS = [
     _asset(
         "economic_indicators", _economic_indicators, ["macro_series"],
         "The quarterly values of the macro series with their changes.",
+    ),
+    _asset(
+        "prediction_context", _prediction_context, ["market_data", *map(training_key, MODEL_TYPES)],
+        "Out-of-fold predictions of the walk-forward backtest with their outcomes, labelled as such.",
     ),
 ]  # fmt: skip

@@ -90,4 +90,33 @@ def _columns(model: Model) -> dg.TableSchema:
     )
 
 
+@dg.asset_check(asset=model_key("features_daily"), blocking=True)
+@product_errors
+def live_kernel_agrees(riskee: RiskeeParam) -> dg.AssetCheckResult:
+    """The SQL features equal those that the live kernel computes, for every bar (relative 1e-9)."""
+    from riskee.features.parity import compare
+    from riskee.storage.database import database_errors
+
+    model = riskee.settings.model
+    with database_errors(), riskee.engine.connect() as connection:
+        report = compare(connection, model.market_ticker, model.earnings_window_sessions)
+    examples = [
+        f"{one.ticker} {one.session} {one.feature}: table {one.table!r}, kernel {one.kernel!r}"
+        for one in report.examples
+    ]
+    return dg.AssetCheckResult(
+        passed=report.agrees,
+        metadata={
+            "rows": report.rows,
+            "values": report.values,
+            "mismatches": report.mismatches,
+            "missing_rows": report.missing_rows,
+            "surplus_rows": report.surplus_rows,
+            "worst": f"{report.worst:.2e} in {report.worst_feature}",
+            "examples": "\n".join(examples) or "none",
+        },
+    )
+
+
 ASSETS = [_asset(model) for model in graph().models]
+CHECKS = [live_kernel_agrees]

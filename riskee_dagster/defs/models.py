@@ -1,0 +1,181 @@
+"""Training sets, trained models and the registry's champions, for both model types."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from riskee.messaging.messages import MODEL_TYPES, ModelType
+from riskee_dagster.declare import OWNERS, RETRY, code_version, product_errors, table_asset
+from riskee_dagster.defs.features import model_key
+from riskee_dagster.resources import Platform, RiskeeParam
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from riskee.model.dataset import TrainingSet
+    from riskee.model.training import TrainingResult
+
+GROUP = "models"
+TRAINING = (
+    "riskee.features.definitions", "riskee.model.artifact", "riskee.model.calibration", "riskee.model.decision",
+    "riskee.model.evaluation", "riskee.model.training", "riskee.model.walk_forward",
+)  # fmt: skip
+
+
+def training_key(model_type: ModelType) -> dg.AssetKey:
+    """The asset of a model type's training rows."""
+    return dg.AssetKey(["training_set", model_type])
+
+
+def read_rows(connection: "Connection", riskee: Platform, model_type: ModelType) -> "tuple[TrainingSet, date]":
+    """The rows a model may learn from, and the day they end before: the first session of the replay.
+
+    Raises PoisonError when there is no history.
+    """
+    from riskee.errors import PoisonError
+    from riskee.model.dataset import read_training_set
+    from riskee.storage.bars import last_sessions
+
+    replayed = last_sessions(connection, riskee.settings.feed.replay.sessions)
+    if not replayed:
+        raise PoisonError("there are no bars", "materialise market_data and trading_sessions first")
+    window = riskee.settings.model.earnings_window_sessions
+    return read_training_set(connection, model_type, replayed[0], window), replayed[0]
+
+
+def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
+    @table_asset(
+        training_key(model_type),
+        group=GROUP,
+        kinds={"sql", "numpy"},
+        code=["riskee.features.definitions", "riskee.model.dataset"],
+        deps=[model_key("features_daily"), "market_data", "trading_sessions"],
+        check="replay_is_held_out",
+        description=f"The rows that a model of type `{model_type}` learns from, as features and bars make them now. "
+        "Its data version is their digest. The sessions that the replay plays are held out.",
+    )
+    def training_set(riskee: RiskeeParam) -> dg.MaterializeResult:  # type: ignore[type-arg] # Dagster wants it bare
+        from riskee.storage.database import database_errors
+
+        with database_errors(), riskee.engine.connect() as connection:
+            rows, before = read_rows(connection, riskee, model_type)
+        last = rows.outcome_session.max() if len(rows) else None
+        held_out = last is not None and last.item() < before
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(rows),
+                "tickers": ", ".join(rows.tickers[:50]),
+                "features": rows.features.shape[1],
+                "first_session": str(rows.session.min() if len(rows) else None),
+                "last_outcome": str(last),
+                "held_out_from": before.isoformat(),
+                "sha256": rows.sha256,
+            },
+            data_version=dg.DataVersion(rows.sha256[:16]),
+            check_results=[dg.AssetCheckResult(passed=held_out, metadata={"last_outcome": str(last)})],
+        )
+
+    return training_set
+
+
+def _model(model_type: ModelType) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["models", model_type],
+        group_name=GROUP,
+        kinds={"lightgbm"},
+        deps=[training_key(model_type)],
+        owners=OWNERS,
+        retry_policy=RETRY,
+        code_version=code_version(TRAINING),
+        io_manager_key="candidates",
+        description=f"A model of type `{model_type}`: evaluated walk-forward beside its baselines, then fitted on all "
+        "rows. With the decision whether it may predict, and why.",
+    )
+    @product_errors
+    def model(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[Any]:
+        from riskee.model.registry import champion
+        from riskee.model.training import train
+        from riskee.storage.database import database_errors
+
+        with database_errors(), riskee.engine.connect() as connection:
+            rows, _ = read_rows(connection, riskee, model_type)
+            present = champion(connection, model_type)
+        result = train(rows, riskee.settings.model, present, lambda _share, step: context.log.info(step))
+        return dg.MaterializeResult(
+            value=result, metadata=_metadata(result), data_version=dg.DataVersion(result.artifact.version)
+        )
+
+    return model
+
+
+def _metadata(result: "TrainingResult") -> dict[str, dg.MetadataValue]:
+    measures = ("ic", "hit_rate", "brier", "log_loss", "mae", "coverage_80", "width_80")
+    methods = {"**model**": result.metrics, **result.baselines}
+    rows = ["| method | " + " | ".join(measures) + " |", "|---" * (len(measures) + 1) + "|"]
+    for name, values in methods.items():
+        cells = (values.get(measure) for measure in measures)
+        rows.append(f"| {name} | " + " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells) + " |")
+    return {
+        "version": dg.MetadataValue.text(result.artifact.version),
+        "decision": dg.MetadataValue.text(result.decision),
+        "reason": dg.MetadataValue.text(result.reason),
+        "walk_forward": dg.MetadataValue.md("\n".join(rows)),
+        "trained_through": dg.MetadataValue.text(result.artifact.trained_through.isoformat()),
+        "dagster/row_count": dg.MetadataValue.int(result.rows),
+        "parameters": dg.MetadataValue.json(result.parameters),
+    }
+
+
+def _champion(model_type: ModelType) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["champions", model_type],
+        group_name=GROUP,
+        kinds={"postgres", "nats"},
+        ins={"candidate": dg.AssetIn(["models", model_type], input_manager_key="candidates")},
+        owners=OWNERS,
+        retry_policy=RETRY,
+        code_version=code_version(["riskee.model.registry"]),
+        description=f"The registered `{model_type}` model that predicts. A promotion is announced on the bus.",
+    )
+    @product_errors
+    def champion(context: dg.AssetExecutionContext, riskee: RiskeeParam, candidate: Any) -> dg.MaterializeResult[None]:
+        return _register(context.run_id, riskee, candidate)
+
+    return champion
+
+
+def _register(run_id: str, riskee: Platform, candidate: "TrainingResult") -> dg.MaterializeResult[None]:
+    from riskee import ids
+    from riskee.messaging.messages import ModelPromoted
+    from riskee.messaging.subjects import MODEL_PROMOTED
+    from riskee.model.registry import champion, register
+    from riskee.storage.database import database_errors
+    from riskee_dagster.publishing import publish
+
+    artifact = candidate.artifact
+    with database_errors(), riskee.engine.begin() as connection:
+        new = register(connection, candidate, run_id, riskee.clock.now())
+        predicting = champion(connection, artifact.model_type)
+    news = {}
+    if predicting is not None and predicting.version == artifact.version:
+        promoted = ModelPromoted(
+            model_type=artifact.model_type,
+            model_version=artifact.version,
+            artifact_sha256=artifact.sha256,
+            reason=candidate.reason,
+        )
+        news[ids.promotion_id(artifact.version)] = promoted
+    return dg.MaterializeResult(
+        metadata={
+            "champion": predicting.version if predicting else "none",
+            "candidate": artifact.version,
+            "decision": candidate.decision,
+            "reason": candidate.reason,
+            "registered": "now" if new else "before",
+            "bus": publish(riskee.settings.nats, riskee.clock, MODEL_PROMOTED, news),
+        }
+    )
+
+
+ASSETS = [make(model_type) for model_type in MODEL_TYPES for make in (_training_set, _model, _champion)]
