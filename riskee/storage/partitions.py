@@ -51,11 +51,16 @@ def manage(connection: Connection, series: TimeSeries) -> None:
         {"name": name, "column": series.time_column, "chunk": series.chunk},
     )
     if tier is Tier.COMMUNITY:
-        connection.execute(
-            text(
-                f"ALTER TABLE {name} SET (timescaledb.compress, timescaledb.compress_segmentby = '{series.segment_by}',"
-                f" timescaledb.compress_orderby = '\"{series.time_column}\" DESC')"
-            )
+        # Every column of the key segments or orders, so that a chunk need not be unpacked to keep the key unique.
+        rest = [
+            column.name
+            for column in series.table.primary_key
+            if column.name not in {series.segment_by, series.time_column}
+        ]
+        order = ", ".join([f'"{series.time_column}" DESC', *rest])
+        connection.exec_driver_sql(
+            f"ALTER TABLE {name} SET (timescaledb.compress,"
+            f" timescaledb.compress_segmentby = '{series.segment_by}', timescaledb.compress_orderby = '{order}')"
         )
 
 

@@ -32,18 +32,30 @@ class FolderBlobs(Blobs):
         return self.path(name)
 
     def write(self, name: str, content: bytes) -> Path:
-        self.path(name).parent.mkdir(parents=True)
+        self.path(name).parent.mkdir(parents=True, exist_ok=True)
         self.path(name).write_bytes(content)
         return self.path(name)
 
 
+def sample_blobs(home: Path) -> FolderBlobs:
+    """One bar of a stock, one of the index, two reports, two quarters."""
+    blobs = FolderBlobs(home)
+    blobs.write("daily-stocks", gzip.compress(STOCKS))
+    blobs.write("sp500-index", gzip.compress(INDEX))
+    blobs.write("macrodata", MACRO)
+    with closing(sqlite3.connect(blobs.write("earnings-dates", b""))) as connection, connection:
+        connection.execute("CREATE TABLE earnings (Ticker TEXT, Earnings_Date TEXT)")
+        rows = [("META", "2012-07-26"), ("META", "2012-07-26"), ("IBM", "2012-07-18")]
+        connection.executemany("INSERT INTO earnings VALUES (?, ?)", rows)
+    return blobs
+
+
 @pytest.fixture
 def blobs(tmp_path: Path) -> FolderBlobs:
-    return FolderBlobs(tmp_path)
+    return sample_blobs(tmp_path)
 
 
 def test_stocks_have_raw_prices_a_factor_and_a_name(blobs: FolderBlobs) -> None:
-    blobs.write("daily-stocks", gzip.compress(STOCKS))
     raw = BundledStocks(blobs).read()
     assert raw.source == "daily-stocks"
     bar = raw.bars.iloc[0]
@@ -54,7 +66,6 @@ def test_stocks_have_raw_prices_a_factor_and_a_name(blobs: FolderBlobs) -> None:
 
 
 def test_the_index_goes_by_the_market_ticker(blobs: FolderBlobs) -> None:
-    blobs.write("sp500-index", gzip.compress(INDEX))
     raw = BundledIndex(blobs, "SPX").read()
     bar = raw.bars.iloc[0]
     assert (bar["ticker"], bar["session"], bar["adjustment_factor"]) == ("SPX", pd.Timestamp("1999-01-04"), 1.0)
@@ -62,13 +73,6 @@ def test_the_index_goes_by_the_market_ticker(blobs: FolderBlobs) -> None:
 
 
 def test_a_report_is_known_two_weeks_before_and_a_renamed_company_has_both_names(blobs: FolderBlobs) -> None:
-    file = blobs.write("earnings-dates", b"")
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("CREATE TABLE earnings (Ticker TEXT, Earnings_Date TEXT)")
-        connection.executemany(
-            "INSERT INTO earnings VALUES (?, ?)",
-            [("META", "2012-07-26"), ("META", "2012-07-26"), ("IBM", "2012-07-18")],
-        )
     reports = {(report.ticker, report.report_date): report.known_at for report in earnings_reports(blobs)}
     assert reports == {
         ("META", date(2012, 7, 26)): datetime(2012, 7, 12, tzinfo=UTC),
@@ -84,7 +88,6 @@ def test_a_calendar_that_is_no_database(blobs: FolderBlobs) -> None:
 
 
 def test_macro_values_are_known_a_month_after_their_quarter(blobs: FolderBlobs) -> None:
-    blobs.write("macrodata", MACRO)
     values = macro_values(blobs)
     unemployment = [value for value in values if value.series == "unemployment rate"]
     assert len(values) == 24
