@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import httpx
 import ollama
 import pytest
-from front_server import REPOSITORY, FrontServer
 
 from riskee.blobs import Blobs, install_weights
+from tests.integration.front_server import REPOSITORY, FrontServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -4,15 +4,18 @@ import signal
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from front_server import FrontServer
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.version_check import is_compatible
 from qdrant_client.http.exceptions import UnexpectedResponse
+
+from tests.integration.front_server import FrontServer
 
 pytestmark = pytest.mark.integration
 
@@ -60,7 +63,8 @@ def fill(client: QdrantClient) -> None:
 
 
 def connect(server: FrontServer) -> QdrantClient:
-    return QdrantClient(url=server.url, prefer_grpc=False, timeout=10)
+    # The check of versions would run in a thread of its own, past a server that a test kills.
+    return QdrantClient(url=server.url, prefer_grpc=False, timeout=10, check_compatibility=False)
 
 
 @pytest.fixture(scope="module")
@@ -224,10 +228,15 @@ def test_what_is_not_supported_is_refused(client: QdrantClient, call: Any, statu
     assert words in refused.value.content.decode()
 
 
+def test_the_client_takes_the_version_for_compatible(client: QdrantClient) -> None:
+    assert is_compatible(version("qdrant-client"), client.info().version)
+
+
 def test_killed_server_keeps_every_acknowledged_write(tmp_path: Path) -> None:
     server = start(tmp_path)
     first = connect(server)
     fill(first)
+    first.close()
     server.end(signal.SIGKILL)
     server = start(tmp_path)
     try:
@@ -237,6 +246,7 @@ def test_killed_server_keeps_every_acknowledged_write(tmp_path: Path) -> None:
         found = second.query_points(NEWS, query=vectors()[9].tolist(), limit=1, with_payload=True)
         assert numbers(found) == [9]
         assert second.get_collection(NEWS).payload_schema.keys() == {"ticker", "known_at"}
+        second.close()
     finally:
         server.end()
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from front_server import FrontServer
 
 from riskee.documents.document import COLLECTIONS, Collection, Document
 from riskee.errors import FatalError, RetryableError
 from riskee.settings import VectorSettings
 from riskee.storage.vectors import Vectors, content_stamp
+from tests.integration.front_server import FrontServer
 
 pytestmark = pytest.mark.integration
 
