@@ -163,7 +163,7 @@ def _report(raw: RawBars, checked: Validated) -> ImportReport:
         source=raw.source,
         rows_read=len(raw.bars),
         bars=BarCounts(),
-        quarantined=dict(checked.reasons.value_counts()),
+        quarantined=checked.reasons.value_counts().to_dict(),
         flags=checked.flags,
         notes=raw.notes,
         tickers=accepted["ticker"].nunique(),
