@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ Mask = NDArray[np.bool_]
 Method = Callable[[Floats, Floats, Floats], Floats]
 
 FOLDS = 5
-# The share of sessions before the first fold.
+# The share of rows before the first fold.
 FIRST_TRAINING = 0.4
 # The outcome reaches one session ahead: that one is purged. Five more, a week, are left out for good measure.
 GAP_SESSIONS = 1 + 5
@@ -44,9 +45,11 @@ def targets(data: TrainingSet) -> Floats:
 def folds(data: TrainingSet) -> list[tuple[Mask, Mask]]:
     """Training and test rows of each fold, expanding. Raises PoisonError when there is too little history."""
     days, number = np.unique(data.session, return_inverse=True)
-    edges = np.linspace(FIRST_TRAINING, 1, FOLDS + 1) * len(days)
+    # Equal numbers of rows, not of sessions: the early ones often have few tickers.
+    rows = np.linspace(FIRST_TRAINING, 1, FOLDS + 1)[:-1] * len(data)
+    edges = [*number[rows.astype(int)], len(days)] if len(data) else [0] * (FOLDS + 1)
     made = []
-    for first, last in zip(edges[:-1].astype(int), edges[1:].astype(int), strict=True):
+    for first, last in pairwise(edges):
         made.append((number < first - GAP_SESSIONS, (number >= first) & (number < last)))
     if len(data) < MINIMUM_ROWS or any(not train.any() or not test.any() for train, test in made):
         raise PoisonError(
