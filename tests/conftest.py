@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from infra.embedded import Stack
+from infra.embedded.stack import Stack
 from riskee.settings import Settings, load_settings
 from riskee.storage.migrations import migrate
 

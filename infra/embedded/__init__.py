@@ -1,5 +1,4 @@
-"""The stack without Docker: real servers from Python wheels, supervised, all data below RISKEE_HOME."""
+"""The stack without Docker: real servers from Python wheels, supervised, all data below RISKEE_HOME.
 
-from infra.embedded.stack import ProcessStatus, Progress, Stack
-
-__all__ = ["ProcessStatus", "Progress", "Stack"]
+`infra.embedded.stack.Stack` is its interface. Nothing is imported here: the small processes stay small.
+"""

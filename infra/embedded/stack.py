@@ -139,7 +139,7 @@ class Stack:
                 services = {process.name for process in service_table(self.ports)}
                 everything = {child.name for child in supervisor.children()}
                 progress("stack", "stopping the services")
-                _stop_children(supervisor, services)
+                _stop_children(supervisor, services & everything)
                 progress("stack", "stopping the servers")
                 _stop_children(supervisor, everything - services)
                 supervisor.shutdown()
@@ -267,7 +267,10 @@ def _stop_children(supervisor: Supervisor, names: set[str]) -> None:
     """Stop them all at once and wait. supervisord kills what does not stop in its time."""
     for name in names:
         supervisor.stop(name)
-    while any(c.name in names and c.state not in STOPPED_STATES for c in supervisor.children()):
+    deadline = time.monotonic() + STOP_SECONDS
+    while left := [c for c in supervisor.children() if c.name in names and c.state not in STOPPED_STATES]:
+        if time.monotonic() > deadline:
+            raise FatalError(f"{left[0].name} (pid {left[0].pid}) does not stop, even killed", "look at its disk")
         time.sleep(POLL_SECONDS)
 
 

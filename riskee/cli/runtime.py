@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from riskee.errors import FatalError
 
 if TYPE_CHECKING:
-    from infra.embedded import Stack
+    from infra.embedded.stack import Stack
     from riskee.settings import Settings
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +29,6 @@ def embedded_stack(settings: Settings) -> Stack:
             f"the profile is {settings.profile}: this command looks after the embedded stack only",
             f"use {tools[settings.profile]}, or unset RISKEE_PROFILE",
         )
-    from infra.embedded import Stack
+    from infra.embedded.stack import Stack
 
     return Stack(settings.home, REPO_ROOT)

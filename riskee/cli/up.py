@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 from riskee.cli.board import Board, Task, make_board
 from riskee.cli.console import console
 from riskee.cli.downloads import Downloads
-from riskee.cli.pipeline import LOG, materialise, was_materialised
+from riskee.cli.pipeline import LOG, is_complete, materialise
 from riskee.cli.runtime import embedded_stack, read_settings
-from riskee.errors import FatalError, RetryableError, RiskeeError
+from riskee.errors import FatalError, RiskeeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from infra.embedded import Stack
+    from infra.embedded.stack import Stack
     from riskee.settings import Settings
 
 FIRST_PREDICTIONS_SECONDS = 90.0
 _BUS_SECONDS = 10.0
 _SHOWN = 5
+_ASK_SECONDS = 5.0
 
 
 def bring_up(*, models: bool) -> None:
@@ -60,7 +61,7 @@ def _prepare(board: Board, stack: Stack, settings: Settings, downloads: Download
         migrate(settings.database.url, settings)
     with _step(board, stack, "Creating the streams", "nats"):
         asyncio.run(_ensure_streams(settings))
-    if not models or was_materialised(stack.home):
+    if not models or is_complete(settings):
         return
     with _step(board, stack, "Loading history, training models", LOG) as task:
         task.tell("waiting for the history to be fetched")
@@ -96,25 +97,14 @@ def _first_predictions(board: Board, stack: Stack, settings: Settings) -> list[d
 
     with _step(board, stack, "Waiting for the first predictions", "predict") as task:
         deadline = time.monotonic() + FIRST_PREDICTIONS_SECONDS
-        while True:
-            found = []
-            for ticker in _tickers(settings):
-                try:
-                    found.append(get(settings, f"/predict/{ticker}", 5.0))
-                except RiskeeError as error:
-                    task.tell(error.cause)
-            if found or time.monotonic() > deadline:
-                return found
+        while time.monotonic() < deadline:
+            try:
+                tickers = [one["ticker"] for one in get(settings, "/tickers", _ASK_SECONDS) if not one["is_index"]]
+                return [get(settings, f"/predict/{ticker}", _ASK_SECONDS) for ticker in tickers[:_SHOWN]]
+            except RiskeeError as error:
+                task.tell(error.cause)
             time.sleep(1.0)
-
-
-def _tickers(settings: Settings) -> list[str]:
-    from riskee.cli.api import get
-
-    try:
-        return [one["ticker"] for one in get(settings, "/tickers", 5.0) if not one["is_index"]][:_SHOWN]
-    except RetryableError:
-        return []
+    return []
 
 
 def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, Any]], seconds: float) -> None:

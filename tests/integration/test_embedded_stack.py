@@ -17,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from infra.embedded import ProcessStatus, Stack
+from infra.embedded.stack import ProcessStatus, Stack
 from riskee.errors import FatalError
 from riskee.settings import load_settings
 
