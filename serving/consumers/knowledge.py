@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from riskee.model.registry import champion
 from sqlalchemy import Connection, Engine, select
 
-from riskee.errors import NotFoundError
 from riskee.features.definitions import WARM_UP_BARS
 from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
 from riskee.messaging.messages import ModelType, Quote
 from riskee.model.artifact import ModelArtifact
+from riskee.model.registry import champion
 from riskee.settings import ModelSettings
 from riskee.storage.bars import recent_bars
 from riskee.storage.calendar import reports
@@ -53,11 +52,8 @@ class Knowledge:
 
     def champion(self, model_type: ModelType) -> ModelArtifact | None:
         """The champion of a model type, if there is one. Raises PoisonError where it was altered."""
-        try:
-            with self._connection() as connection:
-                return champion(connection, model_type)
-        except NotFoundError:
-            return None
+        with self._connection() as connection:
+            return champion(connection, model_type)
 
     def latest_quote(self, ticker: str) -> Quote | None:
         """The newest quote of a ticker that was recorded."""
