@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -62,17 +63,24 @@ def template_database(settings: Settings) -> str:
     return TEMPLATE
 
 
-@pytest.fixture
-def database_url(settings: Settings, template_database: str) -> Iterator[str]:
-    """SQLAlchemy address of a migrated, empty database for this test alone."""
+@contextmanager
+def fresh_database(settings: Settings) -> Iterator[str]:
+    """SQLAlchemy address of a migrated, empty database, dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    names = sql.Identifier(name), sql.Identifier(template_database)
+    names = sql.Identifier(name), sql.Identifier(TEMPLATE)
     with _admin(settings) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         try:
             yield _url_of(settings, name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
+
+
+@pytest.fixture
+def database_url(settings: Settings, template_database: str) -> Iterator[str]:
+    """A database for this test alone."""
+    with fresh_database(settings) as url:
+        yield url
 
 
 @pytest.fixture
