@@ -147,19 +147,12 @@ def check_database(settings: Settings) -> Finding:
 
 def check_models(settings: Settings) -> Finding:
     """Both model types have a champion."""
-    from sqlalchemy import select
+    from riskee.cli.pipeline import missing_champions
 
-    from riskee.cli.replay import with_database
-    from riskee.messaging.messages import MODEL_TYPES
-    from riskee.storage.tables import model_metadata
-
-    columns = model_metadata.c
-    statement = select(columns.model_type, columns.model_version).where(columns.alias == "champion")
-    champions: dict[str, str] = with_database(settings, lambda c: dict(map(tuple, c.execute(statement).all())))
-    missing = [kind for kind in MODEL_TYPES if kind not in champions]
+    missing = missing_champions(settings)
     if missing:
         return Finding("models", "problem", "", f"no champion: {', '.join(missing)}", "`riskee up` trains them")
-    return Finding("models", "ok", "", ", ".join(champions.values()))
+    return Finding("models", "ok", "", "a champion of each type")
 
 
 def check_redis(settings: Settings) -> Finding:
@@ -193,7 +186,7 @@ def check_nats(settings: Settings) -> Finding:
         bus = await Bus.connect(settings.nats, "doctor", timeout=TIMEOUT_SECONDS)
         try:
             streams = {info.config.name or "" for info in await bus.jetstream.streams_info()}
-            return str(bus.client.connected_server_version), streams
+            return str(bus.client.connected_server_version).strip("<>").rpartition(" v")[2], streams
         finally:
             await bus.close()
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from riskee.errors import RiskeeError
 
+# A file or pipe has no edge at which a table would have to fold.
+_FILE_WIDTH = 160
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -20,7 +22,10 @@ def console(*, error: bool = False) -> Console:
     """A console on standard output, or on standard error."""
     from rich.console import Console
 
-    return Console(stderr=error, highlight=False, soft_wrap=True)
+    made = Console(stderr=error, highlight=False, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = _FILE_WIDTH
+    return made
 
 
 def print_json(data: Any) -> None:

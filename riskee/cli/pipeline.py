@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,31 +13,46 @@ from riskee.cli.runtime import REPO_ROOT
 from riskee.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from riskee.cli.board import Task
+    from riskee.settings import Settings
 
 LOG = "bootstrap"
 # Beside the data that it speaks of: whoever deletes the data deletes it too.
 MARKER = ("data", "pipeline.done")
-_COMMAND = ("-m", "riskee_dagster.bootstrap")
+_PACKAGES = ("riskee_dagster", "dbt_like_sql")
 
 
-def was_materialised(home: Path) -> bool:
-    """Whether a run through all assets ended well in this home."""
-    return home.joinpath(*MARKER).exists()
+def is_complete(settings: Settings) -> bool:
+    """Whether a run through all assets, as this version has them, ended well and left models to predict with."""
+    marker = settings.home.joinpath(*MARKER)
+    return marker.exists() and marker.read_text() == _assets_digest() and not missing_champions(settings)
 
 
-def materialise(home: Path, log: Path, task: Task, arguments: Sequence[str] = ()) -> None:
+def missing_champions(settings: Settings) -> list[str]:
+    """The model types without a model that predicts. Raises RetryableError where the database is away."""
+    from sqlalchemy import select
+
+    from riskee.cli.replay import with_database
+    from riskee.messaging.messages import MODEL_TYPES
+    from riskee.storage.tables import model_metadata
+
+    statement = select(model_metadata.c.model_type).where(model_metadata.c.alias == "champion")
+    found = with_database(settings, lambda connection: set(connection.scalars(statement)))
+    return [kind for kind in MODEL_TYPES if kind not in found]
+
+
+def materialise(home: Path, log: Path, task: Task) -> None:
     """Materialise every asset. Raises FatalError naming the asset that failed, its cause and the log."""
-    home.joinpath(*MARKER).unlink(missing_ok=True)
+    marker = home.joinpath(*MARKER)
+    marker.unlink(missing_ok=True)
     environment = os.environ | {"RISKEE_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
     failures: list[str] = []
     with (
         log.open("ab") as errors,
-        subprocess.Popen(  # noqa: S603 (our own module)
-            [sys.executable, *_COMMAND, *arguments],
+        subprocess.Popen(
+            [sys.executable, "-m", "riskee_dagster.bootstrap"],
             cwd=REPO_ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
         ) as process,
     ):  # fmt: skip
@@ -50,7 +66,17 @@ def materialise(home: Path, log: Path, task: Task, arguments: Sequence[str] = ()
     if code:
         cause = "; ".join(failures) or f"the pipeline ended with exit code {code}"
         raise FatalError(f"{cause}\nthe whole log is {log}", "mend the cause and run `riskee up` again")
-    home.joinpath(*MARKER).touch()
+    marker.write_text(_assets_digest())
+
+
+def _assets_digest() -> str:
+    """Changes with the definitions of the assets, so that a new version makes what it adds."""
+    digest = hashlib.sha256()
+    for package in _PACKAGES:
+        for file in sorted((REPO_ROOT / package).rglob("*")):
+            if file.suffix in {".py", ".sql"}:
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _take(line: str, task: Task) -> list[str]:
