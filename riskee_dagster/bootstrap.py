@@ -80,8 +80,13 @@ def _cause(error: object) -> str:
 
 def missing_assets(instance: DagsterInstance, definitions: dg.Definitions) -> list[dg.AssetKey]:
     """The assets that were never materialised."""
-    keys = definitions.resolve_asset_graph().materializable_asset_keys
-    return [key for key in keys if instance.get_latest_materialization_event(key) is None]
+    keys = list(definitions.resolve_asset_graph().materializable_asset_keys)
+    made = {
+        record.asset_entry.asset_key
+        for record in instance.get_asset_records(keys)
+        if record.asset_entry.last_materialization_record is not None
+    }
+    return [key for key in keys if key not in made]
 
 
 def run(instance: DagsterInstance, job: dg.JobDefinition, out: TextIO) -> list[str]:

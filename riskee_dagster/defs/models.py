@@ -25,7 +25,17 @@ TRAINING = (
 
 def training_key(model_type: ModelType) -> dg.AssetKey:
     """The asset of a model type's training rows."""
-    return dg.AssetKey(["training_set", model_type])
+    return dg.AssetKey(f"training_set_{model_type}")
+
+
+def candidate_key(model_type: ModelType) -> dg.AssetKey:
+    """The asset of a model type's latest trained model."""
+    return dg.AssetKey(f"model_{model_type}")
+
+
+def champion_key(model_type: ModelType) -> dg.AssetKey:
+    """The asset of a model type's predicting model."""
+    return dg.AssetKey(f"champion_{model_type}")
 
 
 def read_rows(connection: "Connection", riskee: Platform, model_type: ModelType) -> "tuple[TrainingSet, date]":
@@ -81,7 +91,7 @@ def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
 
 def _model(model_type: ModelType) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["models", model_type],
+        key=candidate_key(model_type),
         group_name=GROUP,
         kinds={"lightgbm"},
         deps=[training_key(model_type)],
@@ -129,10 +139,10 @@ def _metadata(result: "TrainingResult") -> dict[str, dg.MetadataValue]:
 
 def _champion(model_type: ModelType) -> dg.AssetsDefinition:
     @dg.asset(
-        key=["champions", model_type],
+        key=champion_key(model_type),
         group_name=GROUP,
         kinds={"postgres", "nats"},
-        ins={"candidate": dg.AssetIn(["models", model_type], input_manager_key="candidates")},
+        ins={"candidate": dg.AssetIn(candidate_key(model_type), input_manager_key="candidates")},
         owners=OWNERS,
         retry_policy=RETRY,
         code_version=code_version(["riskee.model.registry"]),

@@ -4,6 +4,7 @@ import dagster as dg
 
 from riskee.messaging.messages import MODEL_TYPES
 from riskee_dagster.declare import table_asset
+from riskee_dagster.defs.models import champion_key
 from riskee_dagster.resources import RiskeeParam
 
 GROUP = "outcomes"
@@ -14,7 +15,7 @@ GROUP = "outcomes"
     group=GROUP,
     kinds={"sql", "nats"},
     code=["riskee.storage.outcomes"],
-    deps=["market_data", *(dg.AssetKey(["champions", model_type]) for model_type in MODEL_TYPES)],
+    deps=["market_data", *map(champion_key, MODEL_TYPES)],
 )
 def live_accuracy(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     """Hit rate and Brier score of the published predictions whose outcome is known, announced on the bus."""

@@ -1,0 +1,108 @@
+"""The code location as a whole: it loads, nothing is missing, and a change of the graph is seen."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from riskee.documents.document import COLLECTIONS
+from riskee_dagster.definitions import riskee
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "asset_graph.json"
+# Loading the definitions must stay fast: these are for the runs.
+HEAVY = ("pandas", "lightgbm", "sklearn", "onnxruntime", "qdrant_client", "exchange_calendars")
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return riskee()
+
+
+def test_loads_without_a_warning(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_loading_imports_nothing_heavy_and_connects_nowhere() -> None:
+    script = (
+        "import socket, sys\n"
+        "def refuse(*_): raise AssertionError('a connection while loading')\n"
+        "socket.socket.connect = refuse\n"
+        "from riskee_dagster.definitions import riskee\n"
+        "riskee()\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
+
+
+def graph_of(definitions: dg.Definitions) -> dict[str, object]:
+    graph = definitions.resolve_asset_graph()
+    checks: dict[dg.AssetKey, list[str]] = {}
+    for check in graph.asset_check_keys:
+        checks.setdefault(check.asset_key, []).append(check.name)
+    return {
+        key.to_user_string(): {
+            "group": graph.get(key).group_name,
+            "kinds": sorted(graph.get(key).kinds),
+            "reads": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+            "checks": sorted(checks.get(key, [])),
+        }
+        for key in sorted(graph.get_all_asset_keys())
+    }
+
+
+def test_the_asset_graph_is_the_recorded_one(definitions: dg.Definitions) -> None:
+    """After a wanted change: RISKEE_TEST_UPDATE_GOLDEN=1 pytest tests/unit/dagster"""
+    found = json.dumps(graph_of(definitions), indent=2) + "\n"
+    if os.environ.get("RISKEE_TEST_UPDATE_GOLDEN"):
+        GOLDEN.write_text(found)
+    assert found == GOLDEN.read_text()
+
+
+def test_every_asset_says_what_it_is_and_whose(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.is_materializable, key
+        assert node.description, key
+        assert node.code_version, key
+        assert node.kinds, key
+        assert node.group_name not in (None, "default"), key
+        assert list(node.owners) == ["team:quant"], key
+
+
+def test_every_collection_has_documents_and_vectors(definitions: dg.Definitions) -> None:
+    keys = definitions.resolve_all_asset_keys()
+    wanted = {dg.AssetKey([kind, name]) for kind in ("documents", "embeddings") for name in COLLECTIONS}
+    assert wanted <= set(keys)
+
+
+def test_the_pipeline_selects_everything_and_no_step_starts_a_process(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def("pipeline")
+    assert set(job.asset_layer.selected_asset_keys) == set(definitions.resolve_all_asset_keys())
+    assert job.executor_def.name == "in_process"
+
+
+def test_refresh_and_retrain_share_the_work(definitions: dg.Definitions) -> None:
+    selected = {
+        name: set(definitions.resolve_job_def(name).asset_layer.selected_asset_keys) for name in ("refresh", "retrain")
+    }
+    assert selected["refresh"] | selected["retrain"] == set(definitions.resolve_all_asset_keys())
+    graph = definitions.resolve_asset_graph()
+    assert not any(graph.get(key).group_name == "models" for key in selected["refresh"])
+    assert dg.AssetKey(["embeddings", "prediction_context"]) in selected["retrain"]
+
+
+@pytest.mark.parametrize(("profile", "status"), [("embedded", "STOPPED"), ("compose", "RUNNING")])
+def test_schedules_of_growing_history_stand_still_on_the_embedded_stack(
+    profile: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISKEE_PROFILE", profile)
+    definitions = riskee()
+    assert definitions.resolve_schedule_def("refresh_nightly").default_status.value == status
+    assert definitions.resolve_schedule_def("retrain_weekly").default_status.value == status
+    assert definitions.resolve_schedule_def("maintenance_daily").default_status.value == "RUNNING"

@@ -1,0 +1,63 @@
+"""SQL models as assets: what happens when their rows break a promise. No database."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dbt_like_sql import CheckError, Graph, ModelRun, graph
+from riskee.settings import Settings
+from riskee_dagster.defs import features
+from riskee_dagster.resources import Platform
+
+
+@dg.asset(deps=["session_places"])
+def reader() -> None:
+    pass
+
+
+def materialize(monkeypatch: pytest.MonkeyPatch, answer: ModelRun | CheckError) -> dg.ExecuteInProcessResult:
+    def run(_engine: object, _parameters: object, select: list[str]) -> list[ModelRun]:
+        assert select == ["session_places"]
+        if isinstance(answer, CheckError):
+            raise answer
+        return [answer]
+
+    monkeypatch.setattr("dbt_like_sql.run", run)
+    (asset,) = (a for a in features.ASSETS if a.key == dg.AssetKey("session_places"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize(
+            [asset.map_asset_specs(lambda spec: spec.replace_attributes(deps=[])), reader],
+            instance=instance,
+            resources={"riskee": Platform(Settings())},
+            raise_on_error=False,
+        )
+
+
+def test_a_model_whose_rows_hold_is_materialised_with_its_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = materialize(monkeypatch, ModelRun("session_places", rows=7, changed=3, checks=4, seconds=0.1))
+    assert result.success
+    (event,) = result.asset_materializations_for_node("session_places")
+    assert event.metadata["dagster/row_count"].value == 7
+    (check,) = result.get_asset_check_evaluations()
+    assert check.passed
+    assert check.metadata["conditions"].value == 4
+
+
+def test_broken_rows_fail_the_check_and_stop_what_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = materialize(monkeypatch, CheckError("place is missing in 2 rows"))
+    assert not result.success
+    assert not [event for event in result.all_events if event.is_step_materialization]
+    (check,) = result.get_asset_check_evaluations()
+    assert (check.passed, check.blocking) == (False, True)
+    assert "place is missing in 2 rows" in str(check.metadata["broken"].value)
+    assert not [event for event in result.all_events if event.step_key == "reader"]
+
+
+def test_there_is_an_asset_for_each_model_with_its_references() -> None:
+    models: Graph = graph()
+    found: dict[str, Any] = {asset.key.to_user_string(): asset for asset in features.ASSETS}
+    assert set(found) == set(models.by_name)
+    for model in models.models:
+        reads = {key.to_user_string() for key in found[model.name].asset_deps[found[model.name].key]}
+        assert reads == {features.FILLED_BY.get(name, name) for name in (*model.refs, *model.sources)}
