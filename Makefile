@@ -4,10 +4,10 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check
+.PHONY: help install up down status logs doctor test check reference
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: ## make .venv with the locked dependencies (up does it)
 	@$(PYTHON) infra/bootstrap/install.py runtime
@@ -37,3 +37,8 @@ check: ## lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+reference: ## add sentence-transformers and torch, so that `make test` compares the embeddings
+	@$(PYTHON) infra/bootstrap/install.py dev
+	@$(BIN)/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes -r requirements/reference.txt
+	@$(BIN)/python -m pip install --quiet --only-binary=:all: torch==2.13.0
