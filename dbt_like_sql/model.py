@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dbt_like_sql.errors import ModelError
@@ -79,9 +79,14 @@ def read_model(path: Path) -> Model:
     try:
         statements = sqlglot.parse(text, dialect=Postgres)
         tokens = Postgres().tokenize(text)
-    except SqlglotError as error:
-        detail = (getattr(error, "errors", None) or [{}])[0]
-        raise ModelError(path, detail.get("line") or 1, f"not valid SQL: {detail.get('description', error)}") from error
+    except ParseError as error:
+        detail = error.errors[0]
+        raise ModelError(path, detail["line"] or 1, f"not valid SQL: {detail['description']}") from error
+    except TokenError as error:
+        # Its cause ends in "from <line>:<column>".
+        cause = str(error.__cause__)
+        line = cause.rpartition(" ")[2].partition(":")[0]
+        raise ModelError(path, int(line) if line.isdigit() else 1, f"not valid SQL: {cause}") from error
     query = statements[0]
     if len(statements) != 1 or not isinstance(query, exp.Query):
         raise ModelError(path, 1, "a model is one SELECT")
