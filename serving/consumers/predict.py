@@ -143,10 +143,11 @@ class Predict:
 
     async def _resume(self, forecaster: Forecaster, feed: str, day: date) -> None:
         """Take the session's quotes that came before this process: the market's above all."""
+        stored = await asyncio.to_thread(self._knowledge.latest_quotes)
         cached = await self._publisher.cached_quotes(forecaster.state.tickers)
-        running = [quote for quote in cached if quote.feed == feed and quote.session_date == day]
-        if running:
-            self._take(forecaster, running)
+        known = [quote for quote in (*stored, *cached) if forecaster.knows(quote)]
+        for wave in self._waves.split([each for each in known if (each.feed, each.session_date) == (feed, day)]):
+            self._take(forecaster, wave)
 
 
 async def main(service: Service) -> None:
