@@ -1,0 +1,166 @@
+"""The SQL features against the live kernel on the bundled history, and what is trained on them."""
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, text
+
+from dbt_like_sql import run
+from riskee.blobs import Blobs
+from riskee.clock import FixedClock
+from riskee.features.definitions import FEATURES, NORMAL_FEATURES, WARM_UP_BARS
+from riskee.features.earnings import EarningsFeatures
+from riskee.features.kernel import FeatureState
+from riskee.features.parity import RELATIVE, compare
+from riskee.market.importing import import_bars, import_earnings, import_sessions
+from riskee.market.sources.bundled import BundledIndex, BundledStocks
+from riskee.model.dataset import read_training_set
+from riskee.model.training import train
+from riskee.settings import ModelSettings, Settings
+from riskee.storage.bars import recent_bars
+from riskee.storage.calendar import reports
+from riskee.storage.database import make_engine
+from riskee.storage.sessions import read_sessions
+from tests.conftest import REPOSITORY, fresh_database
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+MARKET = "SPX"
+CUTOFF = date(2012, 9, 10)
+
+
+@pytest.fixture(scope="module")
+def history(settings: Settings, template_database: str) -> Iterator[Engine]:
+    """The bundled history with its features. Tests change it in transactions that they take back."""
+    with fresh_database(settings) as url:
+        engine = make_engine(SecretStr(url), 2)
+        blobs, clock = Blobs(REPOSITORY / ".riskee"), FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
+        import_bars(engine, BundledStocks(blobs), clock)
+        import_bars(engine, BundledIndex(blobs, MARKET), clock)
+        import_earnings(engine, blobs)
+        import_sessions(engine, clock)
+        run(engine, {"market_ticker": MARKET, "since": None})
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def connection(history: Engine) -> Iterator[Connection]:
+    """A transaction that is taken back."""
+    with history.connect() as connection:
+        yield connection
+        connection.rollback()
+
+
+def test_every_value_agrees(connection: Connection) -> None:
+    report = compare(connection, MARKET)
+    print(f"parity: {report.values} values, worst {report.worst:.2e} ({report.worst_feature})")
+    assert report.agrees, report
+    # 12,154 bars of the stocks and 5,031 of the index, 23 features each.
+    assert report.rows == 12_154 + 5_031
+    assert report.values == report.rows * len(FEATURES)
+    assert report.worst < RELATIVE
+
+
+def test_planted_errors_are_found_and_named(connection: Connection) -> None:
+    where = "WHERE ticker = 'IBM' AND session_date = '2008-10-10'"
+    connection.execute(text(f"UPDATE features_daily SET rsi_14 = rsi_14 * (1 + 3e-9), beta_60d = NULL {where}"))
+    connection.execute(text("DELETE FROM features_daily WHERE ticker = 'FB' AND session_date = '2012-06-01'"))
+    connection.execute(text("INSERT INTO features_daily (ticker, session_date) VALUES ('FB', '2001-01-02')"))
+    report = compare(connection, MARKET)
+    assert not report.agrees
+    assert (report.mismatches, report.missing_rows, report.surplus_rows) == (2, 1, 1)
+    assert {(one.ticker, one.session, one.feature) for one in report.examples} == {
+        ("IBM", "2008-10-10", "rsi_14"),
+        ("IBM", "2008-10-10", "beta_60d"),
+    }
+    assert report.worst_feature == "rsi_14"
+
+
+def test_the_state_of_the_live_service_agrees_from_its_last_512_bars_on(connection: Connection) -> None:
+    """Built as the predict service builds it, not from the first bar."""
+    state = FeatureState(recent_bars(connection, CUTOFF, WARM_UP_BARS), MARKET)
+    days = np.array([session.session_date for session in read_sessions(connection)], "datetime64[D]")
+    earnings = EarningsFeatures(reports(connection), days, state)
+    for ticker in ("AAPL", "FB", "IBM"):
+        row = np.array([state.index_of[ticker]])
+        session = state.sessions(row)[0]
+        kernel = np.concatenate([state.features(row)[0], earnings.features(row, session)[0]])
+        stored = connection.execute(
+            text("SELECT * FROM features_daily WHERE ticker = :ticker AND session_date = :day"),
+            {"ticker": ticker, "day": session.astype(object)},
+        ).one()
+        table = np.array([math.nan if value is None else value for value in stored[2:]])
+        np.testing.assert_allclose(kernel, table, rtol=RELATIVE, atol=1e-12, equal_nan=True)
+
+
+def test_features_of_the_latest_sessions_alone_are_those_of_a_full_run(history: Engine) -> None:
+    total = "SELECT count(*) FROM features_daily"
+    with history.connect() as connection:
+        before = connection.scalar(text(total))
+    (done,) = run(history, {"market_ticker": MARKET, "since": date(2012, 6, 1)}, select=["features_daily"])
+    assert done.changed < 100, "but for the last digit of some averages nothing is new"
+    with history.connect() as connection:
+        assert connection.scalar(text(total)) == before
+        assert compare(connection, MARKET).agrees
+
+
+def test_the_training_set_ends_before_its_cutoff(connection: Connection) -> None:
+    data = read_training_set(connection, "normal", CUTOFF)
+    assert data.outcome_session.max() < np.datetime64(CUTOFF)
+    assert (data.outcome_session > data.session).all()
+    assert MARKET not in data.tickers
+    assert np.isfinite(data.outcome).all()
+    assert (data.scale > 0).all()
+    # The outcome is the next session's own return.
+    following = {(t, s): r for t, s, r in zip(data.ticker, data.session, data.features[:, 0], strict=True)}
+    pairs = [
+        (outcome, following[ticker, day])
+        for ticker, day, outcome in zip(data.ticker, data.outcome_session, data.outcome, strict=True)
+        if (ticker, day) in following
+    ]
+    assert len(pairs) > 11_000
+    outcome, move = np.array(pairs).T
+    np.testing.assert_allclose(outcome, move, rtol=1e-9, atol=1e-15)
+
+
+def test_later_bars_change_no_earlier_training_row(history: Engine) -> None:
+    """Truncation: the rows up to a cutoff are the same whether or not the database knows what came after."""
+    with history.connect() as connection:
+        whole = read_training_set(connection, "normal", CUTOFF)
+    with history.connect() as connection:
+        connection.execute(text("DELETE FROM market_data WHERE \"timestamp\" >= '2012-09-10'"))
+        connection.execute(text("DELETE FROM features_daily WHERE session_date >= '2012-09-10'"))
+        cut = read_training_set(connection, "normal", CUTOFF)
+        connection.rollback()
+    assert cut.sha256 == whole.sha256
+
+
+def test_the_earnings_model_learns_from_sessions_near_reports_only(connection: Connection) -> None:
+    data = read_training_set(connection, "earnings", CUTOFF, window_sessions=5)
+    ahead, since = (data.features[:, column] for column in (len(NORMAL_FEATURES), len(NORMAL_FEATURES) + 1))
+    assert len(data) > 900
+    assert (np.minimum(ahead, since) <= 5).all()
+    everything = read_training_set(connection, "normal", CUTOFF)
+    assert len(data) < len(everything) / 5
+
+
+@pytest.mark.parametrize("model_type", ["normal", "earnings"])
+def test_the_bundled_history_gives_honest_models(connection: Connection, model_type: str) -> None:
+    assert model_type in ("normal", "earnings")
+    data = read_training_set(connection, model_type, CUTOFF)  # type: ignore[arg-type]
+    settings = ModelSettings()
+    result = train(data, settings)
+    print(f"{model_type}: {len(data)} rows, {result.metrics}, {result.reason}")
+    metrics = {name: value for name, value in result.metrics.items() if value is not None}
+    assert abs(metrics["ic"]) < 0.15, "more would be a leak"
+    assert 0.7 < metrics["coverage_80"] < 0.9
+    assert result.decision == "promoted"
+    assert result.reason.startswith("first model of its type; not distinguishable from")
+    assert result.artifact.trained_through < CUTOFF
+    assert result.artifact.valid_until == result.artifact.trained_through + timedelta(days=settings.expires_after_days)
+    assert train(data, settings).artifact.to_bytes() == result.artifact.to_bytes()
