@@ -163,7 +163,7 @@ def _report(raw: RawBars, checked: Validated) -> ImportReport:
         source=raw.source,
         rows_read=len(raw.bars),
         bars=BarCounts(),
-        quarantined=checked.reasons.value_counts().to_dict(),
+        quarantined={str(reason): int(rows) for reason, rows in checked.reasons.value_counts().items()},
         flags=checked.flags,
         notes=raw.notes,
         tickers=accepted["ticker"].nunique(),
