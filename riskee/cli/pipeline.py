@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from riskee.cli.runtime import REPO_ROOT
@@ -24,10 +25,21 @@ MARKER = ("data", "pipeline.done")
 _PACKAGES = ("riskee_dagster", "dbt_like_sql")
 
 
-def is_complete(settings: Settings) -> bool:
-    """Whether a run through all assets, as this version has them, ended well and left models to predict with."""
+class State(StrEnum):
+    """What a home's assets need."""
+
+    COMPLETE = "complete"
+    # All were made once, by another version of their definitions: it may have added some.
+    OTHER_VERSION = "other version"
+    INCOMPLETE = "incomplete"
+
+
+def state(settings: Settings) -> State:
+    """Whether a run through all assets ended well, and left models to predict with."""
     marker = settings.home.joinpath(*MARKER)
-    return marker.exists() and marker.read_text() == _assets_digest() and not missing_champions(settings)
+    if not marker.exists() or missing_champions(settings):
+        return State.INCOMPLETE
+    return State.COMPLETE if marker.read_text() == _assets_digest() else State.OTHER_VERSION
 
 
 def missing_champions(settings: Settings) -> list[str]:
@@ -43,8 +55,11 @@ def missing_champions(settings: Settings) -> list[str]:
     return [kind for kind in MODEL_TYPES if kind not in found]
 
 
-def materialise(home: Path, log: Path, task: Task) -> None:
-    """Materialise every asset. Raises FatalError naming the asset that failed, its cause and the log."""
+def materialise(home: Path, log: Path, task: Task, *, only_if_needed: bool = False) -> None:
+    """Materialise every asset, or do nothing where `only_if_needed` and none is missing.
+
+    Raises FatalError naming the asset that failed, its cause and the log.
+    """
     marker = home.joinpath(*MARKER)
     marker.unlink(missing_ok=True)
     environment = os.environ | {"RISKEE_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
@@ -52,7 +67,7 @@ def materialise(home: Path, log: Path, task: Task) -> None:
     with (
         log.open("ab") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", "riskee_dagster.bootstrap"],
+            [sys.executable, "-m", "riskee_dagster.bootstrap", *(["--if-needed"] if only_if_needed else [])],
             cwd=REPO_ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
         ) as process,
     ):  # fmt: skip
@@ -70,7 +85,7 @@ def materialise(home: Path, log: Path, task: Task) -> None:
 
 
 def _assets_digest() -> str:
-    """Changes with the definitions of the assets, so that a new version makes what it adds."""
+    """Changes with the definitions of the assets."""
     digest = hashlib.sha256()
     for package in _PACKAGES:
         for file in sorted((REPO_ROOT / package).rglob("*")):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from riskee.cli.board import Board, Task, make_board
 from riskee.cli.console import console
 from riskee.cli.downloads import Downloads
-from riskee.cli.pipeline import LOG, is_complete, materialise
+from riskee.cli.pipeline import LOG, State, materialise, state
 from riskee.cli.runtime import embedded_stack, read_settings
 from riskee.errors import FatalError, RiskeeError
 
@@ -61,12 +61,13 @@ def _prepare(board: Board, stack: Stack, settings: Settings, downloads: Download
         migrate(settings.database.url, settings)
     with _step(board, stack, "Creating the streams", "nats"):
         asyncio.run(_ensure_streams(settings))
-    if not models or is_complete(settings):
+    found = state(settings) if models else State.COMPLETE
+    if found is State.COMPLETE:
         return
     with _step(board, stack, "Loading history, training models", LOG) as task:
         task.tell("waiting for the history to be fetched")
         downloads.wait_for_data()
-        materialise(stack.home, stack.log_path(LOG), task)
+        materialise(stack.home, stack.log_path(LOG), task, only_if_needed=found is State.OTHER_VERSION)
 
 
 async def _ensure_streams(settings: Settings) -> None:
