@@ -13,6 +13,7 @@ from riskee.errors import FatalError, RetryableError
 CONNECT_SECONDS = 5
 # A bare postgresql:// means psycopg 3 to SQLAlchemy 2.1 and psycopg 2 to others: say which.
 _DRIVER = "postgresql+psycopg"
+_DISK_FULL = "53100"
 
 
 def make_engine(url: SecretStr, pool_size: int) -> Engine:
@@ -26,9 +27,12 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlstate", None) == _DISK_FULL:
+            raise RetryableError("the database's disk is full", "free space on it; the call is repeated") from error
         cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         raise RetryableError(
-            f"the database does not answer: {cause}", "check that it runs (`riskee doctor`); the call is repeated"
+            f"the database does not answer: {cause}",
+            "check that it runs and RISKEE_DATABASE__URL is right (`riskee doctor`); the call is repeated",
         ) from error
 
 

@@ -1,6 +1,7 @@
 """Addresses, and what a failing server becomes. No server is asked here."""
 
 import pytest
+from psycopg import errors
 from pydantic import SecretStr
 from sqlalchemy import exc
 
@@ -31,6 +32,11 @@ def test_an_address_that_does_not_parse_keeps_its_password() -> None:
 def test_a_server_that_is_gone_may_come_back() -> None:
     with pytest.raises(RetryableError, match="connection refused"), database_errors():
         raise exc.OperationalError("SELECT 1", {}, Exception("connection refused\nmore"))
+
+
+def test_a_full_disk_is_called_so() -> None:
+    with pytest.raises(RetryableError, match="disk is full — free space"), database_errors():
+        raise exc.OperationalError("INSERT", {}, errors.DiskFull("could not extend file"))
 
 
 def test_a_wrong_statement_is_not_hidden() -> None:
