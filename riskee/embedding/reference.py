@@ -28,7 +28,10 @@ class SentenceTransformerEmbedder:
             ) from error
         self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
         self.name = f"{model}/sentence-transformers"
-        self.dimensions = int(self._model.get_embedding_dimension())
+        dimensions = self._model.get_embedding_dimension()
+        if dimensions is None:
+            raise FatalError(f"{folder} does not say how long its vectors are", "delete the folder; it is made again")
+        self.dimensions = dimensions
 
     @classmethod
     def fetched(cls, model: str, blobs: Blobs, progress: Progress | None = None) -> "SentenceTransformerEmbedder":
