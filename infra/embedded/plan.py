@@ -13,8 +13,7 @@ from infra.embedded.files import Home, write_private
 from infra.embedded.postgres import Postgres
 from infra.embedded.processes import EXTERNAL_SERVERS, Process, server_table, service_table
 from infra.embedded.supervisor import render
-
-SETTINGS_PREFIX = "RISKEE_"
+from riskee.settings import ENV_PREFIX, TEST_PREFIX
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,12 @@ class Plan:
 
 
 def settings_of(environ: Mapping[str, str]) -> list[list[str]]:
-    """The user's settings, which all children inherit."""
-    return [[name, value] for name, value in sorted(environ.items()) if name.startswith(SETTINGS_PREFIX)]
+    """The user's settings, which all children inherit. The home is not among them: it is told to them anyway."""
+    return [
+        [name, value]
+        for name, value in sorted(environ.items())
+        if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX) and name != f"{ENV_PREFIX}HOME"
+    ]
 
 
 def make_plan(

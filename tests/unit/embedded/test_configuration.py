@@ -105,3 +105,10 @@ def test_a_changed_setting_changes_the_fingerprint(plan: Plan, monkeypatch: pyte
     assert plan.fingerprint() == before
     monkeypatch.setenv("RISKEE_LOG_LEVEL", "DEBUG")
     assert plan.fingerprint() != before
+
+
+def test_how_the_home_is_named_does_not_change_the_fingerprint(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = plan.fingerprint()
+    monkeypatch.setenv("RISKEE_HOME", "/elsewhere")
+    monkeypatch.setenv("RISKEE_TEST_TIMESCALE_DSN", "postgresql://x")
+    assert plan.fingerprint() == before
