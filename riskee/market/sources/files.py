@@ -1,14 +1,14 @@
 """Daily bars in a CSV or Parquet file."""
 
+import glob
 import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from riskee.errors import NotFoundError, PoisonError
 from riskee.market.frames import RawBars
@@ -22,8 +22,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    # Days as datetime64: as Python objects they take ten times the memory.
-    frame: pd.DataFrame = pq.read_table(path).to_pandas(date_as_object=False)
+    # Escaped: DuckDB would read every file that the name matches as a pattern.
+    with duckdb.connect() as connection:
+        frame: pd.DataFrame = connection.read_parquet(glob.escape(str(path))).df()
     return frame
 
 
@@ -63,7 +64,7 @@ class FileSource:
             return reader(self.path)
         except PermissionError as error:
             raise PoisonError(f"{self.path} may not be read by this user", "change the file's rights") from error
-        except (pa.ArrowException, ValueError, OSError, EOFError, zlib.error) as error:
+        except (duckdb.Error, ValueError, OSError, EOFError, zlib.error) as error:
             # pandas' parser errors are ValueErrors; a damaged gzip is an OSError, EOFError or zlib.error
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise PoisonError(

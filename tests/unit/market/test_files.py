@@ -5,6 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -37,17 +38,20 @@ def test_a_csv_is_read_as_text_and_as_numbers(tmp_path: Path, name: str, pack: t
 
 
 def test_a_parquet_file_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "bars.parquet"
+    path = tmp_path / "bars [of] two.parquet"
     frame = bars(("AAPL", "IBM"))
-    frame.assign(date=frame["session"].dt.date, ticker=frame["ticker"].astype("category")).drop(
-        columns="session"
-    ).to_parquet(path)
+    write_parquet(frame.assign(date=frame["session"].dt.date).drop(columns="session"), path)
     pd.testing.assert_frame_equal(FileSource(path).read().bars, frame)
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.from_df(frame).write_parquet(str(path))
 
 
 def parquet(folder: Path) -> bytes:
     path = folder / "whole.parquet"
-    bars().to_parquet(path)
+    write_parquet(bars(), path)
     return path.read_bytes()
 
 
