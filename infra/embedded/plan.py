@@ -15,17 +15,21 @@ from infra.embedded.processes import EXTERNAL_SERVERS, Process, server_table, se
 from infra.embedded.supervisor import render
 from riskee.settings import ENV_PREFIX, TEST_PREFIX
 
+PACKAGES = ("riskee", "riskee_dagster", "serving", "dbt_like_sql", "infra")
+
 
 @dataclass(frozen=True)
 class Plan:
     """The processes in starting order, and the text of each generated file."""
 
+    repo_root: Path
     processes: tuple[Process, ...]
     files: Mapping[Path, str]
 
     def fingerprint(self) -> str:
-        """Changes when a running stack would have to be restarted to match."""
-        text = json.dumps([[str(path), content] for path, content in self.files.items()] + settings_of(os.environ))
+        """Changes when a running stack would have to be restarted to match: files, settings or code differ."""
+        files = [[str(path), content] for path, content in self.files.items()]
+        text = json.dumps([files, settings_of(os.environ), code_of(self.repo_root)])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self) -> None:
@@ -43,6 +47,12 @@ def settings_of(environ: Mapping[str, str]) -> list[list[str]]:
     ]
 
 
+def code_of(repo_root: Path) -> list[tuple[str, int, int]]:
+    """(path, size, time of change) of the code that the children run: an update is noticed without reading it."""
+    files = sorted(file for package in PACKAGES for file in (repo_root / package).rglob("*.py"))
+    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+
+
 def make_plan(
     home: Home, repo_root: Path, ports: Mapping[str, int], credentials: Credentials, postgres: Postgres
 ) -> Plan:
@@ -53,6 +63,7 @@ def make_plan(
     processes = (*servers, *service_table(ports))
     endpoints = json.dumps(configuration.endpoints(ports, credentials), indent=2)
     return Plan(
+        repo_root,
         processes,
         {
             home.run / "endpoints.json": endpoints,

@@ -111,7 +111,7 @@ class Stack:
             plan = self._matching_plan()
             if plan is None:
                 if self.running:
-                    progress("stack", "settings have changed: restarting")
+                    progress("stack", "settings or code have changed: restarting")
                     self.stop(progress)
                 plan = self._launch(progress)
             self._start([p for p in plan.processes if p.group == "server"], READY_SECONDS["server"], progress)

@@ -107,6 +107,16 @@ def test_a_changed_setting_changes_the_fingerprint(plan: Plan, monkeypatch: pyte
     assert plan.fingerprint() != before
 
 
+def test_updated_code_changes_the_fingerprint(tmp_path: Path) -> None:
+    home, module = Home(tmp_path / "home"), tmp_path / "serving" / "api.py"
+    module.parent.mkdir()
+    module.write_text("old")
+    plan = make_plan(home, tmp_path, PORTS, CREDENTIALS, Postgres(home, Path("/pg/bin")))
+    before = plan.fingerprint()
+    module.write_text("newer")
+    assert plan.fingerprint() != before
+
+
 def test_how_the_home_is_named_does_not_change_the_fingerprint(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     before = plan.fingerprint()
     monkeypatch.setenv("RISKEE_HOME", "/elsewhere")
