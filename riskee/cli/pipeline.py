@@ -66,7 +66,7 @@ def materialise(home: Path, log: Path, task: Task, *, only_if_needed: bool = Fal
     failures: list[str] = []
     with (
         log.open("ab") as errors,
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: S603 (our own module)
             [sys.executable, "-m", "riskee_dagster.bootstrap", *(["--if-needed"] if only_if_needed else [])],
             cwd=REPO_ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
         ) as process,

@@ -41,6 +41,13 @@ class Writer:
     breaker: Breaker
     monotonic: Callable[[], float]
 
+    async def warm_up(self) -> None:
+        """Have the model loaded and its constant prompt read, so that the first explanation need not wait for it."""
+        try:
+            await self.llm.answer(prompt.SYSTEM, "Answer as JSON.", {"type": "object"}, max_tokens=1, seed=0)
+        except RiskeeError as error:
+            _log.info("the language model is not ready yet", cause=str(error))
+
     async def write(self, facts: Facts, seconds: float) -> Draft | None:
         """A draft whose every sentence was verified, or None when none came about in time."""
         deadline = self.monotonic() + seconds

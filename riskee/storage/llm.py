@@ -50,6 +50,10 @@ class Llm:
             ) from error
         return response.message.content or ""
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]  # the package has no annotation here
+
     def _refusal(self, error: ollama.ResponseError) -> FatalError | RetryableError:
         if error.status_code == httpx.codes.NOT_FOUND:
             return FatalError(

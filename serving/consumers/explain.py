@@ -106,17 +106,18 @@ async def main(service: Service) -> None:
     """Explain until asked to stop."""
     settings = service.settings
     engine = make_engine(settings.database.url, settings.database.pool_size)
-    cache, vectors = Cache.connect(settings.redis), Vectors(settings.vectors)
+    cache, vectors, llm = Cache.connect(settings.redis), Vectors(settings.vectors), Llm(settings.llm)
     embedder = await service.until_done(
         "embedder", lambda: asyncio.to_thread(make_embedder, settings.embedding, settings.home)
     )
     attributions = Attributions(cache, Knowledge(engine, settings.model), settings.model, settings.explanation.drivers)
     explainer = Explainer(
         Retrieval(embedder, vectors, settings.explanation.documents),
-        Writer(Llm(settings.llm), embedder, Breaker(time.monotonic), time.monotonic),
+        Writer(llm, embedder, Breaker(time.monotonic), time.monotonic),
         service.clock,
         time.monotonic,
     )
+    warming = asyncio.create_task(explainer.writer.warm_up())
     handler = Explain(service, cache, attributions, explainer, settings.explanation.answer_within_seconds)
     try:
         await service.consume(
@@ -128,7 +129,9 @@ async def main(service: Service) -> None:
             )
         )
     finally:
+        warming.cancel()
         vectors.close()
+        await llm.close()
         await cache.close()
         engine.dispose()
 

@@ -126,3 +126,9 @@ async def test_after_failures_the_model_rests() -> None:
     now[0] = 130.0
     assert await writer.write(facts(), 20) is not None
     assert writer.breaker.allows
+
+
+async def test_a_failed_warm_up_harms_nothing() -> None:
+    writer = _writer(Script(RetryableError("loading"), GOOD))
+    await writer.warm_up()
+    assert await writer.write(facts(), 20) is not None
