@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 
-from riskee.errors import PoisonError, RetryableError
+from riskee.errors import PoisonError
 from riskee.logs import get_logger
 from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import MODEL_TYPES, ModelPromoted, ModelType, PredictJob, Quote
@@ -21,7 +22,7 @@ from serving.consumers.loop import Consumption
 from serving.consumers.publishing import Publisher
 from serving.consumers.service import Service, run
 from serving.consumers.waves import Waves
-from serving.patience import pause
+from serving.patience import StoppedError, pause
 
 NAME = "predict"
 # A promotion is announced; looking as well costs little and survives a lost announcement.
@@ -115,12 +116,8 @@ class Predict:
         """Look for new champions until asked to stop."""
         while not self._service.stopping.is_set():
             await pause(_MODEL_CHECK_SECONDS, self._service.stopping)
-            try:
-                await self.load_models()
-            except RetryableError as error:
-                self._service.health.down("database", str(error))
-            else:
-                self._service.health.up("database")
+            with suppress(StoppedError):
+                await self._service.until_done("database", self.load_models)
 
     async def _latest(self, ticker: str) -> Quote | None:
         quote = self._waves.latest.get(ticker) or await self._publisher.cached_quote(ticker)

@@ -1,0 +1,62 @@
+"""Making streams on a disk that is too small, without a server."""
+
+from typing import Any, cast
+
+import pytest
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import StreamConfig
+from nats.js.errors import APIError, NotFoundError
+
+from riskee.errors import FatalError, RetryableError
+from riskee.messaging.streams import MIB, STREAMS
+from riskee.settings import NatsSettings
+from riskee.storage.bus import SMALLEST_STREAM, Bus
+
+
+class Server:
+    """A JetStream that has no stream yet and so many bytes for each."""
+
+    def __init__(self, room: int, code: int = 10047) -> None:
+        self.room = room
+        self.code = code
+        self.made: list[StreamConfig] = []
+
+    async def update_stream(self, _config: StreamConfig) -> None:
+        raise NotFoundError
+
+    async def add_stream(self, config: StreamConfig) -> None:
+        if (config.max_bytes or 0) > self.room:
+            raise APIError(code=500, err_code=self.code, description="insufficient storage")
+        self.made.append(config)
+
+
+def bus(server: Any) -> Bus:
+    return Bus(NatsSettings(), cast("Client", None), cast("JetStreamContext", server))
+
+
+async def test_streams_shrink_until_they_fit() -> None:
+    server = Server(100 * MIB)
+    await bus(server).ensure_streams()
+    sizes = [config.max_bytes or 0 for config in server.made]
+    assert len(sizes) == len(STREAMS)
+    assert all(SMALLEST_STREAM <= size <= 100 * MIB for size in sizes)
+
+
+async def test_no_room_at_all_is_fatal_and_names_the_remedy() -> None:
+    with pytest.raises(FatalError, match="RISKEE_NATS__STORE_LIMIT_BYTES"):
+        await bus(Server(0)).ensure_streams()
+
+
+async def test_another_refusal_is_fatal_at_once() -> None:
+    with pytest.raises(FatalError, match="MARKET_DATA cannot be made"):
+        await bus(Server(0, code=10065)).ensure_streams()
+
+
+async def test_a_silent_server_is_retryable() -> None:
+    class Silent(Server):
+        async def update_stream(self, _config: StreamConfig) -> None:
+            raise TimeoutError
+
+    with pytest.raises(RetryableError, match="does not answer"):
+        await bus(Silent(0)).ensure_streams()
