@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from dbt_like_sql import CheckError, Model, graph
 from riskee.settings import Settings
+from riskee.storage.database import database_errors
 from riskee_dagster.declare import OWNERS, RETRY, product_errors
 from riskee_dagster.resources import RiskeeParam
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 # Tables and views that an asset of another name fills.
 FILLED_BY = {"bars": "market_data", "tickers": "market_data"}
@@ -37,10 +42,7 @@ def _asset(model: Model) -> dg.AssetsDefinition:
         retry_policy=RETRY,
         code_version=model.sha256[:12],
         description=f"{header.description}\n\n```sql\n{_query(model)}\n```",
-        metadata={
-            "dagster/column_schema": _columns(model),
-            "dagster/table_name": model.relation,
-        },
+        metadata={"dagster/table_name": model.relation},
         check_specs=[
             dg.AssetCheckSpec(
                 CHECK,
@@ -52,22 +54,25 @@ def _asset(model: Model) -> dg.AssetsDefinition:
         output_required=False,
     )
     def sql_model(riskee: RiskeeParam) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        yield from _run(model.name, riskee)
+        yield from _run(model, riskee)
 
     return sql_model
 
 
 @product_errors
-def _run(name: str, riskee: RiskeeParam) -> list[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def _run(model: Model, riskee: RiskeeParam) -> list[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Run one model. When its rows fail the checks, the former ones stay and nothing was materialised."""
     from dbt_like_sql import run
 
     try:
-        (done,) = run(riskee.engine, parameters(riskee.settings), select=[name])
+        (done,) = run(riskee.engine, parameters(riskee.settings), select=[model.name])
     except CheckError as error:
         return [dg.AssetCheckResult(passed=False, check_name=CHECK, metadata={"broken": str(error)})]
+    columns = _columns(model, column_types(riskee.engine, model.relation))
     return [
-        dg.MaterializeResult(metadata={"dagster/row_count": done.rows, "changed": done.changed}),
+        dg.MaterializeResult(
+            metadata={"dagster/row_count": done.rows, "changed": done.changed, "dagster/column_schema": columns}
+        ),
         dg.AssetCheckResult(passed=True, check_name=CHECK, metadata={"conditions": done.checks}),
     ]
 
@@ -76,13 +81,25 @@ def _query(model: Model) -> str:
     return model.text[model.text.index("*/") + 2 :].strip()
 
 
-def _columns(model: Model) -> dg.TableSchema:
+def column_types(engine: "Engine", relation: str) -> dict[str, str]:
+    """The database's name of each column's type."""
+    from sqlalchemy import text
+
+    statement = text(
+        "SELECT attname AS name, format_type(atttypid, atttypmod) AS kind FROM pg_attribute"
+        " WHERE attrelid = CAST(:relation AS regclass) AND attnum > 0 AND NOT attisdropped"
+    )
+    with database_errors(), engine.connect() as connection:
+        return {row.name: row.kind for row in connection.execute(statement, {"relation": relation})}
+
+
+def _columns(model: Model, types: dict[str, str]) -> dg.TableSchema:
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name,
-                type=column.unit or "unknown",
-                description=column.description,
+                type=types[name],
+                description=f"{column.description} ({column.unit})" if column.unit else column.description,
                 constraints=dg.TableColumnConstraints(nullable=not column.not_null),
             )
             for name, column in model.header.columns.items()
@@ -95,7 +112,6 @@ def _columns(model: Model) -> dg.TableSchema:
 def live_kernel_agrees(riskee: RiskeeParam) -> dg.AssetCheckResult:
     """The SQL features equal those that the live kernel computes, for every bar (relative 1e-9)."""
     from riskee.features.parity import compare
-    from riskee.storage.database import database_errors
 
     model = riskee.settings.model
     with database_errors(), riskee.engine.connect() as connection:

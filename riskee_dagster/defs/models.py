@@ -150,7 +150,7 @@ def _champion(model_type: ModelType) -> dg.AssetsDefinition:
     )
     @product_errors
     def champion(context: dg.AssetExecutionContext, riskee: RiskeeParam, candidate: Any) -> dg.MaterializeResult[None]:
-        return _register(context.run_id, riskee, candidate)
+        return _register(context.run.run_id, riskee, candidate)
 
     return champion
 

@@ -24,6 +24,8 @@ def materialize(monkeypatch: pytest.MonkeyPatch, answer: ModelRun | CheckError) 
         return [answer]
 
     monkeypatch.setattr("dbt_like_sql.run", run)
+    columns = graph().by_name["session_places"].header.columns
+    monkeypatch.setattr(features, "column_types", lambda _engine, _relation: dict.fromkeys(columns, "bigint"))
     (asset,) = (a for a in features.ASSETS if a.key == dg.AssetKey("session_places"))
     with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize(

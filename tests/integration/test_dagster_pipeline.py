@@ -1,0 +1,221 @@
+"""The whole pipeline on the bundled data and the real servers, then what a person does with it afterwards."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import nats
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine, text
+
+from riskee.documents.document import COLLECTIONS
+from riskee.documents.economic_indicators import SERIES
+from riskee.messaging.messages import MODEL_TYPES
+from riskee.messaging.subjects import MODEL_PROMOTED
+from riskee.model.registry import champion
+from riskee.settings import Settings
+from riskee.storage.bars import last_sessions
+from riskee.storage.vectors import Vectors
+from riskee_dagster import definitions
+from riskee_dagster.bootstrap import missing_assets, run
+from riskee_dagster.defs import documents
+from riskee_dagster.defs.documents import document_key
+from riskee_dagster.defs.models import candidate_key, champion_key
+from riskee_dagster.resources import Platform
+from tests.conftest import REPOSITORY, fresh_database
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
+# Embedding takes most of the time, and a few documents show as much as many.
+LIMITS = {"NEWS": 150, "PATTERNS": 100, "PREDICTIONS": 100, "QUARTERS": 8}
+
+
+@dataclass(frozen=True)
+class Materialised:
+    """A database, an instance and the lines of the run that filled them."""
+
+    settings: Settings
+    platform: Platform
+    instance: dg.DagsterInstance
+    lines: list[dict[str, Any]]
+    failures: list[str]
+
+    @property
+    def engine(self) -> Engine:
+        return self.platform.engine
+
+    def again(self, *keys: dg.AssetKey) -> dg.ExecuteInProcessResult:
+        """Materialise these assets alone, as the button in Dagster's UI does."""
+        return _job().execute_in_process(instance=self.instance, asset_selection=list(keys), raise_on_error=False)
+
+    def metadata(self, key: dg.AssetKey) -> dict[str, Any]:
+        """What the latest materialisation says."""
+        event = self.instance.get_latest_materialization_event(key)
+        assert event is not None
+        assert event.asset_materialization is not None
+        return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+
+def _job() -> dg.JobDefinition:
+    return definitions.riskee().resolve_job_def("pipeline")
+
+
+@pytest.fixture(scope="module")
+def made(
+    settings: Settings, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Materialised]:
+    with (
+        fresh_database(settings) as url,
+        dg.DagsterInstance.ephemeral(str(tmp_path_factory.mktemp("dagster"))) as instance,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        own = settings.model_copy(
+            update={
+                "home": REPOSITORY / ".riskee",  # the downloads
+                "database": settings.database.model_copy(update={"url": SecretStr(url)}),
+            }
+        )
+        platform = Platform(own)
+        for limit, count in LIMITS.items():
+            patch.setattr(documents, limit, count)
+        patch.setattr(definitions, "platform", dg.ResourceDefinition.hardcoded_resource(platform))
+        out = io.StringIO()
+        failures = run(instance, _job(), out)
+        lines = [json.loads(line) for line in out.getvalue().splitlines()]
+        yield Materialised(own, platform, instance, lines, failures)
+        platform.close()
+
+
+def test_everything_is_materialised(made: Materialised) -> None:
+    assert made.failures == []
+    assert missing_assets(made.instance, definitions.riskee()) == []
+    last = made.lines[-1]
+    assert (last["state"], last["done"]) == ("done", last["total"])
+
+
+def test_every_check_ran_and_passed(made: Materialised) -> None:
+    wanted = definitions.riskee().resolve_asset_graph().asset_check_keys
+    records = made.instance.event_log_storage.get_latest_asset_check_execution_by_key(list(wanted))
+    assert set(records) == set(wanted)
+    assert {record.status.value for record in records.values()} == {"SUCCEEDED"}
+
+
+def test_both_models_predict_and_have_not_seen_the_replay(made: Materialised) -> None:
+    with made.engine.connect() as connection:
+        replay = last_sessions(connection, made.settings.feed.replay.sessions)
+        champions = {model_type: champion(connection, model_type) for model_type in MODEL_TYPES}
+    for model_type, artifact in champions.items():
+        assert artifact is not None
+        assert artifact.trained_through < replay[0]
+        assert made.metadata(champion_key(model_type))["champion"] == artifact.version
+
+
+async def test_a_promotion_was_announced(made: Materialised) -> None:
+    client = await nats.connect(made.settings.nats.url.get_secret_value())
+    try:
+        message = await client.jetstream().get_last_msg("PREDICTIONS", MODEL_PROMOTED.name)
+    finally:
+        await client.close()
+    promoted = MODEL_PROMOTED.codec.decode(message.data or b"").payload
+    with made.engine.connect() as connection:
+        artifact = champion(connection, promoted.model_type)
+    assert artifact is not None
+    assert (promoted.model_version, promoted.artifact_sha256) == (artifact.version, artifact.sha256)
+
+
+def test_each_collection_holds_the_vectors_of_its_documents(made: Materialised) -> None:
+    vectors = Vectors(made.settings.vectors)
+    with made.engine.connect() as connection:
+        rows = connection.execute(text("SELECT collection, count(*) AS documents FROM documents GROUP BY 1"))
+        counts = {row.collection: row.documents for row in rows}
+    assert set(counts) == set(COLLECTIONS)
+    assert {collection: vectors.count(collection) for collection in COLLECTIONS} == counts
+    vectors.close()
+    assert made.metadata(document_key("economic_indicators"))["dagster/row_count"] == 8 * len(SERIES)
+
+
+def test_documents_tell_of_the_years_before_and_of_the_replay(made: Materialised) -> None:
+    with made.engine.connect() as connection:
+        replay = last_sessions(connection, made.settings.feed.replay.sessions)
+        wrong = connection.scalar(text("SELECT count(*) FROM documents WHERE known_at < published_at"))
+        later = connection.scalars(
+            text("SELECT DISTINCT collection FROM documents WHERE known_at >= :first"), {"first": replay[0]}
+        ).all()
+    assert wrong == 0
+    assert {"market_news", "technical_patterns", "earnings_calls"} <= set(later)
+
+
+def test_a_search_finds_only_what_was_known(made: Materialised) -> None:
+    vectors = made.platform.vectors
+    with made.engine.connect() as connection:
+        moment = connection.scalar(
+            text("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY known_at) FROM documents WHERE ticker = 'AAPL'")
+        )
+    query = made.platform.embedder.encode(["AAPL fell sharply in heavy trading"])[0]
+    hits = vectors.search(query, "AAPL", moment, 20)
+    assert len(hits) == 20
+    assert all(hit.document.known_at <= moment and hit.document.ticker in ("AAPL", None) for hit in hits)
+    assert {hit.document.collection for hit in hits[:3]} <= {"market_news", "technical_patterns", "earnings_calls"}
+
+
+def test_embedding_again_embeds_nothing(made: Materialised) -> None:
+    keys = [dg.AssetKey(["embeddings", collection]) for collection in COLLECTIONS]
+    assert made.again(*(document_key(collection) for collection in COLLECTIONS), *keys).success
+    assert [made.metadata(key)["embedded"] for key in keys] == [0] * len(keys)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["market_data", "trading_sessions", "features_daily", "training_set_normal", "champion_normal", "live_accuracy"],
+)
+def test_one_asset_alone_can_be_materialised_again(made: Materialised, key: str) -> None:
+    assert made.again(dg.AssetKey(key)).success
+
+
+def test_training_again_on_the_same_data_gives_the_champion_again(made: Materialised) -> None:
+    keys = (candidate_key("normal"), champion_key("normal"))
+    before = made.metadata(keys[1])["champion"]
+    assert made.again(*keys).success
+    after = made.metadata(keys[1])
+    assert (after["champion"], after["candidate"], after["registered"]) == (before, before, "before")
+
+
+def test_a_registration_without_a_candidate_says_what_to_do(made: Materialised) -> None:
+    file = Path(made.instance.storage_directory(), "model_earnings.json")
+    kept = file.read_bytes()
+    file.unlink()
+    try:
+        result = made.again(champion_key("earnings"))
+        (failure,) = (event for event in result.all_events if event.is_step_failure)
+        assert "materialise model_earnings first" in str(failure.step_failure_data.error)
+    finally:
+        file.write_bytes(kept)
+
+
+def test_features_that_disagree_with_the_kernel_stop_the_training(made: Materialised) -> None:
+    change = "UPDATE features_daily SET rsi_14 = rsi_14 {} 0.001 WHERE ticker = 'IBM' AND session_date = '2011-06-01'"
+    with made.engine.begin() as connection:
+        connection.execute(text(change.format("+")))
+    parity = dg.AssetCheckKey(dg.AssetKey("features_daily"), "live_kernel_agrees")
+    selection = dg.AssetSelection.checks(parity) | dg.AssetSelection.assets("training_set_normal")
+    jobs = dg.Definitions(jobs=[dg.define_asset_job("parity", selection)])
+    try:
+        resolved = dg.Definitions.merge(definitions.riskee(), jobs).resolve_job_def("parity")
+        result = resolved.execute_in_process(instance=made.instance, raise_on_error=False)
+        evaluated = {check.check_name: check for check in result.get_asset_check_evaluations()}
+        assert not result.success
+        assert not evaluated["live_kernel_agrees"].passed
+        assert "IBM 2011-06-01 rsi_14" in str(evaluated["live_kernel_agrees"].metadata["examples"].value)
+        assert "replay_is_held_out" not in evaluated
+    finally:
+        with made.engine.begin() as connection:
+            connection.execute(text(change.format("-")))
+
+
+def test_the_database_is_kept_in_shape(made: Materialised) -> None:
+    job = definitions.riskee().resolve_job_def("maintenance")
+    assert job.execute_in_process(instance=made.instance).success
