@@ -1,0 +1,81 @@
+"""predict, explain and watch, with the API's answers given."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from riskee.cli import watch
+from riskee.cli.app import app
+from tests.unit.cli.examples import EXPLANATION, PREDICTION
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    asked: list[str] = []
+
+    def get(_settings: object, path: str, timeout: float) -> Any:
+        assert timeout > 0
+        asked.append(path)
+        return EXPLANATION if path.startswith("/explain") else PREDICTION
+
+    monkeypatch.setattr("riskee.cli.api.get", get)
+    return asked
+
+
+def test_predict_shows_price_forecast_and_interval(answers: list[str]) -> None:
+    result = runner.invoke(app, ["predict", "AAPL"])
+    assert result.exit_code == 0
+    for part in ("638.17", "638.79", "+0.10%", "51.7%", "627.09 … 651.12", "replay, provisional bar"):
+        assert part in result.output
+    assert answers == ["/predict/AAPL"]
+
+
+def test_explain_shows_text_bars_and_sources() -> None:
+    result = runner.invoke(app, ["explain", "AAPL"])
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert "AAPL gained [A]." in result.output
+    market, volatility = (next(line for line in lines if line.startswith(f"  {name}")) for name in ("the w", "vola"))
+    assert market.count("█") == 2 * volatility.count("█")
+    assert "-0.04%" in volatility
+    assert "[A] AAPL gained [big]" in result.output
+    assert "written by tiny, verified, 7.2 s" in result.output
+
+
+@pytest.mark.parametrize(("command", "expected"), [("predict", PREDICTION), ("explain", EXPLANATION)])
+def test_json_is_the_apis_answer(command: str, expected: dict[str, Any]) -> None:
+    result = runner.invoke(app, [command, "AAPL", "--json"])
+    assert json.loads(result.stdout) == expected
+
+
+def _stream(_settings: object, tickers: list[str]) -> Iterator[dict[str, Any]]:
+    assert tickers == ["AAPL"]
+    yield PREDICTION
+    raise KeyboardInterrupt
+
+
+def test_watch_prints_a_line_an_update_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "stream", _stream)
+    result = runner.invoke(app, ["watch", "aapl"])
+    assert result.exit_code == 0
+    assert result.output == "2012-10-08T20:00:00Z AAPL 638.17 -> 638.79 P(up) 0.517\n"
+
+
+def test_watch_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "stream", _stream)
+    assert json.loads(runner.invoke(app, ["watch", "AAPL", "--json"]).output) == PREDICTION
+
+
+def test_the_table_has_the_latest_prediction_of_each_ticker() -> None:
+    console = Console(width=160, record=True)
+    other = PREDICTION | {"ticker": "IBM", "expected_return": -0.01}
+    console.print(watch.table({"IBM": other, "AAPL": PREDICTION}))
+    text = console.export_text()
+    assert text.index("AAPL") < text.index("IBM")
+    assert "-1.00%" in text

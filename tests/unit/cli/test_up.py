@@ -1,0 +1,127 @@
+"""The steps of `up`: progress of the pipeline, what is skipped, how a failure reads."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from riskee.cli import pipeline, up
+from riskee.cli.board import PlainBoard
+from riskee.cli.downloads import Downloads
+from riskee.errors import FatalError, RetryableError
+from riskee.settings import Settings
+
+
+class Seen:
+    """A task that remembers."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.last = (0.0, 0.0)
+
+    def tell(self, detail: str) -> None:
+        self.told.append(detail)
+
+    def advance(self, done: float, total: float, detail: str = "") -> None:
+        self.last = (done, total)
+
+
+def _bootstrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *events: object, code: int = 0) -> Path:
+    """A pipeline that prints these lines."""
+    package = tmp_path / "riskee_dagster"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    (package / "bootstrap.py").write_text(f"import sys\nfor line in {lines!r}: print(line)\nsys.exit({code})\n")
+    monkeypatch.setattr(pipeline, "REPO_ROOT", tmp_path)
+    home = tmp_path / "home"
+    (home / "data").mkdir(parents=True)
+    return home
+
+
+def _event(asset: str, state: str, done: int, detail: str = "") -> dict[str, Any]:
+    return {"asset": asset, "state": state, "done": done, "total": 3, "detail": detail}
+
+
+def test_the_pipelines_progress_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = _bootstrap(
+        monkeypatch, tmp_path, _event("bars", "start", 0, "12 rows"), "noise of a library", _event("bars", "done", 1)
+    )
+    task = Seen()
+    pipeline.materialise(home, tmp_path / "log", task)
+    assert task.told == ["bars: 12 rows", "bars"]
+    assert task.last == (1, 3)
+    assert home.joinpath(*pipeline.MARKER).exists()
+
+
+def test_a_failed_asset_is_named_with_its_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = _bootstrap(monkeypatch, tmp_path, _event("models/normal", "failed", 2, "too few rows"), code=1)
+    with pytest.raises(FatalError, match="models/normal: too few rows") as failed:
+        pipeline.materialise(home, tmp_path / "log", Seen())
+    assert str(tmp_path / "log") in failed.value.cause
+    assert not home.joinpath(*pipeline.MARKER).exists()
+
+
+def test_what_a_home_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = _bootstrap(monkeypatch, tmp_path)
+    settings = Settings().model_copy(update={"home": home})
+    missing: list[str] = []
+    monkeypatch.setattr(pipeline, "missing_champions", lambda _settings: missing)
+    assert pipeline.state(settings) is pipeline.State.INCOMPLETE
+    pipeline.materialise(home, tmp_path / "log", Seen())
+    assert pipeline.state(settings) is pipeline.State.COMPLETE
+    (tmp_path / "riskee_dagster" / "more.py").write_text("new = 1\n")
+    assert pipeline.state(settings) is pipeline.State.OTHER_VERSION
+    missing.append("normal")
+    assert pipeline.state(settings) is pipeline.State.INCOMPLETE
+
+
+def test_a_failed_step_names_itself_its_log_and_the_next_step(tmp_path: Path) -> None:
+    log = tmp_path / "postgres.log"
+    log.touch()
+    stack: Any = SimpleNamespace(log_path=lambda name: tmp_path / f"{name}.log")
+    with pytest.raises(FatalError) as failed, PlainBoard() as board, up._step(board, stack, "Migrating", "postgres"):
+        raise RetryableError("no answer\nline 2")
+    assert failed.value.cause.splitlines() == ["Migrating failed: no answer", "line 2", f"log: {log}"]
+    assert "riskee doctor" in failed.value.remedy
+
+
+def test_downloads_run_on_and_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fetched: list[str] = []
+
+    class Blobs:
+        def __init__(self, _home: Path) -> None: ...
+
+        def present(self, name: str) -> bool:
+            return name == "macrodata"
+
+        def ensure(self, name: str, progress: Any) -> None:
+            fetched.append(name)
+            progress(name, 50, 100)
+
+    def install(_blobs: object, _models: Path, model: str, _local: object, progress: Any) -> None:
+        progress(model, 2**20, 2**21)
+        raise RetryableError("no network")
+
+    monkeypatch.setattr("riskee.blobs.Blobs", Blobs)
+    monkeypatch.setattr("riskee.blobs.weights.install_weights", install)
+    monkeypatch.delenv("RISKEE_LLM__URL", raising=False)
+    downloads = Downloads(Settings().model_copy(update={"home": tmp_path}), PlainBoard())
+    downloads.wait_for_data()
+    with pytest.raises(RetryableError, match="no network"):
+        downloads.wait_for_weights()
+    downloads.close()
+    assert fetched == ["daily-stocks", "sp500-index", "earnings-dates", "minilm-onnx", "minilm-tokenizer"]
+
+
+def test_without_weights_everything_else_runs_and_the_failure_is_told_last() -> None:
+    def no_weights() -> None:
+        raise RetryableError("no network", "try again")
+
+    stack: Any = SimpleNamespace(log_path=Path)
+    late = up._language_model(PlainBoard(), stack, SimpleNamespace(wait_for_weights=no_weights))  # type: ignore[arg-type]
+    assert late is not None
+    assert "template" in late.cause
+    assert late.remedy == "try again"
