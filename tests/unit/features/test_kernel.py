@@ -55,10 +55,10 @@ def test_a_state_built_from_the_last_512_bars_equals_one_that_saw_them_all(gaps:
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_late_repeated_and_provisional_quotes_leave_no_trace(data: st.DataObject) -> None:
-    frames = random_bars(3, tickers=3, sessions=270)
+    frames = random_bars(3, tickers=3, sessions=90)
     days = frames["SPX"].index
-    clean = FeatureState(matrix(before(frames, days[-4]), 266), "SPX")
-    noisy = FeatureState(matrix(before(frames, days[-4]), 266), "SPX")
+    clean = FeatureState(matrix(before(frames, days[-4]), 86), "SPX")
+    noisy = FeatureState(matrix(before(frames, days[-4]), 86), "SPX")
     prices = st.floats(1.0, 500.0)
     for place in range(len(days) - 4, len(days)):
         day = days[place]
