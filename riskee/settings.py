@@ -110,7 +110,7 @@ class ExplanationSettings(Section):
     documents: int = Field(3, ge=1, le=10, description="documents given to the language model")
     drivers: int = Field(4, ge=1, le=10, description="attributions given to the language model")
     answer_within_seconds: float = Field(
-        25.0, gt=0, description="age of a request at which the template answers instead of the language model"
+        26.0, gt=0, description="age of a request at which the template answers instead of the language model"
     )
 
 

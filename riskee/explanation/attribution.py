@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from riskee.features.definitions import features_of
 from riskee.messaging.messages import Driver, ModelType
 
-# A contribution smaller than this (in log return, a thousandth of a percent) is not worth a word.
+# Beside the strongest driver, a contribution smaller than this (log return) is not worth a word.
 NEGLIGIBLE = 1e-5
 
 
@@ -65,8 +65,8 @@ def drivers_of(
         raise ValueError(f"{len(contributions)} contributions for {len(names)} features and a base")
     by_name = dict(zip(names, contributions, strict=False))
     drivers = [_driver(group, by_name, features) for group in GROUPS if not by_name.keys().isdisjoint(group.features)]
-    drivers = [driver for driver in drivers if abs(driver.contribution) >= NEGLIGIBLE]
-    return tuple(sorted(drivers, key=lambda driver: -abs(driver.contribution))[:limit])
+    first, *others = sorted(drivers, key=lambda driver: -abs(driver.contribution))
+    return (first, *(driver for driver in others[: limit - 1] if abs(driver.contribution) >= NEGLIGIBLE))
 
 
 def _driver(group: Group, contributions: Mapping[str, float], features: Mapping[str, float]) -> Driver:

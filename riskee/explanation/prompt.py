@@ -24,6 +24,8 @@ _MAX_DOCUMENT = 300
 _MIN_DOCUMENT = 20
 _REPORT = r"^[A-Z][A-Za-z '&-]{20,120}\.$"
 REASON = "reason"
+# The sentences have neither quotes nor backslashes.
+_PAIR = re.compile(r'"(\w+)"\s*:\s*"([^"\\]*)"')
 
 SYSTEM = """\
 You explain a stock price forecast that a statistical model has already made. Use only the facts given. Write whole, \
@@ -74,11 +76,14 @@ def answer_schema(facts: Facts) -> dict[str, Any]:
 
 
 def read_answer(text: str) -> Draft:
-    """Decode an answer. Raises PoisonError for anything but an object of strings."""
+    """Read an answer; of one that was cut off its whole sentences count. Raises PoisonError where it has none."""
     try:
         answer = msgspec.json.decode(text, type=dict[str, str])
     except msgspec.MsgspecError as error:
-        raise PoisonError(f"the language model's answer is no such JSON: {error}", "the template is used") from error
+        answer = dict(_PAIR.findall(text))
+        if not answer:
+            cause = f"the language model's answer has no sentence in JSON: {error}"
+            raise PoisonError(cause, "the template is used") from error
     return Draft(answer.pop(REASON, ""), answer)
 
 

@@ -26,7 +26,7 @@ def drivers(facts: Facts) -> list[str]:
         sentences.append(f"Pushing it up: {_sizes(facts.pushing_up)}.")
     if facts.pulling_down:
         sentences.append(f"Pulling it down: {_sizes(facts.pulling_down)}.")
-    return sentences or ["No single group of features moved it noticeably."]
+    return sentences or ["What moved it is not known any more."]
 
 
 def report(document: SourceDocument) -> str:

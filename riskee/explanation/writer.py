@@ -19,6 +19,7 @@ from riskee.logs import get_logger
 ATTEMPTS = 2
 # With less time than this left, asking would only waste it.
 MIN_SECONDS = 4.0
+_WARM_UP = 120.0
 
 _log = get_logger(__name__)
 
@@ -29,7 +30,9 @@ class LanguageModel(Protocol):
     @property
     def model(self) -> str: ...
 
-    async def answer(self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int) -> str: ...
+    async def answer(
+        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int, seconds: float
+    ) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,9 @@ class Writer:
     async def warm_up(self) -> None:
         """Have the model loaded and its constant prompt read, so that the first explanation need not wait for it."""
         try:
-            await self.llm.answer(prompt.SYSTEM, "Answer as JSON.", {"type": "object"}, max_tokens=1, seed=0)
+            await self.llm.answer(
+                prompt.SYSTEM, "Answer as JSON.", {"type": "object"}, max_tokens=1, seed=0, seconds=_WARM_UP
+            )
         except RiskeeError as error:
             _log.info("the language model is not ready yet", cause=str(error))
 
@@ -62,18 +67,18 @@ class Writer:
 
     async def _attempt(self, facts: Facts, seed: int, seconds: float) -> Draft | None:
         try:
-            async with asyncio.timeout(seconds):
-                answer = await self.llm.answer(
-                    prompt.SYSTEM,
-                    prompt.user_prompt(facts),
-                    prompt.answer_schema(facts),
-                    max_tokens=prompt.MAX_TOKENS,
-                    seed=seed,
-                )
+            answer = await self.llm.answer(
+                prompt.SYSTEM,
+                prompt.user_prompt(facts),
+                prompt.answer_schema(facts),
+                max_tokens=prompt.MAX_TOKENS,
+                seed=seed,
+                seconds=seconds,
+            )
             draft = prompt.read_answer(answer)
-        except (RiskeeError, TimeoutError) as error:
+        except RiskeeError as error:
             self.breaker.failed()
-            _log.warning("the language model gave nothing usable", cause=str(error) or f"no answer in {seconds:.0f} s")
+            _log.warning("the language model gave nothing usable", cause=str(error))
             return None
         self.breaker.succeeded()
         return await asyncio.to_thread(self._checked, facts, draft)

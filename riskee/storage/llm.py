@@ -1,5 +1,6 @@
 """The local language model: Ollama's official client."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -25,22 +26,21 @@ class Llm:
     def model(self) -> str:
         return self._settings.model
 
-    async def answer(self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int) -> str:
-        """The model's answer, as text that should fit the JSON schema.
+    async def answer(
+        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int, seconds: float
+    ) -> str:
+        """The model's answer, as text that should fit the JSON schema; cut off where `seconds` were not enough.
 
-        Raises RetryableError when the server is down, too slow or failing, FatalError when it lacks the model or
-        refuses the request.
+        Raises RetryableError when the server is down, failing or says nothing in time, FatalError when it lacks the
+        model or refuses the request.
         """
+        pieces: list[str] = []
         try:
-            response = await self._client.chat(
-                model=self.model,
-                messages=[{"role": "system", "content": system}, {"role": "user", "content": prompt}],
-                format=schema,
-                options={
-                    "num_predict": max_tokens, "num_ctx": _CONTEXT_TOKENS, "temperature": _TEMPERATURE, "seed": seed
-                },
-                keep_alive=KEEP_ALIVE,
-            )  # fmt: skip
+            async with asyncio.timeout(seconds):
+                await self._stream(pieces, system, prompt, schema, {"num_predict": max_tokens, "seed": seed})
+        except TimeoutError as error:
+            if not pieces:
+                raise RetryableError(f"the language model said nothing in {seconds:.0f} s", "see the load") from error
         except ollama.ResponseError as error:
             raise self._refusal(error) from error
         except (ConnectionError, httpx.HTTPError) as error:
@@ -48,7 +48,22 @@ class Llm:
             raise RetryableError(
                 f"the language model at {self._settings.url} does not answer: {reason}", "`riskee status`"
             ) from error
-        return response.message.content or ""
+        return "".join(pieces)
+
+    async def _stream(
+        self, pieces: list[str], system: str, prompt: str, schema: dict[str, Any], options: dict[str, int]
+    ) -> None:
+        """Append the answer to `pieces` as it is written."""
+        answer = await self._client.chat(
+            model=self.model,
+            messages=[{"role": "system", "content": system}, {"role": "user", "content": prompt}],
+            format=schema,
+            options={"num_ctx": _CONTEXT_TOKENS, "temperature": _TEMPERATURE, **options},
+            keep_alive=KEEP_ALIVE,
+            stream=True,
+        )
+        async for part in answer:
+            pieces.append(part.message.content or "")  # noqa: PERF401 (what came in time must be kept)
 
     async def close(self) -> None:
         """Close the connections."""

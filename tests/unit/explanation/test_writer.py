@@ -1,6 +1,5 @@
 """The writer, with a language model that says what the test wants."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -24,21 +23,23 @@ BAD = {"reason": REASON, "A": "AAPL gained 99% in the session.", "B": "You shoul
 
 
 class Script:
-    """Answers with the next line of a script; an error is raised, a number is seconds of silence."""
+    """Answers with the next line of a script; an error is raised."""
 
     model = "scripted"
 
     def __init__(self, *lines: object) -> None:
         self._lines: Iterator[object] = iter(lines)
         self.asked = 0
+        self.seconds = 0.0
 
-    async def answer(self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int) -> str:
+    async def answer(
+        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int, seconds: float
+    ) -> str:
         self.asked += 1
+        self.seconds = seconds
         line = next(self._lines)
         if isinstance(line, Exception):
             raise line
-        if isinstance(line, float):
-            await asyncio.sleep(line)
         return line if isinstance(line, str) else json.dumps(line)
 
 
@@ -102,9 +103,17 @@ async def test_garbage_and_errors_leave_the_template() -> None:
     assert await _writer(Script("no json", RetryableError("down"))).write(facts(), 20) is None
 
 
-async def test_a_slow_answer_is_not_waited_for() -> None:
-    writer = Writer(Script(5.0), BagOfWords(), Breaker(lambda: 0.0), iter([0.0, 15.95, 100.0]).__next__)
-    assert await asyncio.wait_for(writer.write(facts(), 20), 5) is None
+async def test_of_an_answer_that_was_cut_off_the_whole_sentences_are_kept() -> None:
+    whole = json.dumps(GOOD)
+    draft = await _writer(Script(whole[: whole.index("above the long")])).write(facts(), 20)
+    assert draft is not None
+    assert (draft.reason, set(draft.reports)) == (REASON, {"A"})
+
+
+async def test_the_second_try_has_only_the_time_that_is_left() -> None:
+    script = Script(BAD, GOOD)
+    await Writer(script, BagOfWords(), Breaker(lambda: 0.0), iter([0.0, 0.0, 14.0]).__next__).write(facts(), 20)
+    assert script.seconds == 6
 
 
 async def test_without_time_nothing_is_asked() -> None:
