@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg.errors import UndefinedTable
 from pydantic import SecretStr
 from sqlalchemy import URL, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
 
 from riskee.errors import FatalError, RetryableError
 
@@ -23,7 +24,7 @@ def make_engine(url: SecretStr, pool_size: int) -> Engine:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turn an unreachable or failing server into RetryableError; errors of the statement itself pass through."""
+    """Turn an unreachable, failing or empty server into RetryableError; other errors of a statement pass through."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -34,6 +35,10 @@ def database_errors() -> Iterator[None]:
             f"the database does not answer: {cause}",
             "check that it runs and RISKEE_DATABASE__URL is right (`riskee doctor`); the call is repeated",
         ) from error
+    except ProgrammingError as error:
+        if not isinstance(error.orig, UndefinedTable):
+            raise
+        raise RetryableError("the database has no tables yet", "`riskee up` makes them") from error
 
 
 def _parse(url: SecretStr) -> URL:

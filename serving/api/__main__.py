@@ -1,5 +1,6 @@
 """The API's process."""
 
+import signal
 import socket
 import sys
 
@@ -47,6 +48,9 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=3,
     )
+    # uvicorn finishes its work, then raises the signal again for whoever started it: that end is a good one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(sockets=[listener])
 
 
