@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 # Plain lines show a bar's progress this often.
@@ -39,17 +40,18 @@ class Board(Protocol):
         """Show a task from here to the end of the block."""
 
 
-def make_board() -> Board:
-    """The board that fits standard output."""
+def make_board(*, error: bool = False) -> Board:
+    """The board that fits standard output, or standard error where the former is for JSON."""
     from riskee.cli.console import console
 
-    return LiveBoard() if console().is_terminal else PlainBoard()
+    out = console(error=error)
+    return LiveBoard(out) if out.is_terminal else PlainBoard(error=error)
 
 
 class LiveBoard:
     """A line a task, with a spinner, a bar and the time."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: Console) -> None:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self._progress = Progress(
@@ -58,6 +60,7 @@ class LiveBoard:
             BarColumn(bar_width=20),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[detail]}[/]"),
+            console=out,
         )
 
     def __enter__(self) -> LiveBoard:
@@ -98,8 +101,9 @@ class _LiveTask:
 class PlainBoard:
     """A line whenever something begins, ends or has news."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, error: bool = False) -> None:
         self._began = time.monotonic()
+        self._error = error
 
     def __enter__(self) -> PlainBoard:
         return self
@@ -116,7 +120,7 @@ class PlainBoard:
 
     def line(self, text: str) -> None:
         """Print one line with the seconds since the start."""
-        typer.echo(f"[{time.monotonic() - self._began:6.1f} s] {text}")
+        typer.echo(f"[{time.monotonic() - self._began:6.1f} s] {text}", err=self._error)
 
 
 class _PlainTask:

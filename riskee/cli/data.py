@@ -30,7 +30,7 @@ def import_(
     from riskee.cli.board import make_board
 
     settings = read_settings()
-    with make_board() as board:
+    with make_board(error=json) as board:
         with board.task(f"Importing {path.name}") as task:
             report = _import(settings, path, task.advance)
         if run and settings.profile == "embedded":

@@ -21,10 +21,9 @@ def test_plain_lines_tell_beginning_news_and_end(capsys: pytest.CaptureFixture[s
     assert len(lines) == 4
 
 
-def test_live_bars_end_with_a_tick_or_a_cross(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_bars_end_with_a_tick_or_a_cross() -> None:
     out = io.StringIO()
-    monkeypatch.setattr("rich.get_console", lambda: Console(file=out, force_terminal=True, width=120))
-    with board.LiveBoard() as live:
+    with board.LiveBoard(Console(file=out, force_terminal=True, width=120)) as live:
         with live.task("Loading") as task:
             task.advance(1, 2, "half\nmore")
         with pytest.raises(FatalError), live.task("Training"):
