@@ -13,7 +13,9 @@ from riskee_dagster.declare import product_errors
 
 
 def job_of(*assets: dg.AssetsDefinition) -> dg.JobDefinition:
-    definitions = dg.Definitions(assets=list(assets), jobs=[dg.define_asset_job("pipeline")])
+    definitions = dg.Definitions(
+        assets=list(assets), jobs=[dg.define_asset_job("pipeline")], executor=dg.in_process_executor
+    )
     return definitions.resolve_job_def("pipeline")
 
 
@@ -98,3 +100,18 @@ def test_missing_are_the_assets_that_were_never_materialised(count: int) -> None
             dg.materialize([first, second][:count], instance=instance)
         missing = missing_assets(instance, definitions)
     assert len(missing) == 2 - count
+
+
+def test_a_run_that_cannot_begin_says_why() -> None:
+    job = dg.Definitions(assets=[first], jobs=[dg.define_asset_job("pipeline")]).resolve_job_def("pipeline")
+    with dg.DagsterInstance.ephemeral() as instance:
+        (failure,) = run(instance, job, io.StringIO())  # its executor starts processes, which this instance cannot
+    assert "UnmetExecutorRequirements" in failure
+
+
+def test_its_run_can_be_executed_again_from_the_ui() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(instance, job_of(first), io.StringIO())
+        (done,) = instance.get_runs()
+    assert done.remote_job_origin is not None
+    assert (done.remote_job_origin.location_name, done.remote_job_origin.job_name) == ("riskee", "pipeline")
