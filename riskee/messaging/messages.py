@@ -1,4 +1,4 @@
-"""The messages. Each is a frozen struct; times are UTC; prices are in the ticker's currency; returns are log returns."""
+"""The messages: frozen structs. Times are UTC, prices in the ticker's currency, returns log returns."""
 
 import uuid
 from datetime import date, datetime
