@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check reference
+.PHONY: help install up down status logs doctor test check docs reference
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: ## lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: install ## write docs/reference.md from the code
+	@$(BIN)/python -m riskee.reference > docs/reference.md
 
 reference: ## add sentence-transformers and torch, so that `make test` compares the embeddings
 	@$(PYTHON) infra/bootstrap/install.py dev
