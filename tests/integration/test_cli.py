@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infra.embedded.stack import Stack
-from riskee.cli import checks
+from riskee.cli import server_checks
 from riskee.cli.app import app
 from riskee.errors import RetryableError
 from riskee.settings import Settings
@@ -69,7 +69,7 @@ def test_doctor_tells_what_runs_and_what_is_missing() -> None:
 
 
 def test_doctor_finds_models(market: None, database_settings: Settings) -> None:
-    assert checks.check_models(database_settings).state == "ok"
+    assert server_checks.check_models(database_settings).state == "ok"
 
 
 def test_importing_reports_what_became_of_each_row(tmp_path: Path) -> None:

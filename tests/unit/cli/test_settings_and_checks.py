@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from riskee.cli import checks
+from riskee.cli import checks, server_checks
 from riskee.cli.app import app
+from riskee.cli.finding import Finding
 from riskee.errors import RetryableError
 from riskee.reference import settings_rows
 from riskee.settings import Settings
@@ -28,7 +29,7 @@ def test_every_setting_is_listed_and_secrets_are_hidden(monkeypatch: pytest.Monk
 
 
 def test_an_error_becomes_a_finding() -> None:
-    def check(_settings: Settings) -> checks.Finding:
+    def check(_settings: Settings) -> Finding:
         raise RetryableError("down\nmore", "start it")
 
     found = checks.run_check(("redis", check), Settings())
@@ -52,11 +53,11 @@ def test_missing_downloads_are_named(tmp_path: Path) -> None:
 
 def test_health_reports_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     report = {"status": "waiting", "dependencies": {"nats": "ok", "database": "away"}}
-    monkeypatch.setattr(checks, "_json", lambda _url, _process: report)
-    found = checks._ready("predict", "http://x")
+    monkeypatch.setattr(server_checks, "_json", lambda _url, _process: report)
+    found = server_checks._ready("predict", "http://x")
     assert (found.state, found.detail, found.remedy) == ("problem", "database: away", "`riskee logs predict`")
     report["status"] = "ok"
-    assert checks._ready("predict", "http://x").state == "ok"
+    assert server_checks._ready("predict", "http://x").state == "ok"
 
 
 def test_only_the_embedded_profile_has_processes_to_check() -> None:
