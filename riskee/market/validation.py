@@ -79,10 +79,11 @@ def _price(bars: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
         yield f"{name} is not a number", ~np.isfinite(values)
     for name, values in price.items():
         yield f"{name} is not positive", values <= 0
-    yield "high is below low", price["high"] < price["low"] * (1 - TOLERANCE)
+    with np.errstate(over="ignore"):  # an absurd price becomes infinite, which compares as it should
+        lowest, highest = price["low"] * (1 - TOLERANCE), price["high"] * (1 + TOLERANCE)
+    yield "high is below low", price["high"] < lowest
     for name in ("open", "close"):
-        outside = (price[name] > price["high"] * (1 + TOLERANCE)) | (price[name] < price["low"] * (1 - TOLERANCE))
-        yield f"{name} is outside of low and high", outside
+        yield f"{name} is outside of low and high", (price[name] > highest) | (price[name] < lowest)
 
 
 def _other_numbers(bars: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
@@ -118,7 +119,7 @@ def _known_at(accepted: "pd.Series[pd.Timestamp]", sessions: list[Session]) -> p
 
 
 def _flags(accepted: pd.DataFrame) -> dict[str, int]:
-    adjusted = np.log((accepted["close"] * accepted["adjustment_factor"]).to_numpy())
+    adjusted = np.log(accepted["close"].to_numpy()) + np.log(accepted["adjustment_factor"].to_numpy())
     same_ticker = (accepted["ticker"] == accepted["ticker"].shift()).to_numpy()
     jump = np.zeros(len(adjusted), dtype=bool)
     jump[1:] = same_ticker[1:] & (np.abs(np.diff(adjusted)) > JUMP)
