@@ -1,6 +1,6 @@
 """`riskee watch`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from riskee.settings import Settings
 
-_HEADER = ("ticker", "price", "next close", "expected", "P(up)", "80% within", "model", "data time", "flags")
+# Narrow enough for 80 columns with the flags that only some rows have.
+_NUMBERS = ("price", "next close", "expected", "P(up)", "80% within")
 _CONNECT_SECONDS = 5.0
 
 
@@ -90,21 +91,34 @@ def _draw_table(updates: Iterator[dict[str, Any]]) -> None:
 
 
 def table(latest: dict[str, dict[str, Any]]) -> "Table":
-    """The latest prediction of each ticker."""
+    """The latest prediction of each ticker; what all have in common is said once, above."""
     from rich import box
     from rich.table import Table
 
-    drawn = Table(*_HEADER, box=box.SIMPLE_HEAD, pad_edge=False)
+    common = set.intersection(*(set(p["flags"]) for p in latest.values())) if latest else set()
+    drawn = Table(title=_heading(latest, common), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn.add_column("ticker", style="bold")
+    for name in _NUMBERS:
+        drawn.add_column(name, justify="right", no_wrap=True)
+    drawn.add_column("flags", style="yellow")
     for ticker, p in sorted(latest.items()):
         drawn.add_row(
-            f"[bold]{ticker}[/]",
+            ticker,
             f"{p['price']:.2f}",
             f"{p['predicted_price']:.2f}",
             percent(p["expected_return"]),
             f"{p['p_up']:.1%}",
             f"{p['interval']['p10']:.2f} … {p['interval']['p90']:.2f}",
-            p["model_type"],
-            p["data_time"][:16].replace("T", " "),
-            ", ".join(flag.replace("_", " ") for flag in p["flags"]),
+            _words(flag for flag in p["flags"] if flag not in common),
         )
     return drawn
+
+
+def _heading(latest: dict[str, dict[str, Any]], common: set[str]) -> str:
+    newest = max((p["data_time"] for p in latest.values()), default="")[:16].replace("T", " ")
+    feeds = ", ".join(sorted({p["feed"] for p in latest.values()}))
+    return " · ".join(filter(None, (feeds, f"{newest} UTC", _words(sorted(common)))))
+
+
+def _words(flags: Iterable[str]) -> str:
+    return ", ".join(flag.replace("_", " ") for flag in flags)

@@ -79,3 +79,14 @@ def test_the_table_has_the_latest_prediction_of_each_ticker() -> None:
     text = console.export_text()
     assert text.index("AAPL") < text.index("IBM")
     assert "-1.00%" in text
+
+
+def test_what_all_tickers_share_is_said_once_and_the_table_fits_a_terminal() -> None:
+    console = Console(width=80, record=True)
+    cold = PREDICTION | {"ticker": "FB", "flags": [*PREDICTION["flags"], "cold_window"]}
+    console.print(watch.table({"FB": cold, "AAPL": PREDICTION}))
+    text = console.export_text()
+    assert text.splitlines()[0].startswith(f"{PREDICTION['feed']} · 2012-10-08 20:00 UTC · provisional bar, replay")
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "627.09 … 651.12" in text
+    assert "cold" in next(line for line in text.splitlines() if "FB" in line)
