@@ -26,6 +26,7 @@ JUMP = np.log(2.0)
 class Validated:
     """`accepted` has BAR_COLUMNS but for the source, ordered by ticker and session; `reasons` names the others' faults.
 
+    In an accepted bar open and close lie between low and high, which were widened by a rounding where need be.
     `reasons` has the index of the refused rows. `flags` counts accepted rows that deserve a look, by what is odd.
     """
 
@@ -46,7 +47,7 @@ def validate(bars: pd.DataFrame, sessions: list[Session], now: datetime) -> Vali
             reasons[wrong & reasons.isna().to_numpy()] = reason
     duplicates = _duplicates(bars[reasons.isna()])
     reasons[duplicates.index] = duplicates
-    accepted = bars[reasons.isna()].sort_values(["ticker", "session"])
+    accepted = _widened(bars[reasons.isna()].sort_values(["ticker", "session"]))
     accepted = accepted.assign(known_at=_known_at(accepted["session"], sessions))
     return Validated(accepted, reasons.dropna().astype(str), _flags(accepted))
 
@@ -109,6 +110,12 @@ def _duplicates(bars: pd.DataFrame) -> "pd.Series[str]":
     reasons = pd.Series("duplicate", index=twins.index, dtype="object")
     reasons[conflicting] = "contradicts another row of the same ticker and date"
     return reasons[twins.duplicated(key, keep="first").to_numpy() | conflicting]
+
+
+def _widened(accepted: pd.DataFrame) -> pd.DataFrame:
+    """Low and high with open and close between them exactly: the replay and the features take no tolerance."""
+    prices = accepted[list(PRICES)]
+    return accepted.assign(low=prices.min(axis=1), high=prices.max(axis=1))
 
 
 def _known_at(accepted: "pd.Series[pd.Timestamp]", sessions: list[Session]) -> pd.DatetimeIndex:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from riskee.market.bars import Bar
+from riskee.market.replay import expand
 from riskee.market.validation import validate
 from tests.unit.market.frames import NOW, SESSIONS, bars
 
@@ -69,6 +71,17 @@ def test_a_session_under_way_has_no_bar_yet() -> None:
 
 def test_rounding_is_no_fault() -> None:
     assert validate(bars(high=10.5, close=10.5 * (1 + 1e-9)), SESSIONS, NOW).reasons.empty
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{"high": 10.5, "close": 10.5 * (1 + 1e-9)}, {"low": 10.0, "open": 10.0 * (1 - 1e-9)}]
+)
+def test_a_bar_that_is_off_by_rounding_can_be_replayed(spoilt: dict[str, float]) -> None:
+    checked = validate(bars(**spoilt), SESSIONS, NOW)
+    columns = ["ticker", "open", "high", "low", "close", "volume", "adjustment_factor"]
+    ticker, *numbers = checked.accepted.iloc[0][columns]
+    quotes = expand(Bar(ticker, SESSIONS[0].session_date, *numbers), SESSIONS[0], "replay/1")
+    assert (quotes[0].price, quotes[-1].price) == (checked.accepted.iloc[0]["open"], checked.accepted.iloc[0]["close"])
 
 
 def test_of_equal_rows_one_stays_and_of_contradicting_rows_none() -> None:
@@ -140,6 +153,7 @@ def test_every_row_is_either_accepted_and_sane_or_refused_with_a_reason(drawn: l
     prices = accepted[["open", "high", "low", "close", "adjustment_factor", "split"]].to_numpy()
     assert np.isfinite(prices).all()
     assert (prices > 0).all()
-    assert (accepted["high"] * (1 + 1e-5) >= accepted[["open", "close", "low"]].max(axis=1)).all()
+    assert (accepted["high"] >= accepted[["open", "close", "low"]].max(axis=1)).all()
+    assert (accepted["low"] <= accepted[["open", "close", "high"]].min(axis=1)).all()
     assert (accepted["volume"] >= 0).all()
     assert accepted["known_at"].notna().all()
