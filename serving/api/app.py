@@ -7,7 +7,8 @@ from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import RedirectResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,13 +59,17 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         description="Stock price predictions as the market moves, each with its uncertainty and an explanation.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     problems.install(app)
     app.include_router(rest.router)
     app.include_router(stream.router)
     app.add_middleware(Measured)
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD, html=True), name="dashboard")
+    app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.add_route("/", _to_dashboard, include_in_schema=False)
+    app.add_route("/docs", _docs, include_in_schema=False)
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -78,3 +83,14 @@ def create_app(settings: Settings) -> FastAPI:
 
 async def _to_dashboard(_request: object) -> RedirectResponse:
     return RedirectResponse("/dashboard/")
+
+
+async def _docs(_request: object) -> HTMLResponse:
+    """FastAPI's page, with Swagger's files served from here: it works without the internet."""
+    return get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="Riskee API",
+        swagger_js_url="/swagger/swagger-ui-bundle.js",
+        swagger_css_url="/swagger/swagger-ui.css",
+        swagger_favicon_url="/swagger/favicon-32x32.png",
+    )
