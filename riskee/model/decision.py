@@ -60,6 +60,8 @@ def _vacancy(candidate: ModelArtifact, champion: ModelArtifact | None) -> str:
         return "the same data gave the champion again"
     if champion.feature_set != candidate.feature_set:
         return f"the champion {champion.version} knows other features"
+    if champion.trained_through > candidate.trained_through:
+        return f"the champion {champion.version} has seen sessions that are held out now"
     if champion.valid_until <= candidate.trained_through:
         return f"the champion {champion.version} expired on {champion.valid_until}"
     return ""

@@ -164,6 +164,11 @@ class TestAgainstAChampion:
         assert result.decision == "promoted"
         assert "expired on" in result.reason
 
+    def test_a_champion_that_has_seen_held_out_sessions_gives_way(self) -> None:
+        result = train(only(made_up(0.5), np.arange(1800) < 270 * 6), SETTINGS, self.champion(0.5, 1800))
+        assert result.decision == "promoted"
+        assert "has seen sessions that are held out now" in result.reason
+
     def test_a_champion_of_other_features_gives_way(self) -> None:
         old = msgspec.structs.replace(self.champion(0.5, 220 * 6), feature_set="0123456789ab")
         result = train(made_up(0.5), SETTINGS, old)
