@@ -13,6 +13,7 @@ FLAG_NOTES: Mapping[Flag, str] = {
     Flag.MARKET_MISSING: "The market index was missing, so the model saw no market features.",
     Flag.EARNINGS_UNKNOWN: "No earnings dates are known for this ticker.",
     Flag.MODEL_EXPIRED: "The model is past its expiry and should be retrained.",
+    Flag.IN_SAMPLE: "The model was trained on this session, so the prediction is no test of it.",
     Flag.STALE: "The feed is stale: the quote may be out of date.",
 }
 

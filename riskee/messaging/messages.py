@@ -30,6 +30,7 @@ class Flag(StrEnum):
     MARKET_MISSING = "market_missing"
     EARNINGS_UNKNOWN = "earnings_unknown"
     MODEL_EXPIRED = "model_expired"
+    IN_SAMPLE = "in_sample"
     STALE = "stale"
 
 

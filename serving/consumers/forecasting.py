@@ -167,5 +167,6 @@ class Forecaster:
             Flag.MARKET_MISSING: bool(np.isnan(features[_MARKET_RETURN])),
             Flag.EARNINGS_UNKNOWN: quote.ticker in self.unreported,
             Flag.MODEL_EXPIRED: quote.session_date > predictor.artifact.valid_until,
+            Flag.IN_SAMPLE: quote.session_date <= predictor.artifact.trained_through,
         }
         return tuple(flag for flag, is_raised in raised.items() if is_raised)

@@ -1,6 +1,6 @@
 """From quotes to predictions, without any server."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import numpy as np
@@ -90,6 +90,15 @@ def test_flags_say_what_is_against_a_prediction() -> None:
     running = msgspec.structs.replace(quote("IBM"), final=False, feed="live")
     flags = set(prediction(results(forecaster(valid_until=date(2012, 1, 1)), running)["IBM"]).flags)
     assert flags == {Flag.PROVISIONAL_BAR, Flag.MARKET_MISSING, Flag.EARNINGS_UNKNOWN, Flag.MODEL_EXPIRED}
+
+
+@pytest.mark.parametrize(("days", "seen"), [(0, True), (-1, False)])
+def test_a_session_that_the_model_was_trained_on_is_flagged(days: int, seen: bool) -> None:
+    subject, through = forecaster(), quote("IBM").session_date + timedelta(days)
+    artifact = msgspec.structs.replace(made_model("normal"), trained_through=through)
+    subject.predictors["normal"] = Predictor(artifact)
+    found = results(subject, *map(quote, NAMES))
+    assert (Flag.IN_SAMPLE in prediction(found["IBM"]).flags) is seen
 
 
 @pytest.mark.parametrize(("known", "cold"), [(FULL_WINDOW - 2, True), (FULL_WINDOW - 1, False)])
