@@ -59,7 +59,7 @@ def _run_on_it(settings: Settings, board: Any) -> None:
 
     stack = embedded_stack(settings)
     with board.task("Computing features, training models") as task:
-        materialise(stack.home, stack.log_path(LOG), task)
+        materialise(settings, stack.log_path(LOG), task)
     running = {process.name for process in stack.status() if process.state == "RUNNING"}
     with board.task("Restarting what reads the history") as task:
         for name in _READERS:

@@ -31,6 +31,8 @@ class State(StrEnum):
     COMPLETE = "complete"
     # All were made once, by another version of their definitions: it may have added some.
     OTHER_VERSION = "other version"
+    # The models were trained up to another beginning of the replay.
+    OTHER_REPLAY = "other replay"
     INCOMPLETE = "incomplete"
 
 
@@ -39,7 +41,10 @@ def state(settings: Settings) -> State:
     marker = settings.home.joinpath(*MARKER)
     if not marker.exists() or missing_champions(settings):
         return State.INCOMPLETE
-    return State.COMPLETE if marker.read_text() == _assets_digest() else State.OTHER_VERSION
+    digest, _, sessions = marker.read_text().partition(" ")
+    if sessions != str(settings.feed.replay.sessions):
+        return State.OTHER_REPLAY
+    return State.COMPLETE if digest == _assets_digest() else State.OTHER_VERSION
 
 
 def missing_champions(settings: Settings) -> list[str]:
@@ -55,11 +60,12 @@ def missing_champions(settings: Settings) -> list[str]:
     return [kind for kind in MODEL_TYPES if kind not in found]
 
 
-def materialise(home: Path, log: Path, task: Task, *, only_if_needed: bool = False) -> None:
+def materialise(settings: Settings, log: Path, task: Task, *, only_if_needed: bool = False) -> None:
     """Materialise every asset, or do nothing where `only_if_needed` and none is missing.
 
     Raises FatalError naming the asset that failed, its cause and the log.
     """
+    home = settings.home
     marker = home.joinpath(*MARKER)
     marker.unlink(missing_ok=True)
     environment = os.environ | {"RISKEE_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
@@ -81,7 +87,7 @@ def materialise(home: Path, log: Path, task: Task, *, only_if_needed: bool = Fal
     if code:
         cause = "; ".join(failures) or f"the pipeline ended with exit code {code}"
         raise FatalError(f"{cause}\nthe whole log is {log}", "mend the cause and run `riskee up` again")
-    marker.write_text(_assets_digest())
+    marker.write_text(f"{_assets_digest()} {settings.feed.replay.sessions}")
 
 
 def _assets_digest() -> str:

@@ -67,7 +67,7 @@ def _prepare(board: Board, stack: Stack, settings: Settings, downloads: Download
     with _step(board, stack, "Loading history, training models", LOG) as task:
         task.tell("waiting for the history to be fetched")
         downloads.wait_for_data()
-        materialise(stack.home, stack.log_path(LOG), task, only_if_needed=found is State.OTHER_VERSION)
+        materialise(settings, stack.log_path(LOG), task, only_if_needed=found is State.OTHER_VERSION)
 
 
 async def _ensure_streams(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from riskee.cli import pipeline, up
 from riskee.cli.board import PlainBoard
 from riskee.cli.downloads import Downloads
 from riskee.errors import FatalError, RetryableError
-from riskee.settings import Settings
+from riskee.settings import FeedSettings, ReplaySettings, Settings
 
 
 class Seen:
@@ -41,6 +41,11 @@ def _bootstrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *events: object,
     return home
 
 
+def _settings(home: Path, sessions: int = 120) -> Settings:
+    settings = Settings(feed=FeedSettings(replay=ReplaySettings(sessions=sessions)))
+    return settings.model_copy(update={"home": home})
+
+
 def _event(asset: str, state: str, done: int, detail: str = "") -> dict[str, Any]:
     return {"asset": asset, "state": state, "done": done, "total": 3, "detail": detail}
 
@@ -50,7 +55,7 @@ def test_the_pipelines_progress_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_pa
         monkeypatch, tmp_path, _event("bars", "start", 0, "12 rows"), "noise of a library", _event("bars", "done", 1)
     )
     task = Seen()
-    pipeline.materialise(home, tmp_path / "log", task)
+    pipeline.materialise(_settings(home), tmp_path / "log", task)
     assert task.told == ["bars: 12 rows", "bars"]
     assert task.last == (1, 3)
     assert home.joinpath(*pipeline.MARKER).exists()
@@ -59,19 +64,20 @@ def test_the_pipelines_progress_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_failed_asset_is_named_with_its_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = _bootstrap(monkeypatch, tmp_path, _event("models/normal", "failed", 2, "too few rows"), code=1)
     with pytest.raises(FatalError, match="models/normal: too few rows") as failed:
-        pipeline.materialise(home, tmp_path / "log", Seen())
+        pipeline.materialise(_settings(home), tmp_path / "log", Seen())
     assert str(tmp_path / "log") in failed.value.cause
     assert not home.joinpath(*pipeline.MARKER).exists()
 
 
 def test_what_a_home_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = _bootstrap(monkeypatch, tmp_path)
-    settings = Settings().model_copy(update={"home": home})
+    settings = _settings(home)
     missing: list[str] = []
     monkeypatch.setattr(pipeline, "missing_champions", lambda _settings: missing)
     assert pipeline.state(settings) is pipeline.State.INCOMPLETE
-    pipeline.materialise(home, tmp_path / "log", Seen())
+    pipeline.materialise(_settings(home), tmp_path / "log", Seen())
     assert pipeline.state(settings) is pipeline.State.COMPLETE
+    assert pipeline.state(_settings(home, 250)) is pipeline.State.OTHER_REPLAY
     (tmp_path / "riskee_dagster" / "more.py").write_text("new = 1\n")
     assert pipeline.state(settings) is pipeline.State.OTHER_VERSION
     missing.append("normal")
