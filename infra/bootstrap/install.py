@@ -26,6 +26,7 @@ PIP = Path(__file__).parent / "pip-26.3-py3-none-any.whl"
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_MB = 2500
+OPENMP = "libgomp.so.1"
 
 
 def fail(cause: str, remedy: str) -> NoReturn:
@@ -90,7 +91,7 @@ def check_machine() -> None:
     if sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"}:
         fail(
             f"the embedded servers have no packages for {platform.system()} {platform.machine()}",
-            "use Linux on x86-64 or arm64, or run the compose profile: docker compose up",
+            "use Linux on x86-64 or arm64; elsewhere a virtual machine or a container with it (Windows: WSL 2)",
         )
     free = shutil.disk_usage(ROOT).free // 2**20
     if free < NEEDED_MB:
@@ -160,6 +161,27 @@ def explain(output: str) -> None:
     fail(f"pip failed:\n{tail or output[-1500:]}", "mend the cause and run it again")
 
 
+def has_openmp() -> bool:
+    """Whether the environment's Python finds the OpenMP library that the wheels of lightgbm and xllamacpp expect."""
+    command = [str(PYTHON), "-c", f"import ctypes; ctypes.CDLL('{OPENMP}')"]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def provide_openmp(packages: Path) -> None:
+    """Let every Python of the environment load scikit-learn's OpenMP library at its start, under the usual name.
+
+    The loader takes a library that is there already when it bears the wanted name inside, so the name is put back that
+    the packaging of scikit-learn's wheel has replaced by a longer one.
+    """
+    bundled = next(packages.glob("scikit_learn.libs/libgomp-*.so*"), None)
+    if bundled is None:
+        fail(f"the system has no {OPENMP}", "install it (Debian, Ubuntu: apt install libgomp1)")
+    name = bundled.name.encode() + b"\0"
+    library = packages / OPENMP
+    library.write_bytes(bundled.read_bytes().replace(name, OPENMP.encode().ljust(len(name), b"\0")))
+    (packages / "riskee-openmp.pth").write_text(f"import ctypes; ctypes.CDLL({str(library)!r})\n")
+
+
 def install(extent: str) -> None:
     """Bring the environment to the lock."""
     check_machine()
@@ -172,6 +194,8 @@ def install(extent: str) -> None:
     pip("Installing build tools", 1, *locked, str(ROOT / "requirements" / "build.txt"))
     pip(f"Installing {packages} locked packages", packages, *locked, str(lock))
     pip("Installing riskee", 1, "--no-build-isolation", "--no-index", "--editable", str(ROOT))
+    if not has_openmp():
+        provide_openmp(next(VENV.glob("lib/python3.*/site-packages")))
     write_stamp(fingerprint(extent))
 
 

@@ -19,7 +19,7 @@ def _existing(path: Path, package: str) -> Path:
     if not path.exists():
         raise FatalError(
             f"{package} brings no {path.name} for {platform.system()} {platform.machine()}",
-            "use Linux on x86-64 or arm64, or the compose profile (`docker compose up`)",
+            "use Linux on x86-64 or arm64 and its own checkout; `rm -r .venv && make install` installs anew",
         )
     return path
 
