@@ -113,7 +113,11 @@ class Supervisor:
         try:
             with xmlrpc.client.ServerProxy(self._url, transport=_Transport()) as proxy:
                 return getattr(proxy, method)(*arguments)
-        except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
+        except xmlrpc.client.ProtocolError as error:
+            # Its own text holds the address, and that the password.
+            refusal = f"supervisord answers {error.errcode} {error.errmsg}"
+            raise SupervisorDownError(refusal, "`riskee down` and `riskee up` start it anew") from None
+        except (OSError, http.client.HTTPException) as error:
             raise SupervisorDownError(f"supervisord does not answer: {error}", "`riskee up` starts it") from error
 
     def children(self) -> list[ChildState]:
