@@ -49,7 +49,8 @@ def settings_of(environ: Mapping[str, str]) -> list[list[str]]:
 
 def code_of(repo_root: Path) -> list[tuple[str, int, int]]:
     """(path, size, time of change) of the code that the children run: an update is noticed without reading it."""
-    files = sorted(file for package in PACKAGES for file in (repo_root / package).rglob("*.py"))
+    packages = [repo_root / package for package in PACKAGES]
+    files = sorted(file for package in packages for file in package.rglob("*") if file.suffix in {".py", ".sql"})
     return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 

@@ -107,9 +107,10 @@ def test_a_changed_setting_changes_the_fingerprint(plan: Plan, monkeypatch: pyte
     assert plan.fingerprint() != before
 
 
-def test_updated_code_changes_the_fingerprint(tmp_path: Path) -> None:
-    home, module = Home(tmp_path / "home"), tmp_path / "serving" / "api.py"
-    module.parent.mkdir()
+@pytest.mark.parametrize("name", ["serving/api.py", "dbt_like_sql/models/marts/latest.sql"])
+def test_updated_code_changes_the_fingerprint(tmp_path: Path, name: str) -> None:
+    home, module = Home(tmp_path / "home"), tmp_path / name
+    module.parent.mkdir(parents=True)
     module.write_text("old")
     plan = make_plan(home, tmp_path, PORTS, CREDENTIALS, Postgres(home, Path("/pg/bin")))
     before = plan.fingerprint()
