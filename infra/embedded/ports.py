@@ -70,10 +70,19 @@ def port_is_free(port: int) -> bool:
 
 
 def reserve(port: int) -> int | None:
-    """Lock the port for this stack. Returns the open lock file, or None when it is taken."""
+    """Lock the port for this stack. Returns the open lock file, or None when it is taken.
+
+    Raises FatalError when the folder of the locks cannot be used, as when another user has made it.
+    """
     folder = Path(tempfile.gettempdir()) / f"riskee-ports-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    lock = os.open(folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FatalError(
+            f"{folder}, which reserves ports, cannot be used: {error.strerror}",
+            "remove it, or set TMPDIR to a folder of your own",
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,8 +1,12 @@
 """Choice of ports."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 
-from infra.embedded.ports import USUAL_PORTS, Reserve, allocate, requested_ports
+from infra.embedded.ports import USUAL_PORTS, Reserve, allocate, requested_ports, reserve
 from riskee.errors import FatalError
 
 
@@ -56,3 +60,12 @@ def test_all_ports_differ_and_each_is_locked() -> None:
 def test_settings_fix_ports() -> None:
     environ = {"RISKEE_API__PORT": "8080", "RISKEE_METRICS__RECORD_PORT": "no number", "PATH": "/bin"}
     assert requested_ports(environ) == {"api": 8080}
+
+
+def test_a_folder_of_locks_that_cannot_be_used_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"riskee-ports-{os.getuid()}").touch()
+    with pytest.raises(FatalError, match=r"riskee-ports-\d+, which reserves ports, cannot be used.* set TMPDIR"):
+        reserve(5432)
