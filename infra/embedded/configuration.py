@@ -1,15 +1,44 @@
 """What the servers and Dagster read: rendered from ports and passwords, written anew at each start."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.embedded.credentials import Credentials
-from infra.embedded.files import Home
+from infra.embedded.files import Home, write_private
 from infra.embedded.ports import HOST
 from infra.embedded.postgres import SUPERUSER, connection_url
+from riskee.messaging.streams import GIB, MIB, STREAMS
 
 NATS_USER = "riskee"
+# JetStream may take half of what is free at a home's first start, within these bounds.
+SMALLEST_STORE, LARGEST_STORE = 512 * MIB, 32 * GIB
+
+
+def choose_store(home: Home) -> None:
+    """Decide how much JetStream may store. Once for a home: below what its streams have reserved it would drop them.
+
+    Raises FatalError when it cannot be noted.
+    """
+    if not _store_file(home).exists():
+        half = shutil.disk_usage(home.data).free // 2
+        write_private(_store_file(home), str(min(max(half, SMALLEST_STORE), LARGEST_STORE)))
+
+
+def store_bytes(home: Home) -> int:
+    """What `choose_store` decided; the largest before it did."""
+    file = _store_file(home)
+    return int(file.read_text()) if file.exists() else LARGEST_STORE
+
+
+def _store_file(home: Home) -> Path:
+    return home.data / "nats-store-bytes"
+
+
+def _stream_limit(store: int) -> int:
+    """The cap for each stream, so that all find room; 0 for none, where they have room at full size."""
+    return 0 if store >= sum(stream.max_bytes for stream in STREAMS) else store // len(STREAMS)
 
 
 def nats_config(home: Home, ports: Mapping[str, int], credentials: Credentials) -> str:
@@ -26,7 +55,7 @@ max_payload: 8MB
 jetstream {{
   store_dir: {json.dumps(str(home.data / "nats"))}
   max_memory_store: 256MB
-  max_file_store: 64GB
+  max_file_store: {store_bytes(home)}
   sync_interval: 10s
 }}
 authorization {{
@@ -98,13 +127,21 @@ nux:
 """
 
 
-def endpoints(ports: Mapping[str, int], credentials: Credentials) -> dict[str, dict[str, object]]:
-    """The settings that differ from their defaults, as `riskee.settings` reads them from `run/endpoints.json`."""
+def endpoints(
+    ports: Mapping[str, int], credentials: Credentials, store: int = LARGEST_STORE
+) -> dict[str, dict[str, object]]:
+    """The settings that differ from their defaults, as `riskee.settings` reads them from `run/endpoints.json`.
+
+    `store` is the number of bytes that JetStream may take.
+    """
     database = connection_url(ports["postgres"], credentials.postgres, "riskee")
     return {
         "database": {"url": database.replace("postgresql://", "postgresql+psycopg://", 1)},
         "redis": {"url": f"redis://:{credentials.valkey}@{HOST}:{ports['redis']}/0"},
-        "nats": {"url": f"nats://{NATS_USER}:{credentials.nats}@{HOST}:{ports['nats']}"},
+        "nats": {
+            "url": f"nats://{NATS_USER}:{credentials.nats}@{HOST}:{ports['nats']}",
+            "store_limit_bytes": _stream_limit(store),
+        },
         "vectors": {"url": f"http://{HOST}:{ports['qdrant']}"},
         "llm": {"url": f"http://{HOST}:{ports['ollama']}"},
         "api": {"port": ports["api"]},

@@ -62,7 +62,8 @@ def make_plan(
     external = {name for name, setting in EXTERNAL_SERVERS.items() if setting in os.environ}
     servers = [p for p in server_table(home, ports, credentials, command) if p.name not in external]
     processes = (*servers, *service_table(ports))
-    endpoints = json.dumps(configuration.endpoints(ports, credentials), indent=2)
+    store = configuration.store_bytes(home)
+    endpoints = json.dumps(configuration.endpoints(ports, credentials, store), indent=2)
     return Plan(
         repo_root,
         processes,

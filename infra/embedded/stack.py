@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.embedded import binaries, launch
-from infra.embedded.configuration import data_folders
+from infra.embedded.configuration import choose_store, data_folders
 from infra.embedded.credentials import Credentials, load_credentials
 from infra.embedded.files import Home, write_private
 from infra.embedded.locks import exclusive
@@ -199,6 +199,7 @@ class Stack:
         plan = make_plan(self._home, self._repo_root, allocation.ports, credentials, self._postgres)
         plan.write()
         write_private(self._home.run / "ports.json", json.dumps(dict(allocation.ports), indent=2))
+        choose_store(self._home)
         write_private(self._home.run / "fingerprint", plan.fingerprint())
         launch.launch(self._home, self._repo_root, allocation)
         self._await_supervisor()

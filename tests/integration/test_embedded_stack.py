@@ -1,5 +1,6 @@
 """The embedded stack survives what happens to it: killed children, a killed supervisor, a second home."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -17,9 +18,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from infra.embedded.configuration import SMALLEST_STORE
 from infra.embedded.stack import ProcessStatus, Stack
 from riskee.errors import FatalError
+from riskee.messaging.streams import STREAMS
 from riskee.settings import load_settings
+from riskee.storage.bus import Bus
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -197,6 +201,26 @@ def test_killing_the_supervisor_leaves_no_orphan(own_stack: Stack, file: str) ->
     assert not own_stack.running
     own_stack.start_servers()
     assert own_stack.running
+
+
+def test_all_streams_find_room_on_a_small_disk(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_stack.stop()
+    shutil.rmtree(own_stack.home / "data" / "nats")
+    (own_stack.home / "data" / "nats-store-bytes").write_text(str(SMALLEST_STORE))
+    own_stack.start_servers()
+    monkeypatch.setenv("RISKEE_HOME", str(own_stack.home))
+
+    async def sizes() -> list[int]:
+        bus = await Bus.connect(load_settings().nats, "test", timeout=5)
+        try:
+            await bus.ensure_streams()
+            return [(await bus.jetstream.stream_info(stream.name)).config.max_bytes or 0 for stream in STREAMS]
+        finally:
+            await bus.close()
+
+    made = asyncio.run(sizes())
+    assert sum(made) <= SMALLEST_STORE
+    assert len(set(made)) == 1, "none was made smaller because the others had taken the room"
 
 
 def test_a_stale_pid_of_another_program_does_not_stop_postgres(own_stack: Stack) -> None:

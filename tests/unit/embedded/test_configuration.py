@@ -2,6 +2,8 @@
 
 import configparser
 import json
+import shutil
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,10 @@ from infra.embedded.files import Home
 from infra.embedded.plan import Plan, make_plan
 from infra.embedded.ports import USUAL_PORTS
 from infra.embedded.postgres import Postgres
+from riskee.messaging.streams import GIB, STREAMS
 from riskee.settings import load_settings
 
+Usage = namedtuple("Usage", "total used free")
 HOME = Home(Path("/some where/home"))
 CREDENTIALS = Credentials("pg-secret", "valkey-secret", "nats-secret", "supervisor-secret")
 PORTS = {name: port + 1 for name, port in USUAL_PORTS.items()}
@@ -116,6 +120,32 @@ def test_updated_code_changes_the_fingerprint(tmp_path: Path, name: str) -> None
     before = plan.fingerprint()
     module.write_text("newer")
     assert plan.fingerprint() != before
+
+
+@pytest.mark.parametrize(("free", "store"), [(0, 0.5), (8, 4), (50, 25), (500, 32)])
+def test_jetstream_gets_a_share_of_the_disk_that_holds_all_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, store: float
+) -> None:
+    home = Home(tmp_path)
+    home.create()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(0, 0, free * GIB))
+    configuration.choose_store(home)
+    plan = make_plan(home, Path("/repo"), PORTS, CREDENTIALS, Postgres(home, Path("/pg/bin")))
+    assert f"max_file_store: {int(store * GIB)}\n" in plan.files[home.run / "nats.conf"]
+    limit = json.loads(plan.files[home.run / "endpoints.json"])["nats"]["store_limit_bytes"]
+    assert sum(min(stream.max_bytes, limit or stream.max_bytes) for stream in STREAMS) <= store * GIB
+
+
+def test_less_space_on_the_disk_does_not_restart_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    home.create()
+    fingerprints = set()
+    for free in (30, 3):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path, free=free: Usage(0, 0, free * GIB))
+        configuration.choose_store(home)
+        plan = make_plan(home, Path("/repo"), PORTS, CREDENTIALS, Postgres(home, Path("/pg/bin")))
+        fingerprints.add(plan.fingerprint())
+    assert len(fingerprints) == 1
 
 
 def test_how_the_home_is_named_does_not_change_the_fingerprint(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
