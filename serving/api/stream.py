@@ -91,13 +91,18 @@ class Connection:
 
     async def _receive(self) -> None:
         while True:
-            text = await self._socket.receive_text()
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None:
+                await self._refuse(_bad_request("the frame is binary, not text"))
+                continue
             try:
                 request = msgspec.json.decode(text, type=Request)
                 await self._meet(request)
             except msgspec.MsgspecError as error:
-                step = 'send {"type": "subscribe", "tickers": ["AAPL"]}'
-                await self._refuse(ProblemError(HTTPStatus.BAD_REQUEST, "bad_request", str(error), step))
+                await self._refuse(_bad_request(str(error)))
             except ProblemError as problem:
                 await self._refuse(problem)
             except RiskeeError as error:
@@ -148,6 +153,11 @@ class Connection:
         async with self._sending:
             await self._socket.send_text(self._encoder.encode(message).decode())
         STREAM_MESSAGES.labels(kind).inc()
+
+
+def _bad_request(cause: str) -> ProblemError:
+    step = 'send {"type": "subscribe", "tickers": ["AAPL"]}'
+    return ProblemError(HTTPStatus.BAD_REQUEST, "bad_request", cause, step)
 
 
 @router.websocket("/stream")

@@ -384,6 +384,7 @@ async def test_a_bad_message_is_answered_and_the_connection_goes_on(client: http
     async with streaming(client) as socket:
         for text, kind in (
             ("nonsense", "bad_request"),
+            (b"\x00\x01", "bad_request"),
             ('{"type": "explode", "tickers": []}', "bad_request"),
             ('{"type": "subscribe", "tickers": ["APL"]}', "unknown_ticker"),
         ):
