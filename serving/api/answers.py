@@ -54,6 +54,14 @@ class TickerAnswer(msgspec.Struct, frozen=True):
     source: str
 
 
+class HealthAnswer(msgspec.Struct, frozen=True):
+    """Whether the service can serve, and `ok` or the trouble of each dependency."""
+
+    service: str
+    status: Literal["ok", "degraded", "unavailable"]
+    dependencies: dict[str, str]
+
+
 class ProblemAnswer(msgspec.Struct, frozen=True):
     """Problem details (RFC 9457), with the next step."""
 
@@ -65,7 +73,7 @@ class ProblemAnswer(msgspec.Struct, frozen=True):
     instance: str
 
 
-_ANSWERS = (PredictionAnswer, BatchAnswer, ExplanationAnswer, TickerAnswer, ProblemAnswer)
+_ANSWERS = (PredictionAnswer, BatchAnswer, ExplanationAnswer, TickerAnswer, HealthAnswer, ProblemAnswer)
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -74,19 +82,22 @@ def schemas() -> dict[str, Any]:
     return msgspec.json.schema_components(_ANSWERS, ref_template=_REFERENCE)[1]
 
 
-def answers(answer: type[msgspec.Struct], *problems: int) -> dict[int | str, dict[str, Any]]:
-    """FastAPI's `responses`: the answer, and the problems that may come instead."""
-
-    def content(media: str, name: str) -> dict[str, Any]:
-        return {"content": {media: {"schema": {"$ref": _REFERENCE.format(name=name)}}}}
-
+def answers(answer: Any, *problems: int) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses`: the answer (a struct, or a list of them), and the problems that may come instead."""
     return {
-        200: {"description": "the answer", **content(JSON, answer.__name__)},
-        **{
-            code: {"description": "a problem", **content("application/problem+json", "ProblemAnswer")}
-            for code in (*problems, 503)
-        },
+        200: _response("the answer", JSON, answer),
+        **{code: _response("a problem", "application/problem+json", ProblemAnswer) for code in (*problems, 503)},
     }
+
+
+def health_answers() -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` of a health page: the same body whether it can serve or not."""
+    return {200: _response("can serve", JSON, HealthAnswer), 503: _response("cannot serve", JSON, HealthAnswer)}
+
+
+def _response(description: str, media: str, body: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components((body,), ref_template=_REFERENCE)
+    return {"description": description, "content": {media: {"schema": schema}}}
 
 
 def prediction_answer(prediction: Prediction) -> PredictionAnswer:

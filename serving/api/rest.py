@@ -16,11 +16,13 @@ from serving.api.answers import (
     BatchAnswer,
     ExplanationAnswer,
     FailureAnswer,
+    HealthAnswer,
     PredictionAnswer,
     TickerAnswer,
     answers,
     explanation_answer,
     failure_answer,
+    health_answers,
     prediction_answer,
 )
 from serving.api.backend import Backend
@@ -166,7 +168,7 @@ async def explain(request: Request, ticker: str) -> Response:
     return _json(explanation_answer(explanation, prediction, cached=False))
 
 
-@router.get("/tickers", responses=answers(TickerAnswer), tags=["tickers"])
+@router.get("/tickers", responses=answers(list[TickerAnswer]), tags=["tickers"])
 async def tickers(request: Request) -> Response:
     """All tickers that are known."""
     infos = await _backend(request).directory.infos()
@@ -179,7 +181,7 @@ async def live() -> Response:
     return _json({"status": "ok"})
 
 
-@router.get("/health/ready", tags=["health"])
+@router.get("/health/ready", responses=health_answers(), tags=["health"])
 async def ready(request: Request) -> Response:
     """Whether predictions can be served, and the state of each dependency.
 
@@ -187,9 +189,12 @@ async def ready(request: Request) -> Response:
     """
     found = await _backend(request).check()
     serving = "ok" in (found["database"], found["redis"])
-    status = "ok" if set(found.values()) == {"ok"} else "degraded" if serving else "unavailable"
-    body = _encoder.encode({"service": "api", "status": status, "dependencies": found})
-    return Response(body, media_type=JSON, status_code=200 if serving else 503)
+    body = HealthAnswer(
+        service="api",
+        status="ok" if set(found.values()) == {"ok"} else "degraded" if serving else "unavailable",
+        dependencies=found,
+    )
+    return Response(_encoder.encode(body), media_type=JSON, status_code=200 if serving else 503)
 
 
 @router.get("/metrics", tags=["health"])

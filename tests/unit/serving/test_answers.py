@@ -62,6 +62,13 @@ def test_the_openapi_document_is_its_golden_file() -> None:
     assert document == json.loads(OPENAPI.read_text())
 
 
+def test_the_document_tells_what_is_answered() -> None:
+    paths = create_app(Settings()).openapi()["paths"]
+    answered = paths["/tickers"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answered == {"type": "array", "items": {"$ref": "#/components/schemas/TickerAnswer"}}
+    assert set(paths["/health/ready"]["get"]["responses"]) == {"200", "503"}
+
+
 def test_health_pages() -> None:
     health = Health("predict")
     server = HealthServer(health)
