@@ -11,7 +11,7 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from riskee.clock import Clock
-from riskee.errors import RetryableError
+from riskee.errors import RetryableError, RiskeeError
 from riskee.messaging.envelope import wrap
 from riskee.messaging.messages import (
     ExplainRequest,
@@ -77,7 +77,10 @@ class Asker:
                 envelope = wrap(
                     request, message_id=self.new_id(), correlation_id=identity, source=SOURCE, at=request.requested_at
                 )
-                await bus.publish(EXPLAIN, envelope)
+                try:
+                    await bus.publish(EXPLAIN, envelope)
+                except RiskeeError as error:
+                    self._fail(identity, error)
             result: Explanation = await asyncio.wait_for(answer, timeout)
         return result
 
@@ -101,6 +104,12 @@ class Asker:
         for answer in self._waiting.get(identity, ()):
             if not answer.done():
                 answer.set_result(result)
+
+    def _fail(self, identity: uuid.UUID, error: RiskeeError) -> None:
+        """Nothing will come: tell all who wait for it, not only the one who asked."""
+        for answer in self._waiting.get(identity, ()):
+            if not answer.done():
+                answer.set_exception(error)
 
     async def _on_prediction(self, message: Msg) -> None:
         envelope = codec_of(PREDICTION_UPDATED).decode(message.data)
