@@ -48,9 +48,11 @@ class Explain:
 
     async def on_requests(self, batch: Sequence[Envelope[ExplainRequest]]) -> None:
         """Explain the predictions of a batch side by side."""
-        async with asyncio.TaskGroup() as group:
-            for envelope in batch:
-                group.create_task(self._answer(envelope))
+        # All are finished before the first failure is raised as it is: a task group would wrap it, and the loop would
+        # no longer see whether it can be tried again.
+        for outcome in await asyncio.gather(*map(self._answer, batch), return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def _answer(self, envelope: Envelope[ExplainRequest]) -> None:
         request = envelope.payload
