@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -48,14 +48,6 @@ class QuoteRefusedError(PoisonError):
     def __init__(self, fault: Fault, detail: str) -> None:
         super().__init__(f"{fault}: {detail}", "it is kept in the quarantine table; mend the feed")
         self.fault = fault
-
-
-def parse_tick(data: bytes) -> Tick:
-    """The tick in a feed's JSON. Raises QuoteRefusedError where it is none."""
-    try:
-        return msgspec.json.decode(data, type=Tick)
-    except msgspec.MsgspecError as error:
-        raise QuoteRefusedError(Fault.MALFORMED, str(error)) from error
 
 
 @dataclass
@@ -122,6 +114,6 @@ def _convert(tick: Tick, identity: uuid.UUID, received_at: datetime) -> Quote:
         raise QuoteRefusedError(Fault.MALFORMED, str(error)) from error
 
 
-def as_json(tick: Tick | Mapping[str, object]) -> bytes:
+def as_json(tick: Tick) -> bytes:
     """The body that a refused tick leaves in its dead letter."""
     return msgspec.json.encode(tick)

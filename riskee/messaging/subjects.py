@@ -31,11 +31,6 @@ class Subject(Generic[PayloadT]):
         """A codec for this subject; make it once per process, not per message."""
         return Codec(self.payload)
 
-    @property
-    def dead_name(self) -> str:
-        """Where messages of this subject go that cannot be processed."""
-        return f"dead.{self.name}"
-
 
 QUOTE = Subject("data.market.quote", Quote, "the running bar of a ticker")
 MARKET_STATUS = Subject("data.market.status", MarketStatus, "session and feed state")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskee.ids import quote_id
-from riskee.market.quotes import Fault, QuoteGate, QuoteRefusedError, Tick, as_json, parse_tick
+from riskee.market.quotes import Fault, QuoteGate, QuoteRefusedError, Tick
 
 OPEN = datetime(2012, 9, 6, 13, 30, tzinfo=UTC)
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -91,17 +91,6 @@ def test_a_refused_quote_leaves_no_trace() -> None:
     subject = gate()
     fault(subject, changed(price=-1.0))
     assert subject.admit(TICK, NOW).sequence == 0
-
-
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"feed": 1}', as_json(TICK).replace(b"10.0", b'"ten"')])
-def test_what_is_no_tick_is_malformed(data: bytes) -> None:
-    with pytest.raises(QuoteRefusedError) as refused:
-        parse_tick(data)
-    assert refused.value.fault is Fault.MALFORMED
-
-
-def test_a_tick_survives_its_json() -> None:
-    assert parse_tick(as_json(TICK)) == TICK
 
 
 @given(st.lists(st.tuples(st.sampled_from(["AAPL", "IBM"]), st.integers(0, 5)), max_size=30))
