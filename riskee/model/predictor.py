@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-import lightgbm
 import numpy as np
 
 from riskee.errors import PoisonError
 from riskee.features.definitions import feature_set_hash
 from riskee.market.bars import Floats
 from riskee.model.artifact import ModelArtifact
+from riskee.model.booster import lightgbm
 from riskee.model.calibration import probability
 
 
