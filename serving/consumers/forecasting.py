@@ -1,5 +1,6 @@
 """From quotes to predictions: features, routing, one model call per model type. No input or output."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -61,6 +62,8 @@ class Forecaster:
     unreported: frozenset[str]
     market_ticker: str
     predictors: dict[ModelType, Predictor] = field(default_factory=dict)
+    # How old a quote may be when it is predicted.
+    stale_after_seconds: float = math.inf
 
     def knows(self, quote: Quote) -> bool:
         """Whether the ticker has a place in the state."""
@@ -155,11 +158,11 @@ class Forecaster:
             p_up=float(arrays.p_up[row]),
             confidence=float(arrays.confidence[row]),
             interval=Interval(p10=p10, p50=p50, p90=p90),
-            flags=self._flags(predictor, quote, features),
+            flags=self._flags(predictor, quote, features, as_of),
         )
         return Forecast(quote, prediction, dict(zip(EARNINGS_FEATURES, features.tolist(), strict=True)))
 
-    def _flags(self, predictor: Predictor, quote: Quote, features: Floats) -> tuple[Flag, ...]:
+    def _flags(self, predictor: Predictor, quote: Quote, features: Floats, as_of: datetime) -> tuple[Flag, ...]:
         raised = {
             Flag.REPLAY: quote.feed.startswith("replay/"),
             Flag.PROVISIONAL_BAR: not quote.final,
@@ -167,6 +170,7 @@ class Forecaster:
             Flag.MARKET_MISSING: bool(np.isnan(features[_MARKET_RETURN])),
             Flag.EARNINGS_UNKNOWN: quote.ticker in self.unreported,
             Flag.MODEL_EXPIRED: quote.session_date > predictor.artifact.valid_until,
+            Flag.STALE: (as_of - quote.received_at).total_seconds() > self.stale_after_seconds,
             Flag.IN_SAMPLE: quote.session_date <= predictor.artifact.trained_through,
         }
         return tuple(flag for flag, is_raised in raised.items() if is_raised)

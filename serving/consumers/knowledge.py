@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 from sqlalchemy import Connection, Engine, text
@@ -57,17 +57,17 @@ class Knowledge:
 
     def latest_quote(self, ticker: str) -> Quote | None:
         """The newest quote of a ticker that was recorded."""
-        return next(iter(self._quotes("ticker = :ticker", {"ticker": ticker})), None)
+        return next(iter(self._quotes("ticker = :ticker", "true", {"ticker": ticker})), None)
 
-    def latest_quotes(self) -> list[Quote]:
-        """The newest recorded quote of every ticker that has one."""
-        return self._quotes("true", {})
+    def latest_quotes(self, until: datetime) -> list[Quote]:
+        """The newest recorded quote of every ticker that has one, of those that tell of no later time than `until`."""
+        return self._quotes("true", "data_time <= :until", {"until": until})
 
-    def _quotes(self, which: str, parameters: dict[str, str]) -> list[Quote]:
+    def _quotes(self, tickers: str, chosen: str, parameters: dict[str, object]) -> list[Quote]:
         # One index probe a ticker: milliseconds, however many quotes there are.
         statement = text(
-            f"SELECT latest.* FROM (SELECT ticker FROM tickers WHERE {which}) AS wanted"  # noqa: S608 (our own texts)
-            " CROSS JOIN LATERAL (SELECT * FROM quotes WHERE quotes.ticker = wanted.ticker"
+            f"SELECT latest.* FROM (SELECT ticker FROM tickers WHERE {tickers}) AS wanted"  # noqa: S608 (our own texts)
+            f" CROSS JOIN LATERAL (SELECT * FROM quotes WHERE quotes.ticker = wanted.ticker AND {chosen}"
             " ORDER BY received_at DESC LIMIT 1) AS latest"
         ).columns(*quotes.columns)
         with self._connection() as connection:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date
 
 from riskee.errors import PoisonError
 from riskee.logs import get_logger
@@ -38,7 +37,7 @@ class Predict:
         self._service = service
         self._knowledge = knowledge
         self._publisher = publisher
-        self._waves = Waves()
+        self._waves = Waves(service.settings.model.market_ticker)
         self._forecaster: Forecaster | None = None
         self._predictors: dict[ModelType, Predictor] = {}
         self._lock = asyncio.Lock()
@@ -131,19 +130,26 @@ class Predict:
         if forecaster is None or self._waves.must_rebuild(feed, day, unknown):
             forecaster = await asyncio.to_thread(self._knowledge.forecaster, day)
             forecaster.predictors = self._predictors
+            forecaster.stale_after_seconds = self._service.settings.feed.stale_after_seconds
             STATE_REBUILDS.inc()
             self._waves.rebuilt(feed, [quote.ticker for quote in wave if not forecaster.knows(quote)])
-            await self._resume(forecaster, feed, day)
+            await self._resume(forecaster, wave[0])
             self._forecaster = forecaster
         self._waves.advanced(day, forecaster.following(day))
         return forecaster
 
-    async def _resume(self, forecaster: Forecaster, feed: str, day: date) -> None:
-        """Take the session's quotes that came before this process: the market's above all."""
-        stored = await asyncio.to_thread(self._knowledge.latest_quotes)
+    async def _resume(self, forecaster: Forecaster, first: Quote) -> None:
+        """Take the session's quotes that came before this process, the market's above all; none later than `first`."""
+        stored = await asyncio.to_thread(self._knowledge.latest_quotes, first.data_time)
         cached = await self._publisher.cached_quotes(forecaster.state.tickers)
-        known = [quote for quote in (*stored, *cached) if forecaster.knows(quote)]
-        for wave in self._waves.split([each for each in known if (each.feed, each.session_date) == (feed, day)]):
+        earlier = [
+            quote
+            for quote in (*stored, *cached)
+            if forecaster.knows(quote)
+            and (quote.feed, quote.session_date) == (first.feed, first.session_date)
+            and quote.data_time <= first.data_time
+        ]
+        for wave in self._waves.split(earlier):
             self._take(forecaster, wave)
 
 

@@ -12,6 +12,7 @@ from riskee.messaging.messages import Quote
 class Waves:
     """What the state has taken: the latest quote of each ticker, and the session that runs."""
 
+    market_ticker: str = ""
     latest: dict[str, Quote] = field(default_factory=dict)
     feed: str = ""
     day: date = date.min
@@ -19,17 +20,25 @@ class Waves:
     _missing: frozenset[str] = frozenset()
 
     def split(self, quotes: Sequence[Quote]) -> Iterator[list[Quote]]:
-        """The quotes worth predicting, a list for each session in order, each ticker once, with its latest.
+        """The quotes worth predicting, a list for each moment of each session in order: of each ticker its latest.
 
-        Quotes of an earlier session than a ticker's last, older quotes and a feed that was left are dropped.
+        Of the market every quote is kept, so that a ticker is predicted with the market of its own moment: neither a
+        later one, which would look ahead, nor an older one than need be. Quotes of an earlier session than a ticker's
+        last, older quotes and a feed that was left are dropped.
         """
         for _, session in groupby(quotes, key=lambda quote: (quote.feed, quote.session_date)):
-            wave: dict[str, Quote] = {}
+            wanted: dict[str, Quote] = {}
+            market: dict[datetime, Quote] = {}
             for quote in session:
-                if not self._outdated(quote, wave.get(quote.ticker) or self.latest.get(quote.ticker)):
-                    wave[quote.ticker] = quote
-            if wave:
-                yield list(wave.values())
+                if self._outdated(quote, wanted.get(quote.ticker) or self.latest.get(quote.ticker)):
+                    continue
+                wanted[quote.ticker] = quote
+                if quote.ticker == self.market_ticker:
+                    market[quote.data_time] = quote
+            wanted.pop(self.market_ticker, None)
+            moments = sorted([*market.values(), *wanted.values()], key=_moment)
+            for _, wave in groupby(moments, key=_moment):
+                yield list(wave)
 
     @staticmethod
     def _outdated(quote: Quote, last: Quote | None) -> bool:
@@ -60,6 +69,10 @@ class Waves:
     def advanced(self, day: date, following: date | None) -> None:
         """Note the session that runs now and the one after it."""
         self.day, self._following = day, following
+
+
+def _moment(quote: Quote) -> datetime:
+    return quote.data_time
 
 
 def _place(quote: Quote) -> tuple[date, datetime, int]:

@@ -33,8 +33,9 @@ from riskee.settings import Settings
 from riskee.storage import keys
 from riskee.storage.bars import recent_bars
 from riskee.storage.bus import Bus, codec_of
-from riskee.storage.cache import Cache
+from riskee.storage.cache import Cache, Entry
 from riskee.storage.database import make_engine
+from riskee.storage.recording import QUOTES, record
 from serving.consumers import predict
 from serving.consumers.ingest import screen
 from tests.integration.conftest import consumer, eventually
@@ -206,6 +207,36 @@ async def test_a_restart_in_the_middle_of_a_session_knows_the_markets_bar(
         await bus.publish(QUOTE, *session[1][1:])
         await eventually(lambda: len(heard.predictions) == 3)
     assert all(Flag.MARKET_MISSING not in each.payload.flags for each in heard.predictions)
+
+
+@pytest.mark.parametrize("known_before", [False, True], ids=["in one backlog", "recorded before"])
+async def test_a_quote_never_sees_a_later_one_of_the_market(
+    bus: Bus,
+    cache: Cache,
+    database_settings: Settings,
+    engine: Engine,
+    market: Market,
+    heard: Heard,
+    known_before: bool,
+) -> None:
+    """IBM fell silent after its second quote, the market and AAPL went on."""
+
+    async def market_return(number: int, *, looking_on: bool) -> float:
+        (index, *_), (_, _, ibm, _), (later_index, aapl, *_), _ = waves(market, -30, number)
+        later = [later_index, aapl] if looking_on else []
+        if known_before:
+            record(engine, QUOTES, [index, *later])
+            for envelope in later:
+                body = {keys.BODY: msgspec.json.encode(envelope.payload)}
+                await cache.write([Entry(keys.QUOTE, {"ticker": envelope.payload.ticker}, body)])
+            later = []
+        await play(bus, [[*([] if known_before else [index]), ibm, *later]])
+        async with consumer("predict", database_settings, predict.main):
+            await eventually(lambda: heard.latest().get("IBM") and heard.latest()["IBM"].feed == feed_name(number))
+        found = msgspec.json.decode(await cache.body(keys.FEATURES, ticker="IBM") or b"")["market_return_1d"]
+        return float(found)
+
+    assert await market_return(1, looking_on=True) == await market_return(2, looking_on=False)
 
 
 async def test_without_the_market_the_predictions_say_so(

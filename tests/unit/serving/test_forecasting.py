@@ -101,6 +101,15 @@ def test_a_session_that_the_model_was_trained_on_is_flagged(days: int, seen: boo
     assert (Flag.IN_SAMPLE in prediction(found["IBM"]).flags) is seen
 
 
+@pytest.mark.parametrize(("seconds", "stale"), [(60, False), (61, True)])
+def test_a_quote_that_waited_too_long_is_stale(seconds: int, stale: bool) -> None:
+    subject, wave = forecaster(), [quote("IBM")]
+    subject.stale_after_seconds = 60.0
+    subject.take(wave)
+    (result,) = subject.forecast(wave, wave[0].received_at + timedelta(seconds=seconds))
+    assert (Flag.STALE in prediction(result).flags) is stale
+
+
 @pytest.mark.parametrize(("known", "cold"), [(FULL_WINDOW - 2, True), (FULL_WINDOW - 1, False)])
 def test_a_window_is_cold_until_it_is_full(known: int, cold: bool) -> None:
     found = results(forecaster(known), *(quote(name, known) for name in NAMES))

@@ -14,6 +14,7 @@ NEXT = DAY + timedelta(days=1)
 
 
 def quote(ticker: str = "AAPL", sequence: int = 0, day: date = DAY, feed: str = "replay/1", received: int = 0) -> Quote:
+    """A quote whose moment is its sequence, in seconds."""
     return msgspec.structs.replace(
         QUOTE,
         ticker=ticker,
@@ -34,8 +35,17 @@ def sequences(waves: Waves, *quotes: Quote) -> list[list[tuple[str, int]]]:
 
 
 def test_the_latest_quote_of_a_ticker_wins() -> None:
-    assert sequences(Waves(), quote(sequence=0), quote("IBM"), quote(sequence=2), quote(sequence=1)) == [
-        [("AAPL", 2), ("IBM", 0)]
+    split = sequences(Waves(), quote(sequence=0), quote("IBM", 2), quote(sequence=2), quote(sequence=1))
+    assert split == [[("AAPL", 2), ("IBM", 2)]]
+
+
+def test_no_quote_is_with_a_later_one_of_the_market() -> None:
+    """A backlog in which one ticker fell silent."""
+    backlog = [quote("SPX", 1), quote(sequence=1), quote("IBM", 1), quote("SPX", 2), quote("SPX", 3), quote(sequence=3)]
+    assert sequences(Waves("SPX"), *backlog) == [
+        [("SPX", 1), ("IBM", 1)],
+        [("SPX", 2)],
+        [("SPX", 3), ("AAPL", 3)],
     ]
 
 
