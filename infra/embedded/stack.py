@@ -150,15 +150,21 @@ class Stack:
                 raise FatalError(f"the stack (guard pid {pid}) does not stop", f"look into {self._home.logs}")
             progress("stack", "stopped")
 
-    def restart(self, name: str, progress: Progress = silent) -> None:
-        """Restart one process and wait until it answers. Raises FatalError for an unknown name."""
+    def restart(self, name: str, progress: Progress = silent, while_stopped: Callable[[], None] = lambda: None) -> None:
+        """Restart one process and wait until it answers. Raises FatalError for an unknown name.
+
+        `while_stopped` is called between stop and start; the process is started again even where that fails.
+        """
         with self.exclusive():
             plan = self._plan()
             chosen = [p for p in plan.processes if p.name == name] if plan and self.running else []
             if not chosen:
                 raise FatalError(f"there is no running process {name!r}", "`riskee status` lists them")
             _stop_children(self._supervisor(), {name})
-            self._start(chosen, READY_SECONDS[chosen[0].group], progress)
+            try:
+                while_stopped()
+            finally:
+                self._start(chosen, READY_SECONDS[chosen[0].group], progress)
 
     def status(self) -> list[ProcessStatus]:
         """Every process in starting order; all are STOPPED when the stack is down, none before the first start."""

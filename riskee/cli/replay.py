@@ -63,27 +63,20 @@ def status(connection: Connection, settings: Settings) -> dict[str, Any]:
 
 
 def _restart(settings: Settings) -> None:
-    """End the pass in the books, then restart ingest, which begins the next one."""
-    stack = embedded_stack(settings)
-    if not settings.feed.replay.repeat:
-        raise FatalError("the replay does not repeat", "set RISKEE_FEED__REPLAY__REPEAT=true and run `riskee up`")
-    with_database(settings, lambda connection: _end_pass(connection, settings))
-    with console(error=True).status("restarting ingest …"):
-        stack.restart("ingest")
-
-
-def _end_pass(connection: Connection, settings: Settings) -> None:
-    from dataclasses import replace
-
+    """End the pass in the books while ingest is stopped: an act that it finished afterwards would undo that."""
     from riskee.clock import SystemClock
-    from riskee.storage.bars import last_sessions
-    from riskee.storage.feed_state import read_feed_state, write_feed_state
-    from riskee.storage.replay import FEED
+    from riskee.storage.replay import end_pass
 
-    state = read_feed_state(connection, FEED)
-    window = last_sessions(connection, settings.feed.replay.sessions)
-    if state and window:
-        write_feed_state(connection, replace(state, session_date=window[-1], updated_at=SystemClock().now()))
+    stack = embedded_stack(settings)
+    replay = settings.feed.replay
+    if not replay.repeat:
+        raise FatalError("the replay does not repeat", "set RISKEE_FEED__REPLAY__REPEAT=true and run `riskee up`")
+
+    def end() -> None:
+        with_database(settings, lambda connection: end_pass(connection, replay.sessions, SystemClock()))
+
+    with console(error=True).status("restarting ingest …"):
+        stack.restart("ingest", while_stopped=end)
 
 
 def with_database(settings: Settings, work: Any) -> Any:
