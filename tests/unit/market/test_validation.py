@@ -77,7 +77,7 @@ def test_rounding_is_no_fault() -> None:
     "spoilt", [{"high": 10.5, "close": 10.5 * (1 + 1e-9)}, {"low": 10.0, "open": 10.0 * (1 - 1e-9)}]
 )
 def test_a_bar_that_is_off_by_rounding_can_be_replayed(spoilt: dict[str, float]) -> None:
-    checked = validate(bars(**spoilt), SESSIONS, NOW)
+    checked = validate(bars().assign(**spoilt), SESSIONS, NOW)
     columns = ["ticker", "open", "high", "low", "close", "volume", "adjustment_factor"]
     ticker, *numbers = checked.accepted.iloc[0][columns]
     quotes = expand(Bar(ticker, SESSIONS[0].session_date, *numbers), SESSIONS[0], "replay/1")
