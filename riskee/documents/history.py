@@ -1,8 +1,10 @@
 """A ticker's bars as plain arrays, and the trailing statistics that documents speak of."""
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import itemgetter
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -15,7 +17,7 @@ class History:
     """One ticker's bars, oldest first; each array has one entry a bar.
 
     `close`, `high`, `low`, `open` are adjusted; `raw_close` is what was paid; `value` is the traded value; `move` is
-    the log return to the bar before (NaN for the first).
+    the log return to the bar before (NaN for the first). `sources` names where each bar is from.
     """
 
     ticker: str
@@ -28,18 +30,26 @@ class History:
     raw_close: Floats
     value: Floats
     move: Floats
+    sources: tuple[str, ...]
 
     def first_at(self, since: date) -> int:
         """The position of the first bar on or after a date."""
         return int(np.searchsorted(np.array(self.sessions, dtype="datetime64[D]"), np.datetime64(since)))
 
 
-def histories(bars: BarMatrix, closes: Mapping[date, datetime]) -> list[History]:
-    """Take a matrix apart. Bars of days that the exchange's calendar does not have cannot be dated and are left out."""
-    return [_history(bars, row, closes) for row in range(len(bars.tickers))]
+def histories(
+    bars: BarMatrix, closes: Mapping[date, datetime], sources: Mapping[str, Sequence[tuple[date, str]]]
+) -> list[History]:
+    """Take a matrix apart. Bars of days that the exchange's calendar does not have cannot be dated and are left out.
+
+    `sources` gives for each ticker with bars, in order, from which session on its bars are from which source.
+    """
+    return [_history(bars, row, closes, sources.get(ticker, ())) for row, ticker in enumerate(bars.tickers)]
 
 
-def _history(bars: BarMatrix, row: int, closes: Mapping[date, datetime]) -> History:
+def _history(
+    bars: BarMatrix, row: int, closes: Mapping[date, datetime], sources: Sequence[tuple[date, str]]
+) -> History:
     sessions: list[date | None] = bars.session[row].astype("datetime64[D]").tolist()
     keep = np.array([session is not None and session in closes for session in sessions], dtype=bool)
     kept = tuple(session for session in sessions if session is not None and session in closes)
@@ -57,6 +67,7 @@ def _history(bars: BarMatrix, row: int, closes: Mapping[date, datetime]) -> Hist
         raw_close=raw_close,
         value=raw_close * bars.volume[row][keep],
         move=np.diff(np.log(close), prepend=np.nan),
+        sources=tuple(sources[bisect_right(sources, session, key=itemgetter(0)) - 1][1] for session in kept),
     )
 
 

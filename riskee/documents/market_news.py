@@ -20,23 +20,20 @@ VALUE_SESSIONS = 20
 NOTABLE = 2.5
 
 
-def market_news(
-    stocks: Sequence[History], market: History | None, sources: Mapping[str, str], since: date, per_ticker: int
-) -> list[Document]:
+def market_news(stocks: Sequence[History], market: History | None, since: date, per_ticker: int) -> list[Document]:
     """Digests from `since` on, at most the `per_ticker` most notable sessions of each ticker.
 
-    `sources` names where each ticker's bars are from. Digests of the market itself have no ticker.
+    Digests of the market itself have no ticker.
     """
     market_moves = dict(zip(market.sessions, market.move, strict=True)) if market else {}
     documents = [
-        _digest(history, position, surprise, sources[history.ticker], market_moves)
+        _digest(history, position, surprise, market_moves)
         for history in stocks
         for position, surprise in _notable(history, since, per_ticker)
     ]
     if market:
         documents += [
-            _market_digest(market, position, surprise, sources[market.ticker])
-            for position, surprise in _notable(market, since, per_ticker)
+            _market_digest(market, position, surprise) for position, surprise in _notable(market, since, per_ticker)
         ]
     return documents
 
@@ -63,35 +60,34 @@ def _digest(
     history: History,
     at: int,
     surprise: tuple[float, float],
-    source: str,
     market_moves: Mapping[date, float],
 ) -> Document:
     ticker, session, move = history.ticker, history.sessions[at], float(history.move[at])
     market_move = market_moves.get(session, np.nan)
     beside = f" The market {moved(market_move)}." if np.isfinite(market_move) else ""
     return Document(
-        document_id=ids.document_id("market_news", source, f"{ticker}:{session.isoformat()}"),
+        document_id=ids.document_id("market_news", history.sources[at], f"{ticker}:{session.isoformat()}"),
         collection="market_news",
         ticker=ticker,
         title=f"{ticker} {_headline(move, surprise)} on {day(session)}",
         body=f"{ticker} closed at {history.raw_close[at]:.2f} and {moved(move)} in the session. "
         f"{_comparison(surprise)}{beside}",
-        source=source,
+        source=history.sources[at],
         published_at=history.closed_at[at],
         known_at=history.closed_at[at],
     )
 
 
-def _market_digest(market: History, at: int, surprise: tuple[float, float], source: str) -> Document:
+def _market_digest(market: History, at: int, surprise: tuple[float, float]) -> Document:
     session, move = market.sessions[at], float(market.move[at])
     return Document(
-        document_id=ids.document_id("market_news", source, f"{market.ticker}:{session.isoformat()}"),
+        document_id=ids.document_id("market_news", market.sources[at], f"{market.ticker}:{session.isoformat()}"),
         collection="market_news",
         ticker=None,
         title=f"The market ({market.ticker}) {_headline(move, surprise)} on {day(session)}",
         body=f"The index closed at {market.raw_close[at]:.2f} and {moved(move)} in the session. "
         f"{_comparison(surprise)}",
-        source=source,
+        source=market.sources[at],
         published_at=market.closed_at[at],
         known_at=market.closed_at[at],
     )

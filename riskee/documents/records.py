@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 from sqlalchemy import Connection, select
 
 from riskee.documents.history import History, histories
 from riskee.settings import Settings
-from riskee.storage.bars import last_sessions, recent_bars
+from riskee.storage.bars import bar_sources, last_sessions, recent_bars
 from riskee.storage.sessions import read_sessions
 from riskee.storage.tables import earnings_calendar
-from riskee.storage.tickers import read_tickers
 
 YEARS = 3
 _SESSIONS_A_YEAR = 252
@@ -18,14 +18,10 @@ _SESSIONS_A_YEAR = 252
 
 @dataclass(frozen=True)
 class MarketRecord:
-    """Bars of every stock and of the market; `since` is the first day that documents tell of.
-
-    `sources` says for each ticker where its bars are from.
-    """
+    """Bars of every stock and of the market; `since` is the first day that documents tell of."""
 
     stocks: tuple[History, ...]
     market: History | None
-    sources: dict[str, str]
     since: date
 
 
@@ -34,16 +30,19 @@ def market_record(connection: Connection, settings: Settings) -> MarketRecord:
     replay = settings.feed.replay.sessions
     sessions = last_sessions(connection, replay)
     if not sessions:
-        return MarketRecord((), None, {}, date.max)
+        return MarketRecord((), None, date.max)
     count = replay + (YEARS + 1) * _SESSIONS_A_YEAR
     bars = recent_bars(connection, sessions[-1] + timedelta(days=1), count)
+    sources = {
+        ticker: [(first, f"daily bars: {source}") for first, source in changes]
+        for ticker, changes in bar_sources(connection, np.fmin.reduce(bars.session, axis=None).item()).items()
+    }
     closes = {session.session_date: session.closes_at for session in read_sessions(connection)}
-    found = {history.ticker: history for history in histories(bars, closes)}
+    found = {history.ticker: history for history in histories(bars, closes, sources)}
     market = found.pop(settings.model.market_ticker, None)
     return MarketRecord(
         stocks=tuple(found.values()),
         market=market if market and market.sessions else None,
-        sources={info.ticker: f"daily bars: {info.source}" for info in read_tickers(connection)},
         since=sessions[0] - timedelta(days=365 * YEARS),
     )
 

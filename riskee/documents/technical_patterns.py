@@ -4,7 +4,7 @@ A document can be known only once the five sessions are over; the count of earli
 only those whose outcome was known when the pattern appeared.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -101,9 +101,7 @@ PATTERNS = (
 )  # fmt: skip
 
 
-def technical_patterns(
-    stocks: Sequence[History], sources: Mapping[str, str], since: date, per_ticker: int
-) -> list[Document]:
+def technical_patterns(stocks: Sequence[History], since: date, per_ticker: int) -> list[Document]:
     """Patterns that appeared from `since` on and whose follow-up is over.
 
     A ticker with more than `per_ticker` keeps that many, spread evenly over time.
@@ -118,7 +116,7 @@ def technical_patterns(
         recent = [index for index, (at, _) in enumerate(found) if at >= history.first_at(since)]
         for index in _spread(recent, per_ticker):
             at, pattern = found[index]
-            documents.append(_document(history, at, pattern, earlier[index], sources[history.ticker]))
+            documents.append(_document(history, at, pattern, earlier[index]))
     return documents
 
 
@@ -147,18 +145,23 @@ def _spread(items: Sequence[int], limit: int) -> list[int]:
     return [items[position] for position in np.linspace(0, len(items) - 1, limit).round().astype(int)]
 
 
-def _document(history: History, at: int, pattern: Pattern, earlier: tuple[int, int], source: str) -> Document:
+def _document(history: History, at: int, pattern: Pattern, earlier: tuple[int, int]) -> Document:
     ticker, session = history.ticker, history.sessions[at]
     occurred, gained = earlier
-    record = f"Earlier occurrences in the stored bars: {occurred}, followed by a gain over five sessions: {gained}."
+    record = (
+        f"Earlier occurrences since {day(history.sessions[0])}: {occurred}, "
+        f"followed by a gain over five sessions: {gained}."
+    )
     return Document(
-        document_id=ids.document_id("technical_patterns", source, ids.pattern_key(ticker, session, pattern.name)),
+        document_id=ids.document_id(
+            "technical_patterns", history.sources[at], ids.pattern_key(ticker, session, pattern.name)
+        ),
         collection="technical_patterns",
         ticker=ticker,
         title=f"{ticker}: {pattern.label} on {day(session)}",
         body=f"For {ticker}, {pattern.meaning}. {record} "
         f"Over the five sessions after, {ticker} {moved(_follow_up(history, at))}.",
-        source=source,
+        source=history.sources[at],
         published_at=history.closed_at[at],
         known_at=history.closed_at[at + FOLLOW_UP],
     )

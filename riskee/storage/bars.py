@@ -45,6 +45,17 @@ _SESSION_BARS = text("""
     ORDER BY "timestamp", ticker
 """)
 
+_SOURCE_CHANGES = text("""
+    SELECT ticker, session_date, source
+    FROM (
+        SELECT ticker, session_date, source, lag(source) OVER (PARTITION BY ticker ORDER BY session_date) AS before
+        FROM bars
+        WHERE resolution = '1d' AND "timestamp" >= :first
+    ) AS bar
+    WHERE before IS DISTINCT FROM source
+    ORDER BY ticker, session_date
+""")
+
 _LAST_SESSIONS = text("""
     SELECT session_date
     FROM trading_sessions
@@ -100,6 +111,14 @@ def session_bars(connection: Connection, first: date, last: date) -> list[Bar]:
     """All daily bars from `first` to `last`, both included, ordered by session and ticker."""
     rows = connection.execute(_SESSION_BARS, {"first": _midnight(first), "last": _midnight(last)})
     return [Bar(*row) for row in rows]
+
+
+def bar_sources(connection: Connection, first: date) -> dict[str, list[tuple[date, str]]]:
+    """For each ticker with bars from `first` on, in order: from which session on they are from which source."""
+    changes: dict[str, list[tuple[date, str]]] = {}
+    for ticker, session, source in connection.execute(_SOURCE_CHANGES, {"first": _midnight(first)}):
+        changes.setdefault(ticker, []).append((session, source))
+    return changes
 
 
 def last_sessions(connection: Connection, count: int) -> list[date]:

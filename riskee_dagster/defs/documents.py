@@ -35,7 +35,7 @@ def _market_news(connection: Connection, riskee: Platform) -> list[Document]:
 
     record = market_record(connection, riskee.settings)
     limit = _share(NEWS, len(record.stocks))
-    return market_news(record.stocks, record.market, record.sources, record.since, limit)
+    return market_news(record.stocks, record.market, record.since, limit)
 
 
 def _technical_patterns(connection: Connection, riskee: Platform) -> list[Document]:
@@ -43,7 +43,7 @@ def _technical_patterns(connection: Connection, riskee: Platform) -> list[Docume
     from riskee.documents.technical_patterns import technical_patterns
 
     record = market_record(connection, riskee.settings)
-    return technical_patterns(record.stocks, record.sources, record.since, _share(PATTERNS, len(record.stocks)))
+    return technical_patterns(record.stocks, record.since, _share(PATTERNS, len(record.stocks)))
 
 
 def _earnings_calls(connection: Connection, riskee: Platform) -> list[Document]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from riskee.market.bars import Bar
 from riskee.market.frames import BAR_COLUMNS
 from riskee.market.sessions import exchange_sessions
-from riskee.storage.bars import BarCounts, last_sessions, recent_bars, session_bars, upsert_bars
+from riskee.storage.bars import BarCounts, bar_sources, last_sessions, recent_bars, session_bars, upsert_bars
 from riskee.storage.database import make_engine
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tickers import TickerInfo, summaries, write_tickers
@@ -175,6 +175,17 @@ def test_the_last_sessions_end_with_the_newest_bar_that_is_no_index(engine: Engi
         upsert_bars(connection, frame("2012-01-03", 9))
         upsert_bars(connection, frame("2012-01-03", 30, ticker="SPX"))
         assert last_sessions(connection, 2) == [date(2012, 1, 12), date(2012, 1, 13)]
+
+
+def test_sources_are_those_of_the_bars_in_their_latest_version(engine: Engine) -> None:
+    with engine.begin() as connection:
+        upsert_bars(connection, frame("2012-01-03", 6))
+        upsert_bars(connection, frame("2012-01-05", 2, "b", volume=2e6))
+        upsert_bars(connection, frame("2012-01-03", 1, "c", ticker="IBM"))
+        found = bar_sources(connection, date(2012, 1, 1))
+        assert bar_sources(connection, date(2012, 1, 6))["AAPL"][0] == (date(2012, 1, 6), "b")
+    changes = [(date(2012, 1, 3), "a"), (date(2012, 1, 5), "b"), (date(2012, 1, 9), "a")]
+    assert found == {"AAPL": changes, "IBM": [(date(2012, 1, 3), "c")]}
 
 
 def test_the_summary_counts_bars_versions_and_sources(engine: Engine) -> None:

@@ -9,6 +9,7 @@ from riskee.market.bars import BarMatrix, Floats
 
 FIRST = date(2010, 1, 1)
 SOURCES = {"AAPL": "bars of AAPL", "SPX": "bars of SPX"}
+FROM = {ticker: [(FIRST, source)] for ticker, source in SOURCES.items()}
 
 
 def day(number: int) -> date:
@@ -26,7 +27,7 @@ def history(close: Floats, ticker: str = "AAPL", volume: Floats | None = None, o
     sessions = np.array([day(number) for number in range(len(close))], dtype="datetime64[D]")[None, :]
     opened = row if open_ is None else open_[None, :]
     bars = BarMatrix((ticker,), sessions, opened, row, row, row, traded, np.ones_like(row))
-    return histories(bars, {day(number): closed(number) for number in range(len(close))})[0]
+    return histories(bars, {day(number): closed(number) for number in range(len(close))}, FROM)[0]
 
 
 def wobble(count: int, size: float = 0.01) -> Floats:

@@ -23,8 +23,9 @@ def test_a_history_is_adjusted_and_leaves_out_days_that_are_no_session() -> None
     row = np.array([[np.nan, 10.0, 99.0, 6.0]])
     factor = np.array([[np.nan, 0.5, 1.0, 1.0]])
     bars = BarMatrix(("AAPL",), sessions, row, row, row, row, row, factor)
-    (found,) = histories(bars, {day(0): closed(0), day(2): closed(2)})
+    (found,) = histories(bars, {day(0): closed(0), day(2): closed(2)}, {"AAPL": [(day(0), "a"), (day(1), "b")]})
     assert found.sessions == (day(0), day(2))
+    assert found.sources == ("a", "b")
     assert found.close.tolist() == [5.0, 6.0]
     assert found.raw_close.tolist() == [10.0, 6.0]
     assert found.move[1] == pytest.approx(np.log(6 / 5))
@@ -35,7 +36,7 @@ class TestMarketNews:
     def jump(size: float = 0.1) -> Document:
         close = wobble(100)
         close[80:] *= np.exp(size)
-        (document,) = market_news([history(close)], None, SOURCES, FIRST, 10)
+        (document,) = market_news([history(close)], None, FIRST, 10)
         return document
 
     def test_tells_of_a_large_move_with_its_numbers(self) -> None:
@@ -47,12 +48,12 @@ class TestMarketNews:
         assert document.published_at == document.known_at == closed(80)
 
     def test_a_quiet_series_has_no_news(self) -> None:
-        assert market_news([history(wobble(100))], None, SOURCES, FIRST, 10) == []
+        assert market_news([history(wobble(100))], None, FIRST, 10) == []
 
     def test_heavy_trading_alone_is_news(self) -> None:
         volume = np.full(100, 1000.0)
         volume[50] = 4000.0
-        (document,) = market_news([history(wobble(100), volume=volume)], None, SOURCES, FIRST, 10)
+        (document,) = market_news([history(wobble(100), volume=volume)], None, FIRST, 10)
         assert "in unusually heavy trading" in document.title
         assert "The traded value was 4.0 times the mean" in document.body
 
@@ -60,7 +61,7 @@ class TestMarketNews:
         close = wobble(100)
         close[80:] *= np.exp(-0.1)
         stock, market = history(close), history(close, "SPX")
-        documents = market_news([stock], market, SOURCES, FIRST, 10)
+        documents = market_news([stock], market, FIRST, 10)
         assert [document.ticker for document in documents] == ["AAPL", None]
         assert "The market lost 10.4%" in documents[0].body
         assert documents[1].title.startswith("The market (SPX) dropped 10.4%")
@@ -69,9 +70,9 @@ class TestMarketNews:
         close = wobble(300)
         for at, size in ((80, 0.3), (150, 0.1), (220, 0.2)):
             close[at:] *= np.exp(size)
-        found = market_news([history(close)], None, SOURCES, day(100), 1)
+        found = market_news([history(close)], None, day(100), 1)
         assert [document.known_at for document in found] == [closed(220)]
-        assert len(market_news([history(close)], None, SOURCES, day(100), 5)) == 2
+        assert len(market_news([history(close)], None, day(100), 5)) == 2
 
 
 class TestTechnicalPatterns:
@@ -80,7 +81,7 @@ class TestTechnicalPatterns:
         close = wobble(60)
         for at in (20, 30, 40):
             close[at:] *= np.exp(0.05)
-        return technical_patterns([history(close, open_=close.copy())], SOURCES, FIRST, limit)
+        return technical_patterns([history(close, open_=close.copy())], FIRST, limit)
 
     def gaps(self) -> list[Document]:
         return [document for document in self.documents() if "gap up" in document.title]
@@ -94,14 +95,14 @@ class TestTechnicalPatterns:
 
     def test_counts_only_earlier_occurrences_whose_outcome_was_known(self) -> None:
         bodies = [document.body for document in self.gaps()]
-        assert "Earlier occurrences in the stored bars: 0" in bodies[0]
-        assert "in the stored bars: 1, followed by a gain over five sessions: 1." in bodies[1]
-        assert "in the stored bars: 2, followed" in bodies[2]
+        assert "Earlier occurrences since 1 January 2010: 0" in bodies[0]
+        assert "since 1 January 2010: 1, followed by a gain over five sessions: 1." in bodies[1]
+        assert "since 1 January 2010: 2, followed" in bodies[2]
 
     def test_a_pattern_at_the_end_waits_for_its_follow_up(self) -> None:
         close = wobble(60)
         close[56:] *= np.exp(0.05)
-        assert technical_patterns([history(close, open_=close.copy())], SOURCES, FIRST, 99) == []
+        assert technical_patterns([history(close, open_=close.copy())], FIRST, 99) == []
 
     def test_a_limit_spreads_over_time(self) -> None:
         everything, some = self.documents(), self.documents(limit=2)
@@ -111,8 +112,8 @@ class TestTechnicalPatterns:
         rng = np.random.default_rng(9)
         close = 50 * np.exp(np.cumsum(rng.normal(0, 0.02, 600)))
         opened = close * np.exp(rng.normal(0, 0.01, 600))
-        whole = technical_patterns([history(close, open_=opened)], SOURCES, FIRST, 9999)
-        cut = technical_patterns([history(close[:450], open_=opened[:450])], SOURCES, FIRST, 9999)
+        whole = technical_patterns([history(close, open_=opened)], FIRST, 9999)
+        cut = technical_patterns([history(close[:450], open_=opened[:450])], FIRST, 9999)
         assert cut == [document for document in whole if document.known_at <= closed(449)]
         names = {document.title.split(": ")[1].split(" on ")[0] for document in whole}
         assert len(names) == len(PATTERNS)
