@@ -12,7 +12,6 @@ from infra.embedded.qdrant_front.refusal import bad
 
 OPTIMISE_AFTER_POINTS = 10_000
 _MAX_SEGMENT_KB = 40_000
-_OVERSAMPLING = 2.0
 _FIELD_TYPES = {
     "keyword": edge.PayloadSchemaType.Keyword,
     "integer": edge.PayloadSchemaType.Integer,
@@ -24,13 +23,9 @@ _FIELD_TYPES = {
 
 
 def engine_config(vectors: bodies.VectorParams) -> edge.EdgeConfig:
-    """Scan int8-quantised vectors and rescore: exact at this size, and no index build that stops every request."""
+    """No index and no quantisation: every search is exact, and no index build stops every request."""
     return edge.EdgeConfig(
-        vectors=edge.EdgeVectorParams(
-            size=vectors.size,
-            distance=getattr(edge.Distance, vectors.distance),
-            quantization_config=edge.ScalarQuantizationConfig(type=edge.ScalarType.Int8),
-        ),
+        vectors=edge.EdgeVectorParams(size=vectors.size, distance=getattr(edge.Distance, vectors.distance)),
         hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000),
         optimizers=edge.EdgeOptimizersConfig(max_segment_size=_MAX_SEGMENT_KB),
     )
@@ -68,11 +63,10 @@ class Collection:
         self._update(edge.UpdateOperation.create_field_index(request.field_name, _FIELD_TYPES[request.field_schema]))
 
     def query(self, request: bodies.Query) -> dict[str, Any]:
-        """The nearest points, best first."""
+        """The nearest points, best first: always exactly those, whether `params.exact` asks for it or not."""
         vector = request.query if isinstance(request.query, list) else request.query.nearest
         self._check_size(vector)
         _check_page(request.limit, request.offset)
-        exact = bool(request.params and request.params.exact)
         found = self._shard.query(
             edge.QueryRequest(
                 limit=request.limit,
@@ -80,10 +74,8 @@ class Collection:
                 query=edge.Query.Nearest(vector),
                 filter=to_filter(request.filter),
                 score_threshold=request.score_threshold,
-                params=edge.SearchParams(
-                    exact=exact,
-                    quantization=edge.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=_OVERSAMPLING),
-                ),
+                # Collections made by an earlier version have quantised vectors beside the whole ones.
+                params=edge.SearchParams(exact=True, quantization=edge.QuantizationSearchParams(ignore=True)),
                 with_payload=_with_payload(request.with_payload),
                 with_vector=bool(request.with_vector),
             )
@@ -137,7 +129,7 @@ class Collection:
         }
 
     def tidy(self) -> None:
-        """Work for an idle moment: flush what was written; merge and quantise after many new points."""
+        """Work for an idle moment: flush what was written; merge segments after many new points."""
         if self._unoptimised >= OPTIMISE_AFTER_POINTS:
             self._shard.optimize()
             self._unoptimised = 0
