@@ -1,7 +1,8 @@
 """Where the replay is, and what it plays next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, select
 
@@ -42,25 +43,41 @@ def next_act(connection: Connection, sessions: int, *, repeat: bool) -> Act | No
     state = read_feed_state(connection, FEED)
     if not window:
         raise RetryableError("there are no sessions to replay", "import history: `riskee data import`")
-    if state is None:
-        number, day = 1, window[0]
-    elif state.session_date in window[:-1]:
-        number, day = state.pass_number, window[window.index(state.session_date) + 1]
-    elif state.session_date == window[-1] and not repeat:
+    if state and state.session_date == window[-1] and not repeat:
         return None
-    else:
-        number, day = state.pass_number + 1, window[0]
+    number, day = _place(state, window)
     session = read_sessions(connection, day, day)[0]
-    played = _played(connection, feed_name(number), session, state.updated_at) if state else frozenset()
+    # What belongs to an unfinished session was received after the session before it was finished, if there was one.
+    since = state.updated_at if state else datetime.min.replace(tzinfo=UTC)
+    played = _played(connection, feed_name(number), session, since)
     return Act(number, session, tuple(session_bars(connection, day, day)), played)
 
 
+def _place(state: FeedState | None, window: Sequence[date]) -> tuple[int, date]:
+    """The pass under way, and its first session that was not played in full."""
+    if state is None:
+        return 1, window[0]
+    if state.session_date in window[:-1]:
+        return state.pass_number, window[window.index(state.session_date) + 1]
+    return state.pass_number + 1, window[0]
+
+
 def _played(connection: Connection, feed: str, session: Session, since: datetime) -> frozenset[tuple[str, int]]:
-    # What belongs to an unfinished session was received after the session before it was finished.
     statement = select(quotes.c.ticker, quotes.c.sequence).where(
         quotes.c.received_at >= since, quotes.c.feed == feed, quotes.c.session_date == session.session_date
     )
     return frozenset((row.ticker, row.sequence) for row in connection.execute(statement))
+
+
+def end_pass(connection: Connection, sessions: int, clock: Clock) -> None:
+    """Note the pass under way as played to its end, so that the next act begins a new one.
+
+    Nothing may play meanwhile: an act that ends later would note itself as the last one played.
+    """
+    window = last_sessions(connection, sessions)
+    if window:
+        number, _ = _place(read_feed_state(connection, FEED), window)
+        write_feed_state(connection, FeedState(FEED, number, window[-1], clock.now()))
 
 
 def remember(connection: Connection, act: Act, clock: Clock) -> None:
