@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from riskee.clock import Clock
+from riskee.errors import PoisonError
 from riskee.market.bars import Bar
 from riskee.market.quotes import Tick
 from riskee.market.replay import WAVES, expand
@@ -17,12 +18,21 @@ from serving.database import Database
 
 
 @dataclass(frozen=True)
+class Unplayable:
+    """A bar that gives no quotes, and why."""
+
+    bar: Bar
+    reason: str
+
+
+@dataclass(frozen=True)
 class Wave:
     """What a feed says at one moment. `known` are the tickers that may be in it."""
 
     feed: str
     known: frozenset[str]
     ticks: Sequence[Tick] = ()
+    unplayable: Sequence[Unplayable] = ()
     status: MarketStatus | None = None
 
 
@@ -56,8 +66,9 @@ class ReplayFeed:
         """The waves of one session after the other; ends after the last one, unless the replay repeats."""
         while act := await self.persist(self._next):
             known = frozenset(info.ticker for info in await self.database.run(read_tickers))
-            yield Wave(act.feed, known, status=_status(act, MarketState.OPEN))
-            for ticks in _waves(act, self.market_ticker):
+            told, unplayable = _tell(act, self.market_ticker)
+            yield Wave(act.feed, known, unplayable=unplayable, status=_status(act, MarketState.OPEN))
+            for ticks in _waves(act, told):
                 await self._pace()
                 yield Wave(act.feed, known, ticks=ticks)
             yield Wave(act.feed, known, status=_status(act, MarketState.CLOSED))
@@ -83,13 +94,24 @@ def _status(act: Act, state: MarketState) -> MarketStatus:
     return MarketStatus(feed=act.feed, state=state, data_time=moment, reason="replay of real prices")
 
 
-def _waves(act: Act, market_ticker: str) -> list[list[Tick]]:
-    """The session's quotes by moment; the market's come first, for the others are predicted from them."""
+def _tell(act: Act, market_ticker: str) -> tuple[list[tuple[Tick, ...]], list[Unplayable]]:
+    """The quotes of each bar, the market's first, for the others are predicted from them; and the bars without."""
 
     def order(bar: Bar) -> tuple[bool, str]:
         return bar.ticker != market_ticker, bar.ticker
 
-    told = [expand(bar, act.session, act.feed) for bar in sorted(act.bars, key=order)]
+    told: list[tuple[Tick, ...]] = []
+    unplayable: list[Unplayable] = []
+    for bar in sorted(act.bars, key=order):
+        try:
+            told.append(expand(bar, act.session, act.feed))
+        except PoisonError as error:
+            unplayable.append(Unplayable(bar, str(error)))
+    return told, unplayable
+
+
+def _waves(act: Act, told: Sequence[tuple[Tick, ...]]) -> list[list[Tick]]:
+    """The session's quotes by moment, without those that were played before."""
     return [
         [ticks[wave] for ticks in told if (ticks[wave].ticker, ticks[wave].sequence) not in act.played]
         for wave in range(WAVES)

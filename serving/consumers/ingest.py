@@ -5,16 +5,18 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import TypeVar
 
+import msgspec
+
 from riskee.clock import Clock
 from riskee.ids import status_id
 from riskee.logs import get_logger
-from riskee.market.quotes import QuoteGate, QuoteRefusedError, Tick, as_json
+from riskee.market.quotes import Fault, QuoteGate, QuoteRefusedError, Tick, as_json
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import MarketStatus, Quote
 from riskee.messaging.subjects import MARKET_STATUS, QUOTE
 from riskee.storage.bus import Outgoing
 from riskee.telemetry import FEED_DATA_TIME, QUOTES_PUBLISHED, QUOTES_REFUSED
-from serving.consumers.feed import Feed, ReplayFeed, Wave
+from serving.consumers.feed import Feed, ReplayFeed, Unplayable, Wave
 from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service, run
 from serving.database import Database
@@ -43,6 +45,7 @@ class Ingest:
     async def _publish(self, wave: Wave) -> None:
         bus, clock = self._service.bus, self._service.clock
         accepted, refused = screen(wave.ticks, self._gate_of(wave), clock)
+        refused += refuse(wave.unplayable, clock)
 
         async def publish() -> None:
             if wave.status is not None:
@@ -87,6 +90,15 @@ def screen(ticks: Sequence[Tick], gate: QuoteGate, clock: Clock) -> tuple[list[E
                 )
             )
     return accepted, refused
+
+
+def refuse(unplayable: Sequence[Unplayable], clock: Clock) -> list[Outgoing]:
+    """The dead letters of bars that give no quotes."""
+    QUOTES_REFUSED.labels(Fault.MALFORMED).inc(len(unplayable))
+    return [
+        dead_letter(QUOTE.name, f"{Fault.MALFORMED}: {each.reason}", msgspec.json.encode(each.bar), NAME, clock)
+        for each in unplayable
+    ]
 
 
 def _status_message(status: MarketStatus, clock: Clock) -> Envelope[MarketStatus]:
