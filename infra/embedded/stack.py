@@ -14,7 +14,7 @@ from infra.embedded.credentials import Credentials, load_credentials
 from infra.embedded.files import Home, write_private
 from infra.embedded.locks import exclusive
 from infra.embedded.plan import Plan, make_plan
-from infra.embedded.ports import allocate, requested_ports
+from infra.embedded.ports import Allocation, allocate, requested_ports
 from infra.embedded.postgres import Postgres, ensure_databases
 from infra.embedded.processes import Group, Process, service_table
 from infra.embedded.readiness import NotReadyError
@@ -75,6 +75,10 @@ class Stack:
         """Ports by process name, plus `nats-monitor` and `supervisor`; empty before the first start."""
         file = self._home.run / "ports.json"
         return dict(json.loads(file.read_text())) if file.exists() else {}
+
+    def moved_ports(self) -> list[tuple[str, int, int]]:
+        """(name, usual port, port) of those that do not have the usual one."""
+        return list(Allocation(self.ports, ()).moved())
 
     def environment(self) -> dict[str, str]:
         """Environment variables for a program that works with this stack, such as Dagster's command line."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from riskee.cli.board import Board, Task, make_board
 from riskee.cli.console import console
 from riskee.cli.downloads import Downloads
-from riskee.cli.pipeline import LOG, State, materialise, state
+from riskee.cli.pipeline import LOG, State, materialise, missing_champions, state
 from riskee.cli.runtime import embedded_stack, read_settings
 from riskee.errors import FatalError, RiskeeError
 
@@ -39,9 +39,13 @@ def bring_up(*, models: bool) -> None:
         with _step(board, stack, "Starting the servers") as task:
             stack.start_servers(_telling(task))
         settings = read_settings()  # now with the servers' addresses
+        _prepare_servers(board, stack, settings)
+        if not models:
+            _require_models(settings)
         downloads = Downloads(settings, board)
         try:
-            _prepare(board, stack, settings, downloads, models=models)
+            if models:
+                _make_models(board, stack, settings, downloads)
             with _step(board, stack, "Starting the services") as task:
                 stack.start_services(_telling(task))
             late = _language_model(board, stack, downloads)
@@ -54,14 +58,27 @@ def bring_up(*, models: bool) -> None:
         raise late
 
 
-def _prepare(board: Board, stack: Stack, settings: Settings, downloads: Downloads, *, models: bool) -> None:
+def _prepare_servers(board: Board, stack: Stack, settings: Settings) -> None:
     from riskee.storage.migrations import migrate
 
     with _step(board, stack, "Migrating the database", "postgres"):
         migrate(settings.database.url, settings)
     with _step(board, stack, "Creating the streams", "nats"):
         asyncio.run(_ensure_streams(settings))
-    found = state(settings) if models else State.COMPLETE
+
+
+def _require_models(settings: Settings) -> None:
+    """Raise FatalError where a model is missing: the services that need it would never become ready."""
+    missing = missing_champions(settings)
+    if missing:
+        raise FatalError(
+            f"--no-models, but this home has no model yet ({', '.join(missing)}): predict cannot start without",
+            "run `riskee up` without --no-models once",
+        )
+
+
+def _make_models(board: Board, stack: Stack, settings: Settings, downloads: Downloads) -> None:
+    found = state(settings)
     if found is State.COMPLETE:
         return
     with _step(board, stack, "Loading history, training models", LOG) as task:
@@ -93,19 +110,41 @@ def _language_model(board: Board, stack: Stack, downloads: Downloads) -> RiskeeE
 
 
 def _first_predictions(board: Board, stack: Stack, settings: Settings) -> list[dict[str, Any]]:
-    """The first predictions that the API serves; none when none came in time."""
-    from riskee.cli.api import get
-
+    """The first fresh predictions that the API serves; where none came in time, stale ones or none."""
+    seen: list[dict[str, Any]] = []
     with _step(board, stack, "Waiting for the first predictions", "predict") as task:
         deadline = time.monotonic() + FIRST_PREDICTIONS_SECONDS
         while time.monotonic() < deadline:
             try:
-                tickers = [one["ticker"] for one in get(settings, "/tickers", _ASK_SECONDS) if not one["is_index"]]
-                return [get(settings, f"/predict/{ticker}", _ASK_SECONDS) for ticker in tickers[:_SHOWN]]
+                seen = _look(settings, task, deadline) or seen
             except RiskeeError as error:
                 task.tell(error.cause)
+            if seen and not _is_stale(seen[0]):
+                break
             time.sleep(1.0)
-    return []
+    return seen
+
+
+def _look(settings: Settings, task: Task, deadline: float) -> list[dict[str, Any]]:
+    """A few predictions: fresh ones, or stale ones where there are no others. Not every ticker has one."""
+    from riskee.cli.api import get
+
+    fresh: list[dict[str, Any]] = []
+    stale: list[dict[str, Any]] = []
+    for ticker in (one["ticker"] for one in get(settings, "/tickers", _ASK_SECONDS) if not one["is_index"]):
+        if len(fresh) == _SHOWN or time.monotonic() > deadline:
+            break
+        try:
+            prediction = get(settings, f"/predict/{ticker}", _ASK_SECONDS)
+        except RiskeeError as error:
+            task.tell(error.cause)
+        else:
+            (stale if _is_stale(prediction) else fresh).append(prediction)
+    return fresh or stale[:_SHOWN]
+
+
+def _is_stale(prediction: dict[str, Any]) -> bool:
+    return "stale" in prediction["flags"]
 
 
 def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, Any]], seconds: float) -> None:
@@ -117,7 +156,8 @@ def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, 
     if predictions:
         feed = predictions[0]["feed"]
         told = " (a replay of real prices)" if feed.startswith("replay") else ""
-        out.print(f"First predictions, from feed {feed}{told}:")
+        title = "[yellow]Only stale predictions yet[/]" if _is_stale(predictions[0]) else "First predictions"
+        out.print(f"{title}, from feed {feed}{told}:")
     for p in predictions:
         out.print(
             f"  [bold]{p['ticker']:<6}[/] {p['price']:>9.2f}  next close {p['predicted_price']:>9.2f} "
@@ -129,6 +169,9 @@ def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, 
     out.print(f"\n  live page  {api}/")
     out.print(f"  API        {api}/predict/AAPL   docs at {api}/docs   WebSocket {base_url(settings, 'ws')}/stream")
     out.print(f"  Dagster    {settings.dagster.url}")
+    moved = ", ".join(f"{name} {port}" for name, _usual, port in stack.moved_ports())
+    if moved:
+        out.print(f"  ports      {moved} [dim](not the usual ones)[/]")
     out.print(
         "\nNext: [bold]riskee watch[/], [bold]riskee explain AAPL[/], [bold]riskee status[/], [bold]riskee down[/]"
     )

@@ -1,6 +1,8 @@
 """The steps of `up`: progress of the pipeline, what is skipped, how a failure reads."""
 
 import json
+import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +14,7 @@ from riskee.cli.board import PlainBoard
 from riskee.cli.downloads import Downloads
 from riskee.errors import FatalError, RetryableError
 from riskee.settings import FeedSettings, ReplaySettings, Settings
+from tests.unit.cli.examples import PREDICTION
 
 
 class Seen:
@@ -131,3 +134,72 @@ def test_without_weights_everything_else_runs_and_the_failure_is_told_last() -> 
     assert late is not None
     assert "template" in late.cause
     assert late.remedy == "try again"
+
+
+def _stack(tmp_path: Path, *moved: tuple[str, int, int]) -> Any:
+    return SimpleNamespace(home=tmp_path, log_path=lambda name: tmp_path / f"{name}.log", moved_ports=lambda: moved)
+
+
+def _serve(monkeypatch: pytest.MonkeyPatch, flags: dict[str, list[str]]) -> None:
+    """An API that knows A, B, C and the index I, with predictions of those that have flags here."""
+
+    def get(_settings: object, path: str, _timeout: float) -> Any:
+        if path == "/tickers":
+            return [{"ticker": ticker, "is_index": ticker == "I"} for ticker in "IABC"]
+        ticker = path.removeprefix("/predict/")
+        if ticker not in flags:
+            raise RetryableError(f"{ticker} has not been predicted yet")
+        return PREDICTION | {"ticker": ticker, "flags": flags[ticker]}
+
+    monkeypatch.setattr("riskee.cli.api.get", get)
+    monkeypatch.setattr(up, "FIRST_PREDICTIONS_SECONDS", 0.5)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        ({"B": ["replay"]}, ["B"]),
+        ({"A": ["stale"], "B": [], "C": []}, ["B", "C"]),
+        ({"A": ["stale"]}, ["A"]),
+        ({}, []),
+    ],
+)
+def test_fresh_predictions_are_waited_for_of_whatever_ticker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: dict[str, list[str]], shown: list[str]
+) -> None:
+    _serve(monkeypatch, flags)
+    found = up._first_predictions(PlainBoard(), _stack(tmp_path), Settings())
+    assert [one["ticker"] for one in found] == shown
+
+
+def test_stale_predictions_are_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    up._print_result(_stack(tmp_path), Settings(), [PREDICTION | {"flags": ["stale"]}], 1.0)
+    stale = capsys.readouterr().out
+    assert "Only stale predictions yet" in stale
+    assert "First predictions" not in stale
+    up._print_result(_stack(tmp_path), Settings(), [PREDICTION], 1.0)
+    assert "First predictions" in capsys.readouterr().out
+
+
+def test_the_summary_names_moved_ports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    up._print_result(_stack(tmp_path, ("postgres", 5432, 5434)), Settings(), [], 1.0)
+    assert "postgres 5434 (not the usual ones)" in capsys.readouterr().out
+    up._print_result(_stack(tmp_path), Settings(), [], 1.0)
+    assert "not the usual" not in capsys.readouterr().out
+
+
+def test_without_models_there_must_be_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    began: list[str] = []
+    stack = _stack(tmp_path)
+    stack.exclusive = nullcontext
+    stack.start_servers = lambda _progress: began.append("servers")
+    stack.start_services = lambda _progress: began.append("services")
+    monkeypatch.setattr(up, "read_settings", Settings)
+    monkeypatch.setattr(up, "embedded_stack", lambda _settings: stack)
+    monkeypatch.setattr(up, "_prepare_servers", lambda *_: None)
+    monkeypatch.setattr(up, "Downloads", lambda *_: began.append("downloads"))
+    monkeypatch.setattr(up, "missing_champions", lambda _settings: ["normal", "earnings"])
+    with pytest.raises(FatalError, match=r"no model yet \(normal, earnings\).* without --no-models"):
+        up.bring_up(models=False)
+    assert began == ["servers"]
