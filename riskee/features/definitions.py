@@ -4,8 +4,10 @@ Conventions: c, h, l are adjusted prices (raw x adjustment factor), v is traded 
 volume, which no split changes), r is the one-session log return of c, m that of the market ticker. A window of n
 covers the n latest sessions including the current one. A feature is NaN until its window is full.
 EMA(x, a) is e_1 = x_1, e_t = e_(t-1) + a (x_t - e_(t-1)), from the first bar; gains, losses and true ranges begin at
-the second. A quotient by zero is NaN; a deviation below 1e-9 of its mean counts as zero. A session's place is its
-number among the exchange's sessions; a report on another day takes the place of the next session.
+the second. A gap longer than LONGEST_GAP_DAYS between two bars of a ticker begins a new history: nothing looks
+across it, and the bar after it is a first bar again. A quotient by zero is NaN; a deviation below 1e-9 of its mean
+counts as zero. A session's place is its number among the exchange's sessions; a report on another day takes the place
+of the next session.
 """
 
 import hashlib
@@ -14,6 +16,8 @@ from dataclasses import asdict, dataclass
 
 # Bars from which the live kernel is built: (1 - 1/14)^512 < 1e-16, so an EMA's start no longer matters.
 WARM_UP_BARS = 512
+# Calendar days between consecutive bars of one history. The exchange's longest closure, of September 2001, took seven.
+LONGEST_GAP_DAYS = 10
 # The horizon that scales the target and the interval.
 SCALE_FEATURE = "volatility_20d"
 
@@ -118,4 +122,5 @@ def feature_set_hash(model_type: str) -> str:
     definitions = [asdict(BY_NAME[name]) for name in features_of(model_type)]
     for definition in definitions:
         del definition["label"]
-    return hashlib.sha256(json.dumps(definitions, sort_keys=True).encode()).hexdigest()[:12]
+    rules = {"longest_gap_days": LONGEST_GAP_DAYS, "features": definitions}
+    return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]

@@ -7,7 +7,7 @@ replaces the running bar, so late, repeated and corrected quotes of a session le
 import numpy as np
 from numpy.typing import NDArray
 
-from riskee.features.definitions import NORMAL_FEATURES
+from riskee.features.definitions import LONGEST_GAP_DAYS, NORMAL_FEATURES
 from riskee.features.windows import (
     AVERAGES,
     FLAT,
@@ -38,6 +38,17 @@ def _days(sessions: Dates) -> Index:
     return np.asarray(sessions).astype("datetime64[D]").astype(np.int64)
 
 
+def _last_histories(bars: BarMatrix) -> BarMatrix:
+    """The bars after each ticker's last gap; those before it become padding."""
+    days = _days(bars.session)
+    gap = days[:, 1:] > days[:, :-1] + LONGEST_GAP_DAYS
+    old = np.zeros(days.shape, np.bool_)
+    old[:, :-1] = np.logical_or.accumulate(gap[:, ::-1], axis=1)[:, ::-1]
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.factor)
+    session = np.where(old, np.datetime64("NaT"), bars.session)
+    return BarMatrix(bars.tickers, session, *(np.where(old, np.nan, column) for column in columns))
+
+
 def _latest(matrix: NDArray[np.generic], count: int, filler: float) -> NDArray[np.generic]:
     """The last `count` columns, padded on the left when there are fewer."""
     missing = max(0, count - matrix.shape[1])
@@ -52,11 +63,13 @@ def _push(matrix: NDArray[np.generic], rows: Index, values: NDArray[np.generic])
 class FeatureState:
     """Rolling state of N tickers. Not safe for use by several threads at once.
 
-    The last bar of `bars` counts as running until a later session arrives. `bars` may have no columns: then all
-    state comes from `update`. A market ticker without bars leaves the market's features NaN.
+    The last bar of `bars` counts as running until a later session arrives. After a gap of more than LONGEST_GAP_DAYS a
+    ticker begins anew. `bars` may have no columns: then all state comes from `update`. A market ticker without bars
+    leaves the market's features NaN.
     """
 
     def __init__(self, bars: BarMatrix, market_ticker: str) -> None:
+        bars = _last_histories(bars)
         self.tickers = bars.tickers
         self.index_of = {ticker: row for row, ticker in enumerate(bars.tickers)}
         self._market = self.index_of.get(market_ticker)
@@ -119,15 +132,18 @@ class FeatureState:
     ) -> Mask:
         """Take the running bars of some tickers, each named once; raw prices and volumes, arrays of shape (n,).
 
-        A later session closes the ticker's earlier bar first. A bar of an earlier session than the running one is
-        left out. Answers which bars were taken. Raises ValueError when `index` names a ticker twice.
+        A later session closes the ticker's earlier bar first, or after a gap forgets all of them. A bar of an earlier
+        session than the running one is left out. Answers which bars were taken. Raises ValueError when `index` names a
+        ticker twice.
         """
         if len(np.unique(index)) != len(index):
             raise ValueError("an update names each ticker once")
         days = np.broadcast_to(_days(np.asarray(session)), index.shape)
         running = self._session[index]
         taken: Mask = days >= running
-        self._close_bars(index[(days > running) & (running != _NO_SESSION)])
+        gap = days > running + LONGEST_GAP_DAYS
+        self._close_bars(index[(days > running) & ~gap])
+        self._begin_anew(index[gap])
         rows = index[taken]
         self.bars_seen[rows] += days[taken] > running[taken]
         self._session[rows] = days[taken]
@@ -153,6 +169,14 @@ class FeatureState:
         self._moments[rows] = moments(
             self._closes[rows], self._values[rows], self._returns[rows], self._market_returns[rows]
         )
+
+    def _begin_anew(self, rows: Index) -> None:
+        self.bars_seen[rows] = 0
+        self._closed[rows] = _NO_SESSION
+        for matrix in (self._closes, self._values, self._returns, self._market_returns):
+            matrix[rows] = np.nan
+        self._averages[rows] = np.nan
+        self._moments[rows] = np.nan
 
     def _take_market_bar(self) -> None:
         row = self._market

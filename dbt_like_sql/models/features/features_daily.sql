@@ -36,8 +36,8 @@ columns:
 WITH counted AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY ticker ORDER BY session_date) AS number,
-        count(*) FILTER (WHERE session_date < CAST(:since AS date)) OVER (PARTITION BY ticker) AS before_since
+        row_number() OVER (PARTITION BY ticker, history ORDER BY session_date) AS number,
+        count(*) FILTER (WHERE session_date < CAST(:since AS date)) OVER (PARTITION BY ticker, history) AS before_since
     FROM ref('bars_adjusted')
 ),
 
@@ -47,7 +47,9 @@ bars AS (
         counted.*,
         market.market_return,
         market.market_volatility,
-        lag(counted.close) OVER (PARTITION BY counted.ticker ORDER BY counted.session_date) AS previous
+        lag(counted.close)
+            OVER (PARTITION BY counted.ticker, counted.history ORDER BY counted.session_date)
+            AS previous
     FROM counted
     LEFT JOIN ref('market_returns') AS market ON market.session_date = counted.session_date
     WHERE counted.number > counted.before_since - 512
@@ -90,7 +92,7 @@ windows AS (
         sum(close) OVER (t ROWS 199 PRECEDING) / 200 AS mean_200,
         stddev_samp(close) OVER (t ROWS 19 PRECEDING) AS close_deviation_20
     FROM moves
-    WINDOW t AS (PARTITION BY ticker ORDER BY session_date)
+    WINDOW t AS (PARTITION BY ticker, history ORDER BY session_date)
 )
 
 SELECT

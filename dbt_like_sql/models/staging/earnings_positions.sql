@@ -12,17 +12,27 @@ columns:
   sessions_since_earnings: {description: "sessions since the last report before today, at most 63", unit: sessions, not_null: true, range: [1, 63]}
   earnings_move: {description: "mean of |r| on the sessions after the last four reports, of those within 300 sessions", unit: log return, range: [0, null]}
 */
-WITH spans AS (
-    -- The sessions before the first bar carry the reports of that time.
+WITH histories AS (
     SELECT
         bar.ticker,
-        min(session.place) - 63 AS first_place,
-        max(session.place) + 10 AS last_place,
+        min(session.place) AS first_place,
+        max(session.place) AS last_place,
         min(bar.session_date) AS first_date
     FROM ref('bars_adjusted') AS bar
     INNER JOIN ref('session_places') AS session ON session.session_date = bar.session_date
     WHERE bar.ticker IN (SELECT ticker FROM ref('report_places'))
-    GROUP BY bar.ticker
+    GROUP BY bar.ticker, bar.history
+),
+
+spans AS (
+    -- The sessions before the first bar carry the reports of that time.
+    SELECT
+        ticker,
+        min(first_place) - 63 AS first_place,
+        max(last_place) + 10 AS last_place,
+        min(first_date) AS first_date
+    FROM histories
+    GROUP BY ticker
 ),
 
 sessions_of AS (
@@ -45,7 +55,8 @@ neighbours AS (
         max(report.on_place)
             OVER (PARTITION BY one.ticker ORDER BY one.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
             AS last_place,
-        max(followed.number) OVER (PARTITION BY one.ticker ORDER BY one.place) AS latest
+        max(followed.number) OVER (PARTITION BY one.ticker ORDER BY one.place) AS latest,
+        max(history.first_place) OVER (PARTITION BY one.ticker ORDER BY one.place) AS history_place
     FROM sessions_of AS one
     LEFT JOIN (SELECT DISTINCT ticker, on_place FROM ref('report_places')) AS report
         ON report.ticker = one.ticker AND report.on_place = one.place
@@ -53,6 +64,7 @@ neighbours AS (
         SELECT ticker, after_place, max(number) AS number FROM ref('report_places') GROUP BY ticker, after_place
     ) AS followed
         ON followed.ticker = one.ticker AND followed.after_place = one.place
+    LEFT JOIN histories AS history ON history.ticker = one.ticker AND history.first_place = one.place
 ),
 
 -- Each report with the three before it.
@@ -74,7 +86,7 @@ SELECT
     (
         SELECT avg(past.move)
         FROM unnest(four.places, four.moves) AS past (place, move)
-        WHERE past.place >= here.place - 300
+        WHERE past.place >= greatest(here.place - 300, here.history_place)
     ) AS earnings_move
 FROM neighbours AS here
 LEFT JOIN fours AS four ON four.ticker = here.ticker AND four.number = here.latest

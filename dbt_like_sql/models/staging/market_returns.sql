@@ -11,16 +11,19 @@ columns:
 WITH moves AS (
     SELECT
         session_date,
-        ln(close / lag(close) OVER (ORDER BY session_date)) AS market_return,
-        row_number() OVER (ORDER BY session_date) AS number
+        history,
+        ln(close / lag(close) OVER t) AS market_return,
+        row_number() OVER t AS number
     FROM ref('bars_adjusted')
     WHERE ticker = CAST(:market_ticker AS text)
+    WINDOW t AS (PARTITION BY history ORDER BY session_date)
 )
 
 SELECT
     session_date,
     market_return,
     CASE
-        WHEN number > 20 THEN stddev_samp(market_return) OVER (ORDER BY session_date ROWS 19 PRECEDING)
+        WHEN number > 20
+            THEN stddev_samp(market_return) OVER (PARTITION BY history ORDER BY session_date ROWS 19 PRECEDING)
     END AS market_volatility
 FROM moves

@@ -35,7 +35,7 @@ moves AS (
     SELECT
         ticker,
         session_date,
-        abs(ln(close / lag(close) OVER (PARTITION BY ticker ORDER BY session_date))) AS move
+        abs(ln(close / lag(close) OVER (PARTITION BY ticker, history ORDER BY session_date))) AS move
     FROM ref('bars_adjusted')
     WHERE ticker IN (SELECT ticker FROM source('earnings_calendar'))
 )

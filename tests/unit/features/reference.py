@@ -21,12 +21,22 @@ def _adjusted(bars: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _histories(bars: pd.DataFrame) -> list[pd.DataFrame]:
+    """The bars, parted where more than ten days lie between two."""
+    number = (bars.index.to_series().diff() > pd.Timedelta(days=10)).cumsum()
+    return [history for _, history in _adjusted(bars).groupby(number)]
+
+
 def reference_features(bars: pd.DataFrame, market: pd.DataFrame) -> pd.DataFrame:
     """Features of one ticker's daily bars (index: session), in the order of NORMAL_FEATURES."""
-    bars, market = _adjusted(bars), _adjusted(market)
+    moves = [_log(history["close"] / history["close"].shift()) for history in _histories(market)]
+    every_m, volatility = pd.concat(moves), pd.concat([move.rolling(20).std() for move in moves])
+    return pd.concat([_features(history, every_m, volatility) for history in _histories(bars)])
+
+
+def _features(bars: pd.DataFrame, every_m: "pd.Series[float]", volatility: "pd.Series[float]") -> pd.DataFrame:
     c, v = bars["close"], bars["value"]
-    r, every_m = _log(c / c.shift()), _log(market["close"] / market["close"].shift())
-    m = every_m.reindex(bars.index)
+    r, m = _log(c / c.shift()), every_m.reindex(bars.index)
     out = pd.DataFrame(index=bars.index)
     for n in (1, 5, 20, 60, 120, 252):
         out[f"return_{n}d"] = _log(c / c.shift(n))
@@ -37,7 +47,7 @@ def reference_features(bars: pd.DataFrame, market: pd.DataFrame) -> pd.DataFrame
     out["dollar_volume_20d"] = _log(1 + v.rolling(20).mean())
     out["beta_60d"] = r.rolling(60).cov(m) / m.rolling(60).var()
     out["market_return_1d"] = m
-    out["market_volatility_20d"] = every_m.rolling(20).std().reindex(bars.index)
+    out["market_volatility_20d"] = volatility.reindex(bars.index)
     gain, loss = c.diff().clip(lower=0), -c.diff().clip(upper=0)
     g, d = _smooth(gain), _smooth(loss)
     out["rsi_14"] = 100 * g / (g + d)

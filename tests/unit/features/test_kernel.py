@@ -28,15 +28,40 @@ def before(frames: dict[str, pd.DataFrame], day: pd.Timestamp) -> dict[str, pd.D
     return {ticker: frame[frame.index < day] for ticker, frame in frames.items()}
 
 
-def test_every_bar_of_the_history_agrees_with_pandas() -> None:
+def interrupted(frame: pd.DataFrame, place: int, days: int) -> pd.DataFrame:
+    """Without the bars after a place until this many days later; a place that 5 divides is a Monday."""
+    last = frame.index[place]
+    lost = (frame.index > last) & (frame.index < last + pd.Timedelta(days=days))
+    kept: pd.DataFrame = frame[~lost]
+    return kept
+
+
+@pytest.mark.parametrize("gap", [1, 10, 11, 200])
+def test_every_bar_of_the_history_agrees_with_pandas(gap: int) -> None:
     frames = random_bars(1, tickers=4, sessions=330, gaps=0.03)
+    frames["SPX"] = interrupted(frames["SPX"], 90, 11)
+    frames["T1"] = interrupted(random_bars(1, tickers=4, sessions=330)["T1"], 120, gap)
     expected = {ticker: reference_features(frame, frames["SPX"]) for ticker, frame in frames.items()}
     state = FeatureState(matrix(frames, 0), "SPX")
-    for day in frames["SPX"].index:
+    for day in pd.bdate_range("2010-01-04", periods=330):
         feed(state, frames, day)
         for ticker, row in state.index_of.items():
             if day in frames[ticker].index:
                 close_to(state.features(np.array([row]))[0], expected[ticker].loc[day].to_numpy())
+
+
+@pytest.mark.parametrize("sessions", [40, 330])
+def test_a_state_built_across_a_gap_begins_after_it(sessions: int) -> None:
+    """So that neither its features nor its count of bars know of what was before."""
+    frames = random_bars(11, tickers=3, sessions=sessions)
+    frames["T1"] = interrupted(interrupted(frames["T1"], 20, 11), 5, 11)
+    frames["T2"] = interrupted(frames["T2"], 20, 10)
+    state = FeatureState(matrix(frames, 512), "SPX")
+    assert state.bars_seen.tolist() == [sessions, sessions - 29, sessions - 7]
+    for ticker, row in state.index_of.items():
+        expected = reference_features(frames[ticker], frames["SPX"]).iloc[-1]
+        close_to(state.features(np.array([row]))[0], expected.to_numpy())
+    assert np.isnan(state.returns_on(np.array([1]), frames["T1"].index[:14].to_numpy()[None, :])).all()
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.05])
