@@ -29,6 +29,9 @@ WITH moves AS (
     WHERE resolution = '1d'
     WINDOW later AS (PARTITION BY ticker ORDER BY session_date)
 ),
+sessions AS (
+    SELECT session_date, lead(session_date) OVER (ORDER BY session_date) AS next_session FROM trading_sessions
+),
 known AS (
     SELECT
         *,
@@ -41,6 +44,8 @@ numbered AS (
 SELECT {columns}
 FROM known
 INNER JOIN moves USING (ticker, session_date)
+-- Only where the next bar is that of the next session.
+INNER JOIN sessions USING (session_date, next_session)
 INNER JOIN numbered USING (ticker)
 WHERE next_session < {before} AND {scale} > 0 AND ({every} OR least(sessions_to_earnings, sessions_since_earnings)
     <= {window})
@@ -89,7 +94,8 @@ class TrainingSet:
 def read_training_set(
     connection: Connection, model_type: ModelType, before: date, window_sessions: int = 5
 ) -> TrainingSet:
-    """All rows whose outcome was known before `before`; indices are left out, cold volatilities too.
+    """All rows whose outcome was known before `before`; indices are left out, cold volatilities too, and rows whose
+    next session has no bar.
 
     For `earnings` only the rows within `window_sessions` of a report.
     """

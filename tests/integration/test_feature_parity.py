@@ -1,7 +1,9 @@
 """The SQL features against the live kernel on the bundled history, and what is trained on them."""
 
+import itertools
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -31,11 +33,18 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 MARKET = "SPX"
 CUTOFF = date(2012, 9, 10)
+# Ticker, the last bar before the lost ones, the next one after: ten days are no gap, eleven are.
+LOST = (
+    ("IBM", date(2011, 6, 6), date(2011, 6, 16)),
+    ("MSFT", date(2011, 6, 6), date(2011, 6, 17)),
+    ("AAPL", date(2011, 1, 20), date(2012, 1, 20)),
+    (MARKET, date(2005, 6, 6), date(2005, 6, 17)),
+)
 
 
-@pytest.fixture(scope="module")
-def history(settings: Settings, template_database: str) -> Iterator[Engine]:
-    """The bundled history with its features. Tests change it in transactions that they take back."""
+@contextmanager
+def imported(settings: Settings) -> Iterator[Engine]:
+    """A database with the bundled history, without features."""
     with fresh_database(settings) as url:
         engine = make_engine(SecretStr(url), 2)
         blobs, clock = Blobs(REPOSITORY / ".riskee"), FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
@@ -43,9 +52,28 @@ def history(settings: Settings, template_database: str) -> Iterator[Engine]:
         import_bars(engine, BundledIndex(blobs, MARKET), clock)
         import_earnings(engine, blobs)
         import_sessions(engine, clock)
-        run(engine, {"market_ticker": MARKET, "since": None})
         yield engine
         engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def history(settings: Settings, template_database: str) -> Iterator[Engine]:
+    """The bundled history with its features. Tests change it in transactions that they take back."""
+    with imported(settings) as engine:
+        run(engine, {"market_ticker": MARKET, "since": None})
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def interrupted(settings: Settings, template_database: str) -> Iterator[Engine]:
+    """The bundled history, of which bars between two days were lost."""
+    lost = 'DELETE FROM market_data WHERE ticker = :ticker AND "timestamp" > :last AND "timestamp" < :next'
+    with imported(settings) as engine:
+        with engine.begin() as connection:
+            for ticker, last, following in LOST:
+                connection.execute(text(lost), {"ticker": ticker, "last": last, "next": following})
+        run(engine, {"market_ticker": MARKET, "since": None})
+        yield engine
 
 
 @pytest.fixture
@@ -66,6 +94,38 @@ def test_every_value_agrees(connection: Connection) -> None:
     assert report.worst < RELATIVE
 
 
+def test_every_value_agrees_around_gaps(interrupted: Engine) -> None:
+    """Whether the kernel sees the gap come or is built across it, and whatever part of the history SQL computes."""
+    with interrupted.connect() as connection:
+        report = compare(connection, MARKET)
+        assert report.agrees, report
+        for cutoff in (date(2011, 6, 25), date(2012, 3, 1)):
+            _assert_live_state_agrees(connection, cutoff)
+        before = first_rows_after_the_gaps(connection)
+    assert before[0] is not None, "ten days are no gap"
+    assert before[1:] == [None, None, None]
+    (done,) = run(interrupted, {"market_ticker": MARKET, "since": date(2011, 6, 20)}, select=["features_daily"])
+    assert done.changed < 100, "but for the last digit of some averages nothing is new"
+    with interrupted.connect() as connection:
+        assert compare(connection, MARKET).agrees
+
+
+def first_rows_after_the_gaps(connection: Connection) -> list[float | None]:
+    statement = text("SELECT return_1d FROM features_daily WHERE ticker = :ticker AND session_date = :day")
+    return [connection.scalar(statement, {"ticker": ticker, "day": day}) for ticker, _, day in LOST]
+
+
+def test_no_training_outcome_spans_lost_bars(interrupted: Engine) -> None:
+    with interrupted.connect() as connection:
+        data = read_training_set(connection, "normal", CUTOFF)
+        days = [session.session_date for session in read_sessions(connection)]
+    following = dict(itertools.pairwise(days))
+    rows = zip(data.session.tolist(), data.outcome_session.tolist(), strict=True)
+    assert all(following[session] == outcome for session, outcome in rows)
+    last = {(data.tickers.index(ticker), day) for ticker, day, _ in LOST if ticker != MARKET}
+    assert not last & set(zip(data.ticker.tolist(), data.session.tolist(), strict=True))
+
+
 def test_planted_errors_are_found_and_named(connection: Connection) -> None:
     where = "WHERE ticker = 'IBM' AND session_date = '2008-10-10'"
     connection.execute(text(f"UPDATE features_daily SET rsi_14 = rsi_14 * (1 + 3e-9), beta_60d = NULL {where}"))
@@ -83,12 +143,18 @@ def test_planted_errors_are_found_and_named(connection: Connection) -> None:
 
 def test_the_state_of_the_live_service_agrees_from_its_last_512_bars_on(connection: Connection) -> None:
     """Built as the predict service builds it, not from the first bar."""
-    state = FeatureState(recent_bars(connection, CUTOFF, WARM_UP_BARS), MARKET)
+    _assert_live_state_agrees(connection, CUTOFF)
+
+
+def _assert_live_state_agrees(connection: Connection, before: date) -> None:
+    state = FeatureState(recent_bars(connection, before, WARM_UP_BARS), MARKET)
     days = np.array([session.session_date for session in read_sessions(connection)], "datetime64[D]")
     earnings = EarningsFeatures(reports(connection), days, state)
-    for ticker in ("AAPL", "FB", "IBM"):
+    for ticker in ("AAPL", "FB", "IBM", "MSFT"):
         row = np.array([state.index_of[ticker]])
         session = state.sessions(row)[0]
+        if np.isnat(session):
+            continue
         kernel = np.concatenate([state.features(row)[0], earnings.features(row, session)[0]])
         stored = connection.execute(
             text("SELECT * FROM features_daily WHERE ticker = :ticker AND session_date = :day"),
