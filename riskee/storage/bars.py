@@ -56,20 +56,28 @@ _SOURCE_CHANGES = text("""
     ORDER BY ticker, session_date
 """)
 
+# The newest day counts only if at least half as many tickers traded as on the day with bars before it: a stray late bar
+# of one ticker among hundreds must not move the window. Each ticker's last days suffice, read backwards along the key.
 _LAST_SESSIONS = text("""
-    SELECT session_date
-    FROM trading_sessions
-    WHERE session_date <= (
-        SELECT max(newest.day)
+    WITH traded AS (
+        SELECT last.day, count(*) AS tickers, lag(count(*), 1, CAST(0 AS bigint)) OVER (ORDER BY last.day) AS before
         FROM tickers
         CROSS JOIN LATERAL (
-            SELECT CAST("timestamp" AT TIME ZONE 'UTC' AS date) AS day
+            SELECT DISTINCT "timestamp" AS day
             FROM market_data
             WHERE ticker = tickers.ticker AND resolution = '1d'
             ORDER BY "timestamp" DESC
-            LIMIT 1
-        ) AS newest
+            LIMIT 10
+        ) AS last
         WHERE NOT tickers.is_index
+        GROUP BY last.day
+    )
+    SELECT session_date
+    FROM trading_sessions
+    WHERE session_date <= (
+        SELECT CAST(max(day) AT TIME ZONE 'UTC' AS date)
+        FROM traded
+        WHERE 2 * tickers >= before
     )
     ORDER BY session_date DESC
     LIMIT :count
@@ -122,7 +130,10 @@ def bar_sources(connection: Connection, first: date) -> dict[str, list[tuple[dat
 
 
 def last_sessions(connection: Connection, count: int) -> list[date]:
-    """The last `count` sessions of the exchange, in order, up to the newest bar of a ticker that is no index."""
+    """The last `count` sessions of the exchange, in order, up to the newest with bars of tickers that are no index.
+
+    A day on which less than half as many tickers traded as on the day with bars before it is not taken for the newest.
+    """
     return sorted(connection.scalars(_LAST_SESSIONS, {"count": count}))
 
 

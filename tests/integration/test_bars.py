@@ -177,6 +177,26 @@ def test_the_last_sessions_end_with_the_newest_bar_that_is_no_index(engine: Engi
         assert last_sessions(connection, 2) == [date(2012, 1, 12), date(2012, 1, 13)]
 
 
+def test_a_stray_late_bar_of_one_ticker_does_not_move_the_last_sessions(engine: Engine) -> None:
+    with engine.begin() as connection:
+        write_sessions(connection, exchange_sessions(date(2012, 1, 1), date(2012, 12, 31)))
+        for ticker in ("AAPL", "IBM", "MSFT"):
+            upsert_bars(connection, frame("2012-01-03", 9, ticker=ticker))
+        upsert_bars(connection, frame("2012-06-01", 1, ticker="IBM"))
+        assert last_sessions(connection, 1) == [date(2012, 1, 13)]
+        upsert_bars(connection, frame("2012-06-01", 1, ticker="MSFT"))
+        assert last_sessions(connection, 1) == [date(2012, 6, 1)]
+
+
+def test_the_later_history_of_one_ticker_moves_the_last_sessions(engine: Engine) -> None:
+    with engine.begin() as connection:
+        write_sessions(connection, exchange_sessions(date(2012, 1, 1), date(2012, 12, 31)))
+        for ticker in ("AAPL", "IBM", "MSFT"):
+            upsert_bars(connection, frame("2012-01-03", 9, ticker=ticker))
+        upsert_bars(connection, frame("2012-01-03", 30, ticker="TSLA"))
+        assert last_sessions(connection, 1) == [date(2012, 2, 13)]
+
+
 def test_sources_are_those_of_the_bars_in_their_latest_version(engine: Engine) -> None:
     with engine.begin() as connection:
         upsert_bars(connection, frame("2012-01-03", 6))
