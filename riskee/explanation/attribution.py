@@ -58,15 +58,17 @@ def drivers_of(
     """The strongest groups of one prediction, strongest first.
 
     `contributions` are in log return, one a feature in the model's order, then the base value. Each driver names its
-    strongest feature and that feature's value (None when it is missing).
+    strongest feature and that feature's value (None when it is missing). A group of which the model saw no feature
+    moved nothing that could be named, and is left out; without any group there is no driver.
     """
     names = features_of(model_type)
     if len(contributions) != len(names) + 1:
         raise ValueError(f"{len(contributions)} contributions for {len(names)} features and a base")
     by_name = dict(zip(names, contributions, strict=False))
-    drivers = [_driver(group, by_name, features) for group in GROUPS if not by_name.keys().isdisjoint(group.features)]
-    first, *others = sorted(drivers, key=lambda driver: -abs(driver.contribution))
-    return (first, *(driver for driver in others[: limit - 1] if abs(driver.contribution) >= NEGLIGIBLE))
+    seen = {name for name in names if not math.isnan(features.get(name, math.nan))}
+    drivers = [_driver(group, by_name, features) for group in GROUPS if not seen.isdisjoint(group.features)]
+    drivers.sort(key=lambda driver: -abs(driver.contribution))
+    return (*drivers[:1], *(driver for driver in drivers[1:limit] if abs(driver.contribution) >= NEGLIGIBLE))
 
 
 def _driver(group: Group, contributions: Mapping[str, float], features: Mapping[str, float]) -> Driver:

@@ -26,9 +26,18 @@ def test_groups_sum_their_features_and_name_the_strongest() -> None:
 def test_only_the_strongest_are_kept() -> None:
     names = features_of("earnings")
     contributions = [0.001 * (1 + number) for number in range(len(names))]
-    drivers = drivers_of("earnings", {}, [*contributions, 0.0], 2)
+    drivers = drivers_of("earnings", dict.fromkeys(names, 1.0), [*contributions, 0.0], 2)
     assert len(drivers) == 2
     assert drivers[0].contribution >= drivers[1].contribution
+
+
+def test_a_group_that_the_model_did_not_see_moved_nothing() -> None:
+    names = features_of("normal")
+    contributions = dict.fromkeys(names, 0.0) | {"market_return_1d": 0.009, "rsi_14": 0.001}
+    market = {"beta_60d": math.nan, "market_return_1d": math.nan, "market_volatility_20d": math.nan}
+    (driver,) = drivers_of("normal", dict.fromkeys(names, 1.5) | market, [*contributions.values(), 0.0], 5)
+    assert driver.feature == "rsi_14"
+    assert drivers_of("normal", {}, [*contributions.values(), 0.0], 5) == ()
 
 
 def test_contributions_of_another_model_type_are_refused() -> None:
