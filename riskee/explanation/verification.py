@@ -83,11 +83,7 @@ def _refuse_form(sentence: str) -> str | None:
     one = len(sentences(sentence)) == 1 and sentence[0].isupper() and sentence.endswith(".")
     if not one or not wording.has_verb(sentence):
         return "not one whole sentence"
-    for pattern, what in (
-        (wording.META, "markup or an instruction"),
-        (wording.ADVICE, "advice"),
-        (wording.CERTAINTY, "certainty"),
-    ):
+    for pattern, what in _FORBIDDEN:
         if found := pattern.search(sentence):
             return f"{what}: {found.group()!r}"
     return None
