@@ -33,7 +33,11 @@ def from_draft(facts: Facts, draft: Draft) -> Composed:
 
 
 def holds_only_facts(composed: Composed, facts: Facts) -> bool:
-    """Whether every number of the text is a fact's and every citation has its source."""
+    """Whether every number of the text is a fact's and every citation has its source.
+
+    Directions, names, advice and certainty in a draft's sentences are checked before (`verification`). Neither checks
+    the whole meaning of a sentence.
+    """
     p = facts.prediction
     known = [template.headline(facts), *template.drivers(facts), *template.caveats(facts)]
     known += [f"{template.report(source)} {source.snippet}" for source in composed.sources]

@@ -162,6 +162,16 @@ class SourceDocument(Message, frozen=True):
     score: float
 
 
+Verified = Annotated[
+    bool,
+    Meta(
+        description="every number of the text is one of the prediction's, its drivers' or a cited document's, and every "
+        "citation has its source; a language model's sentences have also passed checks of direction, names and wording "
+        "(no advice, no certainty). The whole meaning is not checked."
+    ),
+]
+
+
 class Explanation(Message, frozen=True):
     """The explanation of a prediction (`thought.prediction.explained`)."""
 
@@ -174,7 +184,7 @@ class Explanation(Message, frozen=True):
     drivers: tuple[Driver, ...]
     sources: tuple[SourceDocument, ...]
     generator: Literal["model", "template"]
-    verified: bool
+    verified: Verified
     llm: str
     prompt_version: str
     seconds: float
