@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ from redis.retry import Retry
 
 from infra.embedded.configuration import SMALLEST_STORE
 from infra.embedded.stack import ProcessStatus, Stack
-from riskee.errors import FatalError
+from riskee.errors import FatalError, RetryableError
 from riskee.messaging.streams import STREAMS
 from riskee.settings import load_settings
 from riskee.storage.bus import Bus
@@ -117,6 +118,23 @@ def test_a_killed_server_comes_back(stack: Stack, name: str) -> None:
     stack.start_servers()  # returns when all answer
     after = _state(stack, name)
     assert after.pid not in (None, before.pid)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_something_can_be_done_while_a_process_is_stopped(stack: Stack, fails: bool) -> None:
+    before, seen = _state(stack, "redis"), []
+
+    def look() -> None:
+        seen.append(_state(stack, "redis").state)
+        if fails:
+            raise RetryableError("away")
+
+    with pytest.raises(RetryableError) if fails else nullcontext():
+        stack.restart("redis", while_stopped=look)
+    assert seen == ["STOPPED"]
+    after = _state(stack, "redis")
+    assert after.state == "RUNNING"
+    assert after.pid != before.pid
 
 
 def test_a_second_start_changes_nothing(stack: Stack) -> None:
