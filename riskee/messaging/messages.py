@@ -165,9 +165,9 @@ class SourceDocument(Message, frozen=True):
 Verified = Annotated[
     bool,
     Meta(
-        description="every number of the text is one of the prediction's, its drivers' or a cited document's, and every "
-        "citation has its source; a language model's sentences have also passed checks of direction, names and wording "
-        "(no advice, no certainty). The whole meaning is not checked."
+        description="every number of the text is one of the prediction's, its drivers' or a cited document's, and "
+        "every citation has its source; a language model's sentences have also passed checks of direction, names and "
+        "wording (no advice, no certainty). The whole meaning is not checked."
     ),
 ]
 
