@@ -81,9 +81,16 @@ def test_importing_reports_what_became_of_each_row(tmp_path: Path) -> None:
     assert "3 rows read, 2 accepted of 1 tickers, 2012-10-01 to 2012-10-02" in result.output
     assert "1 rows in quarantine" in result.output
     assert "restart predict and ingest" in result.output
+    # One ticker, four quotes a session, 4320 sessions of 20 s a day.
+    assert "about 17,280 predictions a day at 20 s a session" in result.output
+    assert "RISKEE_FEED__REPLAY__SESSION_SECONDS" in result.output
     shown = json.loads(_run("data", "show", "--json").stdout)
-    assert [(row["ticker"], row["bars"], row["quarantined"]) for row in shown] == [("ABC", 2, 1)]
-    assert "1 tickers, 2 daily bars" in _run("data", "show").output
+    assert [(row["ticker"], row["bars"], row["quarantined"]) for row in shown["tickers"]] == [("ABC", 2, 1)]
+    assert [(made["file_name"], made["rows_accepted"]) for made in shown["imports"]] == [("bars.csv", 2)]
+    assert shown["quarantine"] == [{"origin": "bars.csv", "reason": "high is below low", "rows": 1}]
+    table = _run("data", "show").output
+    assert "1 tickers, 2 daily bars" in table
+    assert "high is below low" in table
 
 
 def test_importing_what_is_no_table_fails_with_its_name(tmp_path: Path) -> None:
