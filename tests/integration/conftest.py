@@ -1,18 +1,26 @@
-"""Fixtures of the live path: the bus with empty streams, and consumers that run inside the test."""
+"""Fixtures of the live path: the bus with empty streams, consumers and the API that run inside the test."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import httpx
 import pytest
+import uvicorn
 
 from riskee.clock import SystemClock
 from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
+from riskee.storage.database import make_engine
+from riskee.storage.tickers import TickerInfo, write_tickers
+from serving.api.app import create_app
 from serving.consumers.service import Service, serve
 from serving.health import Health
+
+TICKERS = ("AAPL", "IBM", "MSFT")
 
 
 @dataclass(frozen=True)
@@ -76,3 +84,42 @@ async def eventually(check: Callable[[], object], seconds: float = 15) -> None:
             if found:
                 return
             await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def known(database_settings: Settings) -> Settings:
+    """Settings of a database that knows three tickers and the index."""
+    engine = make_engine(database_settings.database.url, 1)
+    with engine.begin() as connection:
+        write_tickers(connection, [TickerInfo(name, f"{name} Inc.", is_index=False, source="made") for name in TICKERS])
+        write_tickers(connection, [TickerInfo("SPX", "Index", is_index=True, source="made")])
+    engine.dispose()
+    return database_settings
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The API as it really runs, on a free port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(settings), ws="websockets-sansio", ws_per_message_deflate=False, log_config=None)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await eventually(lambda: server.started)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=20) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await asyncio.wait_for(task, 20)
+
+
+@pytest.fixture
+async def client(bus: Bus, cache: Cache, known: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(known) as client:
+        await eventually(lambda: all_ok(client))
+        yield client
+
+
+async def all_ok(client: httpx.AsyncClient) -> bool:
+    """Whether the API says that all it needs is there."""
+    return bool((await client.get("/health/ready")).json()["status"] == "ok")

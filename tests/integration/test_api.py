@@ -1,23 +1,16 @@
-"""The API against real servers: REST, WebSocket, and what is left when a server is gone."""
+"""The API against real servers: REST, and what is left when a server is gone."""
 
 import asyncio
-import json
-import socket
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-import uvicorn
 from pydantic import SecretStr
-from websockets.asyncio.client import ClientConnection, connect
 
-from riskee.messaging.envelope import Envelope, wrap
-from riskee.messaging.messages import ExplainRequest, Explanation, Flag, Prediction, PredictionFailed, PredictJob
+from riskee.messaging.envelope import wrap
+from riskee.messaging.messages import ExplainRequest, Explanation, Prediction, PredictionFailed, PredictJob
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED, PREDICT_NORMAL, PREDICTION_FAILED, PREDICTION_UPDATED
 from riskee.settings import Settings
 from riskee.storage import keys
@@ -25,79 +18,11 @@ from riskee.storage.bus import Bus, codec_of
 from riskee.storage.cache import Cache, Entry
 from riskee.storage.database import make_engine
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, record
-from riskee.storage.tickers import TickerInfo, write_tickers
-from serving.api import stream
-from serving.api.app import create_app
-from tests.integration.conftest import eventually
+from tests.integration.conftest import TICKERS, all_ok, eventually, serving
+from tests.integration.made_predictions import made, put, sealed
 from tests.unit.messaging import samples
 
 pytestmark = pytest.mark.integration
-TICKERS = ("AAPL", "IBM", "MSFT")
-
-
-def made(ticker: str = "AAPL", price: float = 100.0, age: float = 0.0) -> Prediction:
-    return msgspec.structs.replace(
-        samples.PREDICTION,
-        prediction_id=uuid.uuid4(),
-        ticker=ticker,
-        price=price,
-        prediction_time=datetime.now(UTC) - timedelta(seconds=age),
-        flags=(Flag.REPLAY,),
-    )
-
-
-def sealed(prediction: Prediction, correlation: uuid.UUID | None = None) -> Envelope[Prediction]:
-    identity = uuid.uuid4()
-    return wrap(
-        prediction, message_id=identity, correlation_id=correlation or identity, source="test", at=prediction.as_of
-    )
-
-
-async def put(cache: Cache, *predictions: Prediction) -> None:
-    await cache.write(
-        [
-            Entry(keys.PREDICTION, {"ticker": prediction.ticker}, {"body": msgspec.json.encode(prediction)})
-            for prediction in predictions
-        ]
-    )
-
-
-@pytest.fixture
-def known(database_settings: Settings) -> Settings:
-    """Settings of a database that knows three tickers and the index."""
-    engine = make_engine(database_settings.database.url, 1)
-    with engine.begin() as connection:
-        write_tickers(connection, [TickerInfo(name, f"{name} Inc.", is_index=False, source="made") for name in TICKERS])
-        write_tickers(connection, [TickerInfo("SPX", "Index", is_index=True, source="made")])
-    engine.dispose()
-    return database_settings
-
-
-@asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """The API as it really runs, on a free port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(settings), ws="websockets-sansio", ws_per_message_deflate=False, log_config=None)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    await eventually(lambda: server.started)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=20) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        await asyncio.wait_for(task, 20)
-
-
-@pytest.fixture
-async def client(bus: Bus, cache: Cache, known: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(known) as client:
-        await eventually(lambda: _all_ok(client))
-        yield client
-
-
-async def _all_ok(client: httpx.AsyncClient) -> bool:
-    return bool((await client.get("/health/ready")).json()["status"] == "ok")
 
 
 def problem(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
@@ -263,7 +188,7 @@ async def test_a_fresh_prediction_that_does_not_come_is_a_timeout(bus: Bus, cach
     api = known.api.model_copy(update={"fresh_timeout_seconds": 0.3, "explain_timeout_seconds": 0.3})
     await put(cache, made())
     async with serving(known.model_copy(update={"api": api})) as client:
-        await eventually(lambda: _all_ok(client))
+        await eventually(lambda: all_ok(client))
         problem(await client.post("/predict", json={"tickers": ["IBM"], "fresh": True}), 504, "timeout")
         problem(await client.get("/explain/AAPL"), 504, "timeout")
 
@@ -321,93 +246,3 @@ async def test_tickers_metrics_page_and_document(client: httpx.AsyncClient) -> N
     document = (await client.get("/openapi.json")).json()
     assert document["components"]["schemas"]["PredictionAnswer"]["properties"]["p_up"]["maximum"] == 1
     assert {"/predict/{ticker}", "/predict", "/explain/{ticker}", "/tickers"} <= set(document["paths"])
-
-
-@asynccontextmanager
-async def streaming(client: httpx.AsyncClient) -> AsyncIterator[ClientConnection]:
-    async with connect(str(client.base_url).replace("http", "ws") + "/stream") as socket:
-        yield socket
-
-
-async def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        message = json.loads(await socket.recv())
-    assert message["type"] == kind, message
-    return dict(message)
-
-
-async def subscribe(socket: ClientConnection, *tickers: str) -> dict[str, Any]:
-    await socket.send(json.dumps({"type": "subscribe", "tickers": tickers}))
-    return await receive(socket, "subscribed")
-
-
-async def test_a_subscriber_gets_a_snapshot_then_each_update(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
-    await put(cache, made("AAPL", 1.0))
-    async with streaming(client) as socket:
-        assert (await subscribe(socket, "AAPL", "IBM"))["tickers"] == ["AAPL", "IBM"]
-        first = await receive(socket, "prediction")
-        assert (first["snapshot"], first["prediction"]["price"]) == (True, 1.0)
-        for price in (2.0, 3.0):
-            await bus.publish(PREDICTION_UPDATED, sealed(made("MSFT", 9.0)), sealed(made("AAPL", price)))
-            update = await receive(socket, "prediction")
-            assert (update["snapshot"], update["prediction"]["ticker"], update["prediction"]["price"]) == (
-                False,
-                "AAPL",
-                price,
-            )
-        await bus.publish(PREDICTION_UPDATED, sealed(made("IBM", 4.0)))
-        last = await receive(socket, "prediction")
-        assert last["prediction"]["ticker"] == "IBM"
-        assert [first["sequence"], update["sequence"], last["sequence"]] == [2, 4, 5]
-
-
-async def test_unsubscribing_ends_the_updates(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
-    async with streaming(client) as socket:
-        await subscribe(socket, "AAPL", "IBM")
-        await socket.send('{"type": "unsubscribe", "tickers": ["AAPL"]}')
-        assert (await receive(socket, "subscribed"))["tickers"] == ["IBM"]
-        await bus.publish(PREDICTION_UPDATED, sealed(made("AAPL")), sealed(made("IBM")))
-        assert (await receive(socket, "prediction"))["prediction"]["ticker"] == "IBM"
-
-
-async def test_a_star_subscribes_to_all(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
-    await put(cache, *(made(ticker) for ticker in TICKERS))
-    async with streaming(client) as socket:
-        await subscribe(socket, "*")
-        snapshots = {(await receive(socket, "prediction"))["prediction"]["ticker"] for _ in TICKERS}
-        assert snapshots == set(TICKERS)
-        await bus.publish(PREDICTION_UPDATED, sealed(made("MSFT", 5.0)))
-        assert (await receive(socket, "prediction"))["prediction"]["price"] == 5.0
-
-
-async def test_a_bad_message_is_answered_and_the_connection_goes_on(client: httpx.AsyncClient, bus: Bus) -> None:
-    async with streaming(client) as socket:
-        for text, kind in (
-            ("nonsense", "bad_request"),
-            (b"\x00\x01", "bad_request"),
-            ('{"type": "explode", "tickers": []}', "bad_request"),
-            ('{"type": "subscribe", "tickers": ["APL"]}', "unknown_ticker"),
-        ):
-            await socket.send(text)
-            problem_document = (await receive(socket, "error"))["problem"]
-            assert problem_document["type"].endswith(kind)
-            assert problem_document["next_step"]
-        assert (await subscribe(socket, "AAPL"))["tickers"] == ["AAPL"]
-
-
-async def test_a_quiet_connection_gets_heartbeats(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.1)
-    async with streaming(client) as socket:
-        assert (await receive(socket, "heartbeat"))["sequence"] == 1
-        assert (await receive(socket, "heartbeat"))["sequence"] == 2
-
-
-async def test_a_client_that_goes_leaves_nothing_behind(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
-    async with streaming(client) as socket:
-        await subscribe(socket, "AAPL")
-        assert "riskee_stream_connections 1.0" in (await client.get("/metrics")).text
-    await eventually(lambda: _no_connections(client))
-
-
-async def _no_connections(client: httpx.AsyncClient) -> bool:
-    return "riskee_stream_connections 0.0" in (await client.get("/metrics")).text

@@ -1,0 +1,110 @@
+"""The stream of predictions over a WebSocket, against real servers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from riskee.messaging.subjects import PREDICTION_UPDATED
+from riskee.storage.bus import Bus
+from riskee.storage.cache import Cache
+from serving.api import stream
+from tests.integration.conftest import TICKERS, eventually
+from tests.integration.made_predictions import made, put, sealed
+
+pytestmark = pytest.mark.integration
+
+
+@asynccontextmanager
+async def streaming(client: httpx.AsyncClient) -> AsyncIterator[ClientConnection]:
+    async with connect(str(client.base_url).replace("http", "ws") + "/stream") as socket:
+        yield socket
+
+
+async def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        message = json.loads(await socket.recv())
+    assert message["type"] == kind, message
+    return dict(message)
+
+
+async def subscribe(socket: ClientConnection, *tickers: str) -> dict[str, Any]:
+    await socket.send(json.dumps({"type": "subscribe", "tickers": tickers}))
+    return await receive(socket, "subscribed")
+
+
+async def test_a_subscriber_gets_a_snapshot_then_each_update(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
+    await put(cache, made("AAPL", 1.0))
+    async with streaming(client) as socket:
+        assert (await subscribe(socket, "AAPL", "IBM"))["tickers"] == ["AAPL", "IBM"]
+        first = await receive(socket, "prediction")
+        assert (first["snapshot"], first["prediction"]["price"]) == (True, 1.0)
+        for price in (2.0, 3.0):
+            await bus.publish(PREDICTION_UPDATED, sealed(made("MSFT", 9.0)), sealed(made("AAPL", price)))
+            update = await receive(socket, "prediction")
+            assert (update["snapshot"], update["prediction"]["ticker"], update["prediction"]["price"]) == (
+                False,
+                "AAPL",
+                price,
+            )
+        await bus.publish(PREDICTION_UPDATED, sealed(made("IBM", 4.0)))
+        last = await receive(socket, "prediction")
+        assert last["prediction"]["ticker"] == "IBM"
+        assert [first["sequence"], update["sequence"], last["sequence"]] == [2, 4, 5]
+
+
+async def test_unsubscribing_ends_the_updates(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
+    async with streaming(client) as socket:
+        await subscribe(socket, "AAPL", "IBM")
+        await socket.send('{"type": "unsubscribe", "tickers": ["AAPL"]}')
+        assert (await receive(socket, "subscribed"))["tickers"] == ["IBM"]
+        await bus.publish(PREDICTION_UPDATED, sealed(made("AAPL")), sealed(made("IBM")))
+        assert (await receive(socket, "prediction"))["prediction"]["ticker"] == "IBM"
+
+
+async def test_a_star_subscribes_to_all(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
+    await put(cache, *(made(ticker) for ticker in TICKERS))
+    async with streaming(client) as socket:
+        await subscribe(socket, "*")
+        snapshots = {(await receive(socket, "prediction"))["prediction"]["ticker"] for _ in TICKERS}
+        assert snapshots == set(TICKERS)
+        await bus.publish(PREDICTION_UPDATED, sealed(made("MSFT", 5.0)))
+        assert (await receive(socket, "prediction"))["prediction"]["price"] == 5.0
+
+
+async def test_a_bad_message_is_answered_and_the_connection_goes_on(client: httpx.AsyncClient, bus: Bus) -> None:
+    async with streaming(client) as socket:
+        for text, kind in (
+            ("nonsense", "bad_request"),
+            (b"\x00\x01", "bad_request"),
+            ('{"type": "explode", "tickers": []}', "bad_request"),
+            ('{"type": "subscribe", "tickers": ["APL"]}', "unknown_ticker"),
+        ):
+            await socket.send(text)
+            problem_document = (await receive(socket, "error"))["problem"]
+            assert problem_document["type"].endswith(kind)
+            assert problem_document["next_step"]
+        assert (await subscribe(socket, "AAPL"))["tickers"] == ["AAPL"]
+
+
+async def test_a_quiet_connection_gets_heartbeats(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.1)
+    async with streaming(client) as socket:
+        assert (await receive(socket, "heartbeat"))["sequence"] == 1
+        assert (await receive(socket, "heartbeat"))["sequence"] == 2
+
+
+async def test_a_client_that_goes_leaves_nothing_behind(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
+    async with streaming(client) as socket:
+        await subscribe(socket, "AAPL")
+        assert "riskee_stream_connections 1.0" in (await client.get("/metrics")).text
+    await eventually(lambda: _no_connections(client))
+
+
+async def _no_connections(client: httpx.AsyncClient) -> bool:
+    return "riskee_stream_connections 0.0" in (await client.get("/metrics")).text
