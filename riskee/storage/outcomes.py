@@ -2,13 +2,17 @@
 
 from sqlalchemy import Connection, text
 
-from riskee.messaging.messages import Accuracy
+from riskee.messaging.messages import Accuracy, Flag
 
 # A prediction's outcome is the next session's close, once the prediction's own feed has played that session to its
-# end. In a replay the bars of later sessions are stored already: they must not count before.
+# end. In a replay the bars of later sessions are stored already: they must not count before. A ticker that did not
+# trade in the next session has no outcome, and a prediction of what the model was trained on proves nothing.
 _ACCURACY = text("""
     WITH played AS (
         SELECT feed, max(session_date) AS running FROM predictions GROUP BY feed
+    ),
+    calendar AS (
+        SELECT session_date, lead(session_date) OVER (ORDER BY session_date) AS following FROM trading_sessions
     ),
     closes AS (
         SELECT
@@ -25,8 +29,9 @@ _ACCURACY = text("""
         SELECT model_type, model_version, p_up, next_close > price * adjustment_factor AS rose
         FROM predictions
         JOIN closes USING (ticker, session_date)
+        JOIN calendar USING (session_date)
         JOIN played USING (feed)
-        WHERE next_session < running
+        WHERE next_session = following AND next_session < running AND NOT :in_sample = ANY(flags)
     )
     SELECT
         model_type,
@@ -50,5 +55,5 @@ def live_accuracy(connection: Connection) -> list[Accuracy]:
             hit_rate=float(row.hit_rate),
             brier=float(row.brier),
         )
-        for row in connection.execute(_ACCURACY)
+        for row in connection.execute(_ACCURACY, {"in_sample": Flag.IN_SAMPLE.value})
     ]
