@@ -203,13 +203,13 @@ class Stack:
         self._postgres.prepare(self._postgres.identity(), credentials.postgres)
         for folder in data_folders(self._home):
             folder.mkdir(mode=0o700, exist_ok=True)
+        choose_store(self._home)
         allocation = allocate(self.ports, requested_ports(os.environ))
         for name, usual, port in allocation.moved():
             progress(name, f"port {usual} is taken: using {port}")
         plan = make_plan(self._home, self._repo_root, allocation.ports, credentials, self._postgres)
         plan.write()
         write_private(self._home.run / "ports.json", json.dumps(dict(allocation.ports), indent=2))
-        choose_store(self._home)
         write_private(self._home.run / "fingerprint", plan.fingerprint())
         launch.launch(self._home, self._repo_root, allocation)
         self._await_supervisor()
