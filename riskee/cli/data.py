@@ -10,6 +10,7 @@ import typer
 from riskee.cli.console import Json, console, print_json, print_table
 from riskee.cli.replay import with_database
 from riskee.cli.runtime import embedded_stack, read_settings
+from riskee.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,8 @@ def import_(
     """Import price history; rows that cannot be right go to quarantine."""
     from riskee.cli.board import make_board
 
+    if not path.is_file():  # before anything is held for it
+        raise NotFoundError(f"there is no file {path}", "check the path")
     settings = read_settings()
     stack = embedded_stack(settings) if settings.profile == "embedded" else None
     with make_board(error=json) as board:

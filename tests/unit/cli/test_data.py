@@ -43,7 +43,11 @@ class Stack:
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, *options: str, up: set[str] | None = None, fail: str = ""
+    monkeypatch: pytest.MonkeyPatch,
+    *options: str,
+    up: set[str] | None = None,
+    fail: str = "",
+    file: str = __file__,
 ) -> tuple[list[str], Result]:
     """Import with a stack of which `up` runs; the step `fail` fails. What happened, and what was said."""
     happened: list[str] = []
@@ -59,7 +63,7 @@ def run(
     monkeypatch.setattr(data, "_import", lambda *_: step("import"))
     monkeypatch.setattr(data, "with_database", lambda *_: None)
     monkeypatch.setattr(pipeline, "materialise", lambda *_: step("pipeline"))
-    return happened, CliRunner().invoke(app, ["data", "import", "bars.csv", *options])
+    return happened, CliRunner().invoke(app, ["data", "import", file, *options])
 
 
 def test_ingest_is_stopped_until_the_models_are_trained_and_predict_has_the_new_bars(
@@ -86,3 +90,9 @@ def test_after_a_failure_ingest_runs_again_and_it_is_said(
 
 def test_what_does_not_run_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, up=set())[0] == ["import", "pipeline"]
+
+
+def test_a_file_that_is_not_there_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened, result = run(monkeypatch, file="missing.csv")
+    assert happened == []
+    assert str(result.exception) == "there is no file missing.csv — check the path"
