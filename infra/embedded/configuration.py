@@ -17,13 +17,15 @@ SMALLEST_STORE, LARGEST_STORE = 512 * MIB, 32 * GIB
 
 
 def choose_store(home: Home) -> None:
-    """Decide how much JetStream may store. Once for a home: below what its streams have reserved it would drop them.
+    """Decide how much JetStream may store. Once for a home: below what its streams have reserved it refuses them.
 
     Raises FatalError when it cannot be noted.
     """
     if not _store_file(home).exists():
+        has_streams = (home.data / "nats" / "jetstream").exists()
         half = shutil.disk_usage(home.data).free // 2
-        write_private(_store_file(home), str(min(max(half, SMALLEST_STORE), LARGEST_STORE)))
+        store = LARGEST_STORE if has_streams else min(max(half, SMALLEST_STORE), LARGEST_STORE)
+        write_private(_store_file(home), str(store))
 
 
 def store_bytes(home: Home) -> int:

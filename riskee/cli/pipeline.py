@@ -48,16 +48,18 @@ def state(settings: Settings) -> State:
 
 
 def missing_champions(settings: Settings) -> list[str]:
-    """The model types without a model that predicts. Raises RetryableError where the database is away."""
+    """The model types without a model that predicts from today's features. Raises RetryableError without database."""
     from sqlalchemy import select
 
     from riskee.cli.replay import with_database
+    from riskee.features.definitions import feature_set_hash
     from riskee.messaging.messages import MODEL_TYPES
     from riskee.storage.tables import model_metadata
 
-    statement = select(model_metadata.c.model_type).where(model_metadata.c.alias == "champion")
-    found = with_database(settings, lambda connection: set(connection.scalars(statement)))
-    return [kind for kind in MODEL_TYPES if kind not in found]
+    columns = (model_metadata.c.model_type, model_metadata.c.feature_set)
+    statement = select(*columns).where(model_metadata.c.alias == "champion")
+    found = with_database(settings, lambda connection: {tuple(row) for row in connection.execute(statement)})
+    return [kind for kind in MODEL_TYPES if (kind, feature_set_hash(kind)) not in found]
 
 
 def materialise(settings: Settings, log: Path, task: Task, *, only_if_needed: bool = False) -> None:

@@ -8,8 +8,10 @@ from operator import itemgetter
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
-from riskee.market.bars import BarMatrix, Floats
+from riskee.features.definitions import LONGEST_GAP_DAYS
+from riskee.market.bars import BarMatrix, Dates, Floats
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class History:
 def histories(
     bars: BarMatrix, closes: Mapping[date, datetime], sources: Mapping[str, Sequence[tuple[date, str]]]
 ) -> list[History]:
-    """Take a matrix apart. Bars of days that the exchange's calendar does not have cannot be dated and are left out.
+    """Take a matrix apart. Left out are days that the exchange's calendar does not have, and all before a long gap.
 
     `sources` gives for each ticker with bars, in order, from which session on its bars are from which source.
     """
@@ -50,9 +52,9 @@ def histories(
 def _history(
     bars: BarMatrix, row: int, closes: Mapping[date, datetime], sources: Sequence[tuple[date, str]]
 ) -> History:
-    sessions: list[date | None] = bars.session[row].astype("datetime64[D]").tolist()
-    keep = np.array([session is not None and session in closes for session in sessions], dtype=bool)
-    kept = tuple(session for session in sessions if session is not None and session in closes)
+    days = bars.session[row].astype("datetime64[D]")
+    keep = np.array([day in closes for day in days.tolist()], dtype=bool) & _since_last_gap(days)
+    kept = tuple(days[keep].tolist())
     factor = bars.factor[row][keep]
     raw_close = bars.close[row][keep]
     close = raw_close * factor
@@ -69,6 +71,12 @@ def _history(
         move=np.diff(np.log(close), prepend=np.nan),
         sources=tuple(sources[bisect_right(sources, session, key=itemgetter(0)) - 1][1] for session in kept),
     )
+
+
+def _since_last_gap(days: Dates) -> NDArray[np.bool_]:
+    """Which bars belong to the present history, as the features have it: what lies before a gap is not compared."""
+    gaps = np.flatnonzero(np.diff(days) > np.timedelta64(LONGEST_GAP_DAYS, "D"))
+    return np.arange(len(days)) > (gaps[-1] if len(gaps) else -1)
 
 
 def trailing_mean(values: Floats, window: int) -> Floats:

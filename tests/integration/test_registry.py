@@ -1,7 +1,7 @@
 """The registry on a real PostgreSQL."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -9,11 +9,13 @@ from typing import Literal
 import msgspec
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
+from riskee.cli.pipeline import missing_champions
 from riskee.errors import PoisonError
 from riskee.model.registry import champion, list_models, register
 from riskee.model.training import TrainingResult
+from riskee.settings import Settings
 from riskee.storage.database import make_engine
 from tests.unit.model.small import small_artifact
 
@@ -115,3 +117,20 @@ def test_a_failed_registration_leaves_the_old_champion(engine: Engine) -> None:
     with pytest.raises(Exception, match="NaN"):
         put(engine, spoilt)
     assert aliases(engine) == {1: "champion"}
+
+
+def test_a_champion_of_other_features_is_missing_for_the_command_line(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = result(1, "promoted")
+    put(engine, made)
+
+    def with_database(_settings: object, ask: Callable[[Connection], object]) -> object:
+        with engine.connect() as connection:
+            return ask(connection)
+
+    monkeypatch.setattr("riskee.cli.replay.with_database", with_database)
+    monkeypatch.setattr("riskee.features.definitions.feature_set_hash", lambda _kind: made.artifact.feature_set)
+    assert missing_champions(Settings()) == ["earnings"]
+    monkeypatch.setattr("riskee.features.definitions.feature_set_hash", lambda _kind: "another")
+    assert missing_champions(Settings()) == ["normal", "earnings"]

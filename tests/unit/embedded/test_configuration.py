@@ -136,6 +136,17 @@ def test_jetstream_gets_a_share_of_the_disk_that_holds_all_streams(
     assert sum(min(stream.max_bytes, limit or stream.max_bytes) for stream in STREAMS) <= store * GIB
 
 
+def test_a_home_whose_streams_were_made_without_a_share_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    home.create()
+    (home.data / "nats" / "jetstream").mkdir(parents=True)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(0, 0, GIB))
+    configuration.choose_store(home)
+    assert configuration.store_bytes(home) == configuration.LARGEST_STORE
+
+
 def test_less_space_on_the_disk_does_not_restart_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home(tmp_path)
     home.create()
