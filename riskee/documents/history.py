@@ -8,10 +8,9 @@ from operator import itemgetter
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from riskee.features.definitions import LONGEST_GAP_DAYS
-from riskee.market.bars import BarMatrix, Dates, Floats
+from riskee.features.gaps import last_histories
+from riskee.market.bars import BarMatrix, Floats
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,15 @@ def histories(
 
     `sources` gives for each ticker with bars, in order, from which session on its bars are from which source.
     """
-    return [_history(bars, row, closes, sources.get(ticker, ())) for row, ticker in enumerate(bars.tickers)]
+    present = last_histories(bars)
+    return [_history(present, row, closes, sources.get(ticker, ())) for row, ticker in enumerate(bars.tickers)]
 
 
 def _history(
     bars: BarMatrix, row: int, closes: Mapping[date, datetime], sources: Sequence[tuple[date, str]]
 ) -> History:
     days = bars.session[row].astype("datetime64[D]")
-    keep = np.array([day in closes for day in days.tolist()], dtype=bool) & _since_last_gap(days)
+    keep = np.array([day in closes for day in days.tolist()], dtype=bool)
     kept = tuple(days[keep].tolist())
     factor = bars.factor[row][keep]
     raw_close = bars.close[row][keep]
@@ -71,12 +71,6 @@ def _history(
         move=np.diff(np.log(close), prepend=np.nan),
         sources=tuple(sources[bisect_right(sources, session, key=itemgetter(0)) - 1][1] for session in kept),
     )
-
-
-def _since_last_gap(days: Dates) -> NDArray[np.bool_]:
-    """Which bars belong to the present history, as the features have it: what lies before a gap is not compared."""
-    gaps = np.flatnonzero(np.diff(days) > np.timedelta64(LONGEST_GAP_DAYS, "D"))
-    return np.arange(len(days)) > (gaps[-1] if len(gaps) else -1)
 
 
 def trailing_mean(values: Floats, window: int) -> Floats:

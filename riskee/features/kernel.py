@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskee.features.definitions import LONGEST_GAP_DAYS, NORMAL_FEATURES
+from riskee.features.gaps import last_histories
 from riskee.features.windows import (
     AVERAGES,
     FLAT,
@@ -38,17 +39,6 @@ def _days(sessions: Dates) -> Index:
     return np.asarray(sessions).astype("datetime64[D]").astype(np.int64)
 
 
-def _last_histories(bars: BarMatrix) -> BarMatrix:
-    """The bars after each ticker's last gap; those before it become padding."""
-    days = _days(bars.session)
-    gap = days[:, 1:] > days[:, :-1] + LONGEST_GAP_DAYS
-    old = np.zeros(days.shape, np.bool_)
-    old[:, :-1] = np.logical_or.accumulate(gap[:, ::-1], axis=1)[:, ::-1]
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.factor)
-    session = np.where(old, np.datetime64("NaT"), bars.session)
-    return BarMatrix(bars.tickers, session, *(np.where(old, np.nan, column) for column in columns))
-
-
 def _latest(matrix: NDArray[np.generic], count: int, filler: float) -> NDArray[np.generic]:
     """The last `count` columns, padded on the left when there are fewer."""
     missing = max(0, count - matrix.shape[1])
@@ -69,7 +59,7 @@ class FeatureState:
     """
 
     def __init__(self, bars: BarMatrix, market_ticker: str) -> None:
-        bars = _last_histories(bars)
+        bars = last_histories(bars)
         self.tickers = bars.tickers
         self.index_of = {ticker: row for row, ticker in enumerate(bars.tickers)}
         self._market = self.index_of.get(market_ticker)
