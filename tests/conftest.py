@@ -20,10 +20,10 @@ REPOSITORY = Path(__file__).parent.parent
 TEMPLATE = "riskee_template"
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """The five servers on free ports, with a home of their own below the temporary folder."""
-    home = Path(tempfile.mkdtemp(prefix="riskee-test-"))
+@contextmanager
+def running_stack(prefix: str) -> Iterator[Stack]:
+    """The servers on free ports, with a home of their own below the temporary folder."""
+    home = Path(tempfile.mkdtemp(prefix=prefix))
     home.chmod(0o711)
     stack = Stack(home, REPOSITORY)
     try:
@@ -32,6 +32,13 @@ def stack() -> Iterator[Stack]:
     finally:
         stack.stop()
         shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The five servers, for all tests."""
+    with running_stack("riskee-test-") as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

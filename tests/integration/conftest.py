@@ -2,13 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
 import pytest
 import uvicorn
+from pydantic import SecretStr
+from sqlalchemy import Engine
 
 from riskee.clock import SystemClock
 from riskee.settings import Settings
@@ -29,6 +31,14 @@ class Running:
 
     health: Health
     stopping: asyncio.Event
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """Connections to the database of this test."""
+    engine = make_engine(SecretStr(database_url), 4)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

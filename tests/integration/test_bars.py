@@ -1,32 +1,22 @@
 """Bars in a real database: versions, viewpoints, and how they are read."""
 
 import threading
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, text
 
 from riskee.market.bars import Bar
 from riskee.market.frames import BAR_COLUMNS
 from riskee.market.sessions import exchange_sessions
 from riskee.storage.bars import BarCounts, bar_sources, last_sessions, recent_bars, session_bars, upsert_bars
-from riskee.storage.database import make_engine
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tickers import TickerInfo, summaries, write_tickers
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(SecretStr(database_url), 4)
-    yield engine
-    engine.dispose()
 
 
 def frame(first: str, days: int, source: str = "a", ticker: str = "AAPL", **columns: Any) -> pd.DataFrame:

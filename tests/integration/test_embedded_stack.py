@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from riskee.errors import FatalError, RetryableError
 from riskee.messaging.streams import STREAMS
 from riskee.settings import load_settings
 from riskee.storage.bus import Bus
+from tests.conftest import running_stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -37,15 +37,8 @@ def own_stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """A stack that the test may break: PostgreSQL, NATS and Valkey, which start fastest."""
     monkeypatch.setenv("RISKEE_VECTORS__URL", "http://elsewhere:6333")
     monkeypatch.setenv("RISKEE_LLM__URL", "http://elsewhere:11434")
-    home = Path(tempfile.mkdtemp(prefix="riskee own "))
-    home.chmod(0o711)
-    stack = Stack(home, REPOSITORY)
-    try:
-        stack.start_servers()
+    with running_stack("riskee own ") as stack:
         yield stack
-    finally:
-        stack.stop()
-        shutil.rmtree(home)
 
 
 def _processes_of(stack: Stack) -> list[psutil.Process]:

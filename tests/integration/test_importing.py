@@ -1,6 +1,5 @@
 """Importing into a real database: nothing accepted is lost, nothing refused is silent."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -28,13 +27,6 @@ from tests.unit.market.test_bundled import FolderBlobs, sample_blobs
 
 pytestmark = pytest.mark.integration
 CLOCK = FixedClock(NOW)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(SecretStr(database_url), 2)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """ingest against real servers: the replay plays every session once, in order, and goes on after a restart."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 
 import msgspec
@@ -15,7 +14,6 @@ from riskee.messaging.streams import stream_of
 from riskee.messaging.subjects import DEAD_QUOTE, MARKET_STATUS, QUOTE
 from riskee.settings import Settings
 from riskee.storage.bus import Bus, codec_of
-from riskee.storage.database import make_engine
 from riskee.storage.feed_state import FeedState, read_feed_state, write_feed_state
 from riskee.storage.recording import QUOTES, record
 from riskee.storage.replay import end_pass, next_act
@@ -27,13 +25,6 @@ from tests.integration.live_data import MARKET, TICKERS, Market, fill
 pytestmark = pytest.mark.integration
 PLAYED = 3
 A_SESSION = 4 * (len(TICKERS) + 1)
-
-
-@pytest.fixture
-def engine(database_settings: Settings) -> Iterator[Engine]:
-    engine = make_engine(database_settings.database.url, 2)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -39,13 +39,6 @@ def empty_url(settings: Settings) -> Iterator[SecretStr]:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(SecretStr(database_url), 4)
-    yield engine
-    engine.dispose()
-
-
 def test_the_migrated_database_is_what_the_tables_declare(engine: Engine) -> None:
     def declared(name: str | None, kind: str, _parents: object) -> bool:
         return kind != "table" or name in metadata.tables

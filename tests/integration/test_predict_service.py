@@ -3,7 +3,7 @@
 import asyncio
 import math
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -34,7 +34,6 @@ from riskee.storage import keys
 from riskee.storage.bars import recent_bars
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.cache import Cache, Entry
-from riskee.storage.database import make_engine
 from riskee.storage.recording import QUOTES, record
 from serving.consumers import predict
 from serving.consumers.ingest import screen
@@ -68,13 +67,6 @@ class Heard:
 
     def latest(self) -> dict[str, Prediction]:
         return {envelope.payload.ticker: envelope.payload for envelope in self.predictions}
-
-
-@pytest.fixture
-def engine(database_settings: Settings) -> Iterator[Engine]:
-    engine = make_engine(database_settings.database.url, 2)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -27,13 +26,6 @@ from tests.unit.messaging import samples
 
 pytestmark = pytest.mark.integration
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def engine(database_settings: Settings) -> Iterator[Engine]:
-    engine = make_engine(database_settings.database.url, 2)
-    yield engine
-    engine.dispose()
 
 
 def rows(engine: Engine, table: object) -> int:

@@ -1,14 +1,13 @@
 """The registry on a real PostgreSQL."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import msgspec
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, text
 
 from riskee.cli.pipeline import missing_champions
@@ -16,7 +15,6 @@ from riskee.errors import PoisonError
 from riskee.model.registry import champion, list_models, register
 from riskee.model.training import TrainingResult
 from riskee.settings import Settings
-from riskee.storage.database import make_engine
 from tests.unit.model.small import small_artifact
 
 pytestmark = pytest.mark.integration
@@ -24,13 +22,6 @@ pytestmark = pytest.mark.integration
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PROMOTED: Literal["promoted"] = "promoted"
 REFUSED: Literal["refused"] = "refused"
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = make_engine(SecretStr(database_url), 4)
-    yield engine
-    engine.dispose()
 
 
 def result(day: int, decision: Literal["promoted", "refused"]) -> TrainingResult:
