@@ -54,6 +54,7 @@ tickers = Table(
     _text("name"),
     Column("is_index", Boolean, nullable=False, server_default=text("false")),
     _text("source"),
+    _text("sector", nullable=True),
 )
 
 trading_sessions = Table(
@@ -81,6 +82,8 @@ market_data = Table(
     _number("split"),
     _text("source"),
     _time("known_at"),
+    # When this version was stored: what has changed since a moment is what came later.
+    Column("recorded_at", _TIME, nullable=False, server_default=text("now()")),
 )
 
 quotes = Table(
@@ -149,6 +152,68 @@ explanations = Table(
     Index(None, "ticker", "created_at"),
 )
 
+track_record = Table(
+    "track_record",
+    metadata,
+    # Append-only: a trigger refuses changes. Each row's digest covers the row and the digest before it.
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("prediction_id", Uuid, nullable=False, unique=True),
+    _text("ticker"),
+    _text("model_type"),
+    _text("model_version"),
+    _text("feed"),
+    _time("data_time"),
+    Column("session_date", Date, nullable=False),
+    Column("outcome_session", Date, nullable=False),
+    _number("expected_return"),
+    _number("p_up"),
+    _number("interval_low"),  # log returns: the bounds of the 80 % interval
+    _number("interval_high"),
+    _number("realised_return"),  # log return from the prediction's price to the outcome session's close
+    _time("scored_at"),
+    _text("previous_sha256"),
+    _text("sha256"),
+    Index(None, "ticker", "session_date"),
+    Index(None, "model_version", "session_date"),
+)
+
+model_events = Table(
+    "model_events",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    _time("at"),
+    _text("model_type"),
+    _text("model_version"),
+    _text("action"),  # registered, promoted, refused, rolled_back
+    _text("reason"),
+    _text("former_champion", nullable=True),
+    _text("run_id", nullable=True),
+    Index(None, "model_type", "at"),
+)
+
+data_findings = Table(
+    "data_findings",
+    metadata,
+    Column("finding_id", Uuid, primary_key=True),  # of ticker, session and kind: found again, it stays one
+    _text("ticker"),
+    Column("session_date", Date, nullable=False),
+    _text("kind"),  # suspicious_split, zero_volume, price_jump, late_listing, gap, close_only
+    _text("detail"),
+    _text("source"),
+    _time("found_at"),
+    Index(None, "ticker", "session_date"),
+)
+
+index_membership = Table(
+    "index_membership",
+    metadata,
+    _text("index_name", primary_key=True),
+    _text("ticker", primary_key=True),
+    Column("joined", Date, primary_key=True),
+    Column("left", Date, nullable=True),
+    _text("source"),
+)
+
 earnings_calendar = Table(
     "earnings_calendar",
     metadata,
@@ -208,11 +273,13 @@ model_metadata = Table(
     Column("trained_from", Date, nullable=False),
     Column("trained_through", Date, nullable=False),
     Column("training_rows", Integer, nullable=False),
+    Column("trials", Integer, nullable=False, server_default=text("1")),  # models of its type tried so far
     _text("data_sha256"),
     _text("code_version"),
     Column("parameters", JSONB, nullable=False),
     Column("metrics", JSONB, nullable=False),
     Column("baselines", JSONB, nullable=False),
+    Column("evaluation", JSONB, nullable=False, server_default=text("'{}'")),  # by regime, ticker, time; holdout
     _text("decision"),  # promoted, refused
     _text("reason"),
     _text("run_id", nullable=True),  # the Dagster run that made it
