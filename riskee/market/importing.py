@@ -124,7 +124,7 @@ def _store(engine: Engine, accepted: pd.DataFrame, record: ImportRecord, progres
     counts, stored = BarCounts(), 0
     for chunk in _chunks(accepted):
         with engine.begin() as connection:
-            counts += upsert_bars(connection, chunk)
+            counts += upsert_bars(connection, chunk, record.imported_at)
             stored += len(chunk)
             write_import(connection, replace(record, rows_accepted=stored))
         if progress is not None:

@@ -56,6 +56,14 @@ _SOURCE_CHANGES = text("""
     ORDER BY ticker, session_date
 """)
 
+_KNOWN = text("""
+    SELECT session_date, version, open, high, low, close, volume, adjustment_factor, dividend, split, source, known_at
+    FROM bars_known_at(:known)
+    WHERE ticker = :ticker AND resolution = '1d'
+    ORDER BY "timestamp" DESC
+    LIMIT :count
+""")
+
 # The newest day counts only if at least half as many tickers traded as on the day with bars before it: a stray late bar
 # of one ticker among hundreds must not move the window. Each ticker's last days suffice, read backwards along the key.
 _LAST_SESSIONS = text("""
@@ -94,6 +102,24 @@ class BarCounts:
 
     def __add__(self, other: "BarCounts") -> "BarCounts":
         return BarCounts(self.new + other.new, self.changed + other.changed, self.unchanged + other.unchanged)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBar:
+    """A daily bar in the version that was known at some moment: raw prices, adjusted = raw x `adjustment_factor`."""
+
+    session: date
+    version: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    adjustment_factor: float
+    dividend: float
+    split: float
+    source: str
+    known_at: datetime
 
 
 def recent_bars(connection: Connection, before: date, count: int) -> BarMatrix:
@@ -137,12 +163,19 @@ def last_sessions(connection: Connection, count: int) -> list[date]:
     return sorted(connection.scalars(_LAST_SESSIONS, {"count": count}))
 
 
-def upsert_bars(connection: Connection, frame: "pd.DataFrame") -> BarCounts:
+def known_bars(connection: Connection, ticker: str, known: datetime, count: int) -> list[KnownBar]:
+    """The ticker's last `count` daily bars, in order, as they were known at the moment."""
+    found = connection.execute(_KNOWN, {"ticker": ticker, "known": known, "count": count})
+    return [KnownBar(*row) for row in reversed(found.all())]
+
+
+def upsert_bars(connection: Connection, frame: "pd.DataFrame", recorded_at: datetime | None = None) -> BarCounts:
     """Merge validated daily bars, in the connection's transaction.
 
     `frame` has the columns of `riskee.market.frames.BAR_COLUMNS`. A bar that differs from the stored one becomes its
     next version; one that repeats the latest version, or what its own source said last, changes nothing. Factors are
     brought to the viewpoint of the ticker's stored bars first, so that the ratios across sources stay true.
+    A correction counts as known from `recorded_at` on, which is the transaction's start where it is not given.
     """
     if frame.empty:
         return BarCounts()
@@ -159,7 +192,7 @@ def upsert_bars(connection: Connection, frame: "pd.DataFrame") -> BarCounts:
     for statement in STORED:
         connection.execute(text(statement), bounds)
     connection.execute(text(LINK))
-    new, changed = connection.execute(text(MERGE)).one()
+    new, changed = connection.execute(text(MERGE), {"recorded_at": recorded_at}).one()
     return BarCounts(new, changed, len(frame) - new - changed)
 
 

@@ -1,8 +1,7 @@
 """The statements that merge staged daily bars into `market_data`, in the order in which they run."""
 
-_COLUMNS = """
-    ticker, "timestamp", open, high, low, close, volume, adjustment_factor, dividend, split, source, known_at
-"""
+_BAR = 'ticker, "timestamp", open, high, low, close, volume, adjustment_factor, dividend, split, source'
+_COLUMNS = f"{_BAR}, known_at"
 
 # Temporary tables live until the transaction's end; a second merge in it starts anew.
 STAGE = (
@@ -87,15 +86,19 @@ LINK = """
     WHERE viewpoint.ticker = incoming.ticker AND viewpoint.scale <> 1
 """
 
-# Factors are quotients, scaled above: equal to nine digits is equal.
+# Factors are quotients, scaled above: equal to nine digits is equal. A bar's first version was known when its session
+# closed; a correction is learnt when it is stored.
 MERGE = f"""
     WITH versions AS (
         SELECT ticker, "timestamp", max(version) AS version FROM stored_bars GROUP BY ticker, "timestamp"
     ),
     inserted AS (
-        INSERT INTO market_data (resolution, version, {_COLUMNS})
-        SELECT '1d', COALESCE(versions.version, 0) + 1, {_COLUMNS}
+        INSERT INTO market_data (resolution, version, recorded_at, {_COLUMNS})
+        SELECT
+            '1d', COALESCE(versions.version, 0) + 1, moment.recorded_at, {_BAR},
+            CASE WHEN versions.version IS NULL THEN known_at ELSE GREATEST(known_at, moment.recorded_at) END
         FROM incoming_bars AS incoming
+        CROSS JOIN (SELECT COALESCE(CAST(:recorded_at AS timestamptz), now()) AS recorded_at) AS moment
         LEFT JOIN versions USING (ticker, "timestamp")
         WHERE NOT EXISTS (
             SELECT 1

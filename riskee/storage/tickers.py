@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from riskee.storage.tables import tickers
@@ -18,6 +19,7 @@ class TickerInfo:
     name: str
     is_index: bool
     source: str
+    sector: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,13 @@ _SUMMARIES = text("""
 
 
 def write_tickers(connection: Connection, infos: Iterable[TickerInfo]) -> None:
-    """Add the tickers; a known one takes the new name and kind."""
+    """Add the tickers; a known one takes the new name and kind, and the new sector where there is one."""
     rows = [asdict(info) for info in infos]
     if not rows:
         return
     statement = insert(tickers)
-    changed = {name: statement.excluded[name] for name in ("name", "is_index", "source")}
+    changed: dict[str, Any] = {name: statement.excluded[name] for name in ("name", "is_index", "source")}
+    changed["sector"] = func.coalesce(statement.excluded.sector, tickers.c.sector)
     connection.execute(statement.on_conflict_do_update(index_elements=["ticker"], set_=changed), rows)
 
 

@@ -106,8 +106,8 @@ def test_a_chunk_that_fails_is_not_half_stored(engine: Engine, tmp_path: Path, m
     monkeypatch.setattr(importing, "CHUNK_ROWS", 4)
     written = iter([True, False])
 
-    def failing(connection, chunk):  # type: ignore[no-untyped-def]
-        counts = upsert_bars(connection, chunk)
+    def failing(connection, chunk, recorded_at):  # type: ignore[no-untyped-def]
+        counts = upsert_bars(connection, chunk, recorded_at)
         if not next(written):
             connection.execute(text("SELECT 1 / 0"))
         return counts

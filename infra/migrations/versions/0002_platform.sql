@@ -6,6 +6,18 @@ ALTER TABLE tickers ADD COLUMN sector text;
 ALTER TABLE market_data ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00+00';
 ALTER TABLE market_data ALTER COLUMN recorded_at SET DEFAULT now();
 
+-- Every bar as it was known at a moment: in the latest version that was known by then. With the second argument, also
+-- only what was stored by then: a history imported today counts as known when its sessions closed.
+CREATE FUNCTION bars_known_at(known timestamptz, stored timestamptz DEFAULT 'infinity')
+RETURNS SETOF bars
+LANGUAGE sql STABLE
+AS 'SELECT DISTINCT ON (ticker, resolution, "timestamp")
+        ticker, resolution, "timestamp", CAST("timestamp" AT TIME ZONE ''UTC'' AS date), version,
+        open, high, low, close, volume, adjustment_factor, dividend, split, source, known_at
+    FROM market_data
+    WHERE "timestamp" <= known AND known_at <= known AND recorded_at <= stored
+    ORDER BY ticker, resolution, "timestamp", version DESC';
+
 ALTER TABLE model_metadata ADD COLUMN trials integer NOT NULL DEFAULT 1;
 ALTER TABLE model_metadata ADD COLUMN evaluation jsonb NOT NULL DEFAULT '{}';
 
