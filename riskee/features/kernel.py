@@ -1,7 +1,9 @@
 """The live feature kernel: all technical features of all tickers, updated with each quote.
 
 Every ticker's state is frozen at its last closed bar; the running bar of the session is kept beside it. A quote
-replaces the running bar, so late, repeated and corrected quotes of a session leave no trace.
+replaces the running bar, so late, repeated and corrected quotes of a session leave no trace. The state depends on the
+last WARM_UP_BARS bars of a ticker and of the market and on nothing else, to the last bit: a prediction can be made
+again from a state that is built anew.
 """
 
 import numpy as np
@@ -14,8 +16,11 @@ from riskee.features.windows import (
     FLAT,
     MARKET_WINDOW,
     MOMENTS,
+    SMOOTHED,
     Records,
     advance,
+    averages,
+    centred,
     deviation,
     ema_inputs,
     moments,
@@ -80,14 +85,15 @@ class FeatureState:
         value, days = bars.close * bars.volume, _days(bars.session)
         returns = np.full_like(close, np.nan)
         returns[:, 1:] = np.log(close[:, 1:] / close[:, :-1])
-        self._closes: Floats = _latest(close[:, :-1], HISTORY, np.nan)  # type: ignore[assignment]
+        previous = np.full_like(close, np.nan)
+        previous[:, 1:] = close[:, :-1]
+        ranges = ema_inputs(close, high, low, previous)["range"]
+        self._closes: Floats = _latest(close[:, :-1], SMOOTHED + 1, np.nan)  # type: ignore[assignment]
+        self._ranges: Floats = _latest(ranges[:, :-1], SMOOTHED, np.nan)  # type: ignore[assignment]
         self._closed: Index = _latest(days[:, :-1], HISTORY, _NO_SESSION)  # type: ignore[assignment]
         self._values: Floats = _latest(value[:, :-1], 20, np.nan)  # type: ignore[assignment]
         self._returns: Floats = _latest(returns[:, :-1], MARKET_WINDOW - 1, np.nan)  # type: ignore[assignment]
-        for column in range(close.shape[1] - 1):
-            previous = close[:, column - 1] if column else np.full(len(close), np.nan)
-            inputs = ema_inputs(close[:, column], high[:, column], low[:, column], previous)
-            self._averages = advance(self._averages, inputs)
+        self._averages = averages(self._closes, self._ranges)
         if self._market is not None:
             self._load_market(days[self._market], returns[self._market])
         market, _ = self._market_at(self._closed[:, 1 - MARKET_WINDOW :])
@@ -102,7 +108,9 @@ class FeatureState:
         volatility = np.full_like(returns, np.nan)
         if len(returns) >= 20:
             windows = np.lib.stride_tricks.sliding_window_view(returns, 20)
-            volatility[19:] = windows.std(axis=1, ddof=1)
+            # As `_take_market_bar` computes it, to the last digit.
+            mean, squares = centred(np.ascontiguousarray(windows[:, :-1]))
+            volatility[19:] = deviation(mean, squares, 19, windows[:, -1])
         kept = min(len(days), HISTORY + 1)
         if kept:
             self._market_session[-kept:] = days[-kept:]
@@ -150,12 +158,13 @@ class FeatureState:
         bar, previous = self._bar[rows], self._closes[rows, -1]
         market, _ = self._market_at(self._session[rows])
         inputs = ema_inputs(bar["close"], bar["high"], bar["low"], previous)
-        self._averages[rows] = advance(self._averages[rows], inputs)
         _push(self._closed, rows, self._session[rows])
         _push(self._closes, rows, bar["close"])
+        _push(self._ranges, rows, inputs["range"])
         _push(self._values, rows, bar["value"])
         _push(self._returns, rows, np.log(bar["close"] / previous))
         _push(self._market_returns, rows, market)
+        self._averages[rows] = averages(self._closes[rows], self._ranges[rows])
         self._moments[rows] = moments(
             self._closes[rows], self._values[rows], self._returns[rows], self._market_returns[rows]
         )
@@ -163,7 +172,7 @@ class FeatureState:
     def _begin_anew(self, rows: Index) -> None:
         self.bars_seen[rows] = 0
         self._closed[rows] = _NO_SESSION
-        for matrix in (self._closes, self._values, self._returns, self._market_returns):
+        for matrix in (self._closes, self._ranges, self._values, self._returns, self._market_returns):
             matrix[rows] = np.nan
         self._averages[rows] = np.nan
         self._moments[rows] = np.nan
@@ -196,7 +205,7 @@ class FeatureState:
         """Log returns of the sessions `days` (n, k), where the ticker has a bar among the last HISTORY; else NaN."""
         wanted = _days(days)
         rows = np.arange(len(index))[:, None]
-        closed, closes = self._closed[index], self._closes[index]
+        closed, closes = self._closed[index], self._closes[index, -HISTORY:]
         sessions = np.concatenate([closed, self._session[index, None]], axis=1)
         prices = np.concatenate([closes, self._bar["close"][index, None]], axis=1)
         # A session's place is the number of sessions before it.
@@ -208,11 +217,11 @@ class FeatureState:
 
     def features(self, index: Index) -> Floats:
         """Technical features (n, 20) in the order of NORMAL_FEATURES; NaN where a window is not full."""
-        bar, closes, known = self._bar[index], self._closes[index], self._moments[index]
-        previous, close = closes[:, -1], bar["close"]
+        bar, known = self._bar[index], self._moments[index]
+        previous, close = self._closes[index, -1], bar["close"]
         out = np.empty((len(index), len(NORMAL_FEATURES)))
         for sessions in _RETURN_SESSIONS:
-            out[:, _COLUMN[f"return_{sessions}d"]] = np.log(close / closes[:, -sessions])
+            out[:, _COLUMN[f"return_{sessions}d"]] = np.log(close / self._closes[index, -sessions])
         change = out[:, _COLUMN["return_1d"]]
         for n in (5, 20, 60):
             mean, squares = known[f"return_mean_{n}"], known[f"return_squares_{n}"]

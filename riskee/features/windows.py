@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from riskee.features.definitions import WARM_UP_BARS
 from riskee.market.bars import Floats
 
 Records = NDArray[np.void]
@@ -17,6 +18,9 @@ Records = NDArray[np.void]
 FLAT = 1e-9
 EMA_ALPHAS = {"gain": 1 / 14, "loss": 1 / 14, "fast": 2 / 13, "slow": 2 / 27, "range": 1 / 14}
 MARKET_WINDOW = 60
+# Closed bars over which an average is taken: what a state built from WARM_UP_BARS has of inputs that need the bar
+# before, without its running bar.
+SMOOTHED = WARM_UP_BARS - 2
 
 _MOMENT_NAMES = (
     *(f"return_{part}_{n}" for n in (5, 20, 60) for part in ("mean", "squares")),
@@ -60,6 +64,30 @@ def moments(closes: Floats, values: Floats, returns: Floats, market: Floats) -> 
     out["close_sum_50"] = closes[:, -49:].sum(axis=1)
     out["close_sum_200"] = closes[:, -199:].sum(axis=1)
     out["close_mean_20"], out["close_squares_20"] = centred(closes[:, -19:])
+    return out
+
+
+def averages(closes: Floats, ranges: Floats) -> Records:
+    """Moving averages over the last SMOOTHED closed bars, one record per row, from closes (n, SMOOTHED + 1) and true
+    ranges (n, SMOOTHED), NaN before the first.
+
+    A weighted sum of these bars and nothing else: a recursion would differ in its last digits by where it once began,
+    and a state that has lived for weeks from one that was built today.
+    """
+    out = np.empty(len(closes), AVERAGES)
+    # Padding is NaN on the left; it weighs nothing, and the first value stands for all before.
+    missing = np.isnan(ranges[:, 0]).any()
+    changes = np.diff(closes, axis=1)
+    taken = {"gain": np.maximum(changes, 0.0), "loss": np.maximum(-changes, 0.0), "range": ranges}
+    taken["fast"] = taken["slow"] = closes[:, 1:]
+    for name, alpha in EMA_ALPHAS.items():
+        values = taken[name]
+        count = (~np.isnan(values)).sum(axis=1) if missing else np.full(len(values), SMOOTHED)
+        first = values[np.arange(len(values)), np.minimum(SMOOTHED - count, SMOOTHED - 1)]
+        weights = alpha * (1 - alpha) ** np.arange(SMOOTHED - 1, -1, -1.0)
+        # One sum a row in the row's own order, so that it does not depend on how many rows there are.
+        total = np.einsum("ij,j->i", np.nan_to_num(values) if missing else values, weights)
+        out[name] = total + first * (1 - alpha) ** count
     return out
 
 

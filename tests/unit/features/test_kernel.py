@@ -77,6 +77,26 @@ def test_a_state_built_from_the_last_512_bars_equals_one_that_saw_them_all(gaps:
                 close_to(state.features(np.array([row]))[0], expected[ticker].loc[day].to_numpy())
 
 
+@pytest.mark.parametrize(("sessions", "lived"), [(700, 60), (530, 40), (120, 110), (30, 25)])
+def test_a_state_that_lived_for_weeks_equals_one_built_today_to_the_last_bit(sessions: int, lived: int) -> None:
+    """Else a restart would change predictions, and none could be reproduced. One of few tickers, too."""
+    frames = random_bars(12, tickers=5, sessions=sessions, gaps=0.03)
+    frames["T1"] = interrupted(frames["T1"], len(frames["T1"]) - 16, 11)
+    frames["T2"] = frames["T2"].iloc[-lived:]
+    days = frames["SPX"].index[-lived:]
+    aged = FeatureState(matrix(before(frames, days[0]), 512), "SPX")
+    few = {ticker: frames[ticker] for ticker in ("SPX", "T3")}
+    for day in days:
+        feed(aged, frames, day)
+        fresh = FeatureState(matrix(before(frames, day), 512), "SPX")
+        feed(fresh, frames, day)
+        small = FeatureState(matrix(before(few, day), 512), "SPX")
+        feed(small, few, day)
+        wanted = fresh.features(np.arange(5))
+        np.testing.assert_array_equal(aged.features(np.arange(5)), wanted)
+        np.testing.assert_array_equal(small.features(np.array([0, 1])), wanted[[0, 3]])
+
+
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_late_repeated_and_provisional_quotes_leave_no_trace(data: st.DataObject) -> None:
