@@ -51,6 +51,11 @@ def import_id(content_sha256: str, imported_at: datetime) -> uuid.UUID:
     return _derived("import", content_sha256, imported_at.isoformat())
 
 
+def finding_id(ticker: str, session: date, kind: str) -> uuid.UUID:
+    """The identity of an oddity in the data: found again, it stays one."""
+    return _derived("finding", ticker, session.isoformat(), kind)
+
+
 def answer_id(prediction: uuid.UUID, request: uuid.UUID) -> uuid.UUID:
     """The identity of the message that answers one request with a prediction that may already be known."""
     return _derived("answer", str(prediction), str(request))

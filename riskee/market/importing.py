@@ -1,5 +1,6 @@
 """Importing: read a source, check every row, store the good ones, quarantine the others with the reason."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -20,6 +21,7 @@ from riskee.market.validation import Validated, validate
 from riskee.storage.bars import BarCounts, upsert_bars
 from riskee.storage.calendar import write_reports
 from riskee.storage.database import database_errors
+from riskee.storage.findings import add_findings
 from riskee.storage.imports import ImportRecord, write_import
 from riskee.storage.macro import write_macro
 from riskee.storage.quarantine import Rejection, add_rejections
@@ -41,7 +43,7 @@ class ImportReport:
     rows_read: int
     bars: BarCounts
     quarantined: dict[str, int]
-    # Accepted, but worth a look.
+    # Accepted, but worth a look: how many findings of each kind.
     flags: dict[str, int]
     notes: tuple[str, ...]
     tickers: int
@@ -85,6 +87,7 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
         with engine.begin() as connection:
             write_import(connection, record)
             add_rejections(connection, rejections)
+            add_findings(connection, checked.findings, record.source, now)
             write_tickers(connection, known_tickers)
             write_sessions(connection, _since(report.first, sessions))
         bars = _store(engine, checked.accepted.assign(source=record.source), record, progress)
@@ -164,7 +167,7 @@ def _report(raw: RawBars, checked: Validated) -> ImportReport:
         rows_read=len(raw.bars),
         bars=BarCounts(),
         quarantined={str(reason): int(rows) for reason, rows in checked.reasons.value_counts().items()},
-        flags=checked.flags,
+        flags=dict(Counter(str(finding.kind) for finding in checked.findings)),
         notes=raw.notes,
         tickers=accepted["ticker"].nunique(),
         first=None if accepted.empty else accepted["session"].min().date(),

@@ -2,24 +2,24 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from riskee.market.findings import find
 from riskee.market.frames import PRICES
 from riskee.market.sessions import Session
 from riskee.messaging.messages import TICKER_PATTERN
+from riskee.storage.findings import Finding
 
 _TICKER = re.compile(TICKER_PATTERN)
 Mask = NDArray[np.bool_]
 
 # Quotients such as an adjusted price are off by a few units in the last place; a wrong price is off by more.
 TOLERANCE = 1e-6
-# An adjusted close that doubles or halves overnight is rare enough to be looked at, and real often enough to be kept.
-JUMP = np.log(2.0)
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Validated:
     """`accepted` has BAR_COLUMNS but for the source, ordered by ticker and session; `reasons` names the others' faults.
 
     In an accepted bar open and close lie between low and high, which were widened by a rounding where need be.
-    `reasons` has the index of the refused rows. `flags` counts accepted rows that deserve a look, by what is odd.
+    `reasons` has the index of the refused rows. `findings` name accepted rows that deserve a look.
     """
 
     accepted: pd.DataFrame
     reasons: "pd.Series[str]"
-    flags: dict[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 def validate(bars: pd.DataFrame, sessions: list[Session], now: datetime) -> Validated:
@@ -49,7 +49,7 @@ def validate(bars: pd.DataFrame, sessions: list[Session], now: datetime) -> Vali
     reasons[duplicates.index] = duplicates
     accepted = _widened(bars[reasons.isna()].sort_values(["ticker", "session"]))
     accepted = accepted.assign(known_at=_known_at(accepted["session"], sessions))
-    return Validated(accepted, reasons.dropna().astype(str), _flags(accepted))
+    return Validated(accepted, reasons.dropna().astype(str), tuple(find(accepted, sessions)))
 
 
 def _identity(bars: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
@@ -123,12 +123,3 @@ def _known_at(accepted: "pd.Series[pd.Timestamp]", sessions: list[Session]) -> p
     days = np.array([session.session_date for session in sessions], dtype="datetime64[D]")
     closes = pd.DatetimeIndex([session.closes_at for session in sessions], tz="UTC")
     return closes.take(np.searchsorted(days, accepted.to_numpy().astype("datetime64[D]")))
-
-
-def _flags(accepted: pd.DataFrame) -> dict[str, int]:
-    adjusted = np.log(accepted["close"].to_numpy()) + np.log(accepted["adjustment_factor"].to_numpy())
-    same_ticker = (accepted["ticker"] == accepted["ticker"].shift()).to_numpy()
-    jump = np.zeros(len(adjusted), dtype=bool)
-    jump[1:] = same_ticker[1:] & (np.abs(np.diff(adjusted)) > JUMP)
-    flags = {"no volume": int((accepted["volume"] == 0).sum()), "price doubled or halved": int(jump.sum())}
-    return {name: count for name, count in flags.items() if count}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from riskee.market.bars import Bar
 from riskee.market.replay import expand
 from riskee.market.validation import validate
+from riskee.storage.findings import Kind
 from tests.unit.market.frames import NOW, SESSIONS, bars
 
 
@@ -99,21 +100,23 @@ def test_a_refused_row_is_no_duplicate_of_a_good_one() -> None:
     assert validate(frame, SESSIONS, NOW).reasons.to_dict() == {0: "close is not positive"}
 
 
-def test_odd_bars_are_kept_and_flagged() -> None:
+def test_odd_bars_are_kept_and_found() -> None:
     frame = bars(("AAPL", "IBM"))
     frame.loc[[4, 5, 6, 7], ["open", "high", "low", "close"]] *= 100  # another ticker: no jump
     frame.loc[1, "volume"] = 0.0
     frame.loc[2, ["open", "high", "low", "close"]] *= 3
     checked = validate(frame, SESSIONS, NOW)
     assert checked.reasons.empty
-    assert checked.flags == {"no volume": 1, "price doubled or halved": 2}
+    assert [(finding.ticker, finding.session.day, finding.kind) for finding in checked.findings] == [
+        ("AAPL", 5, Kind.PRICE_JUMP), ("AAPL", 6, Kind.PRICE_JUMP), ("AAPL", 3, Kind.ZERO_VOLUME),
+    ]  # fmt: skip
 
 
 def test_a_split_is_no_jump() -> None:
     frame = bars()
     frame.loc[[2, 3], ["open", "high", "low", "close"]] /= 7
     frame.loc[[2, 3], "adjustment_factor"] *= 7
-    assert validate(frame, SESSIONS, NOW).flags == {}
+    assert validate(frame, SESSIONS, NOW).findings == ()
 
 
 def test_accepted_bars_are_ordered() -> None:
