@@ -113,6 +113,10 @@ class Prediction(Message, frozen=True):
     confidence: Probability
     interval: Interval
     flags: tuple[Flag, ...] = ()
+    # What it was made from besides its quote, so that it can be made again: the newest recording among the bars that
+    # the state was built from, and the market's quote in force. None: not known, and no quote of the market yet.
+    bars_as_of: datetime | None = None
+    market_quote_id: uuid.UUID | None = None
 
 
 class PredictionFailed(Message, frozen=True):

@@ -1,12 +1,13 @@
 """Daily bars in the database: reading them as matrices, and merging new ones in as versions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from riskee.market.bars import Bar, BarMatrix
 from riskee.storage.bars_merge import COPY, COPY_TYPES, LINK, MERGE, NAME_TICKERS, STAGE, STORED
@@ -25,13 +26,17 @@ _SERIES = next(series for series in TIME_SERIES if series.table is market_data)
 # Not from the view: this walks the key backwards and stops after `count` bars.
 _RECENT = text("""
     SELECT t.number, bar.day, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.adjustment_factor
-    FROM (SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers) AS t
+    FROM (
+        SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number
+        FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)
+    ) AS t
     CROSS JOIN LATERAL (
         SELECT DISTINCT ON ("timestamp")
             CAST("timestamp" AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01' AS day,
             open, high, low, close, volume, adjustment_factor
         FROM market_data
         WHERE ticker = t.ticker AND resolution = '1d' AND "timestamp" < :before
+            AND recorded_at <= COALESCE(CAST(:stored AS timestamptz), 'infinity')
         ORDER BY "timestamp" DESC, version DESC
         LIMIT :count
     ) AS bar
@@ -122,13 +127,29 @@ class KnownBar:
     known_at: datetime
 
 
-def recent_bars(connection: Connection, before: date, count: int) -> BarMatrix:
+def newest_recording(connection: Connection) -> datetime | None:
+    """The latest `recorded_at` of all bars; None without bars."""
+    newest: datetime | None = connection.scalar(select(func.max(market_data.c.recorded_at)))
+    return newest
+
+
+def recent_bars(
+    connection: Connection,
+    before: date,
+    count: int,
+    *,
+    only: Collection[str] | None = None,
+    stored: datetime | None = None,
+) -> BarMatrix:
     """The last `count` daily bars of every ticker, the market's included, of sessions before `before`.
 
-    A ticker without bars has a row of NaN. Tickers are in the order of their bytes.
+    With `only`, of these tickers; with `stored`, in the versions that were recorded by then. A ticker without bars has
+    a row of NaN. Tickers are in the order of their bytes.
     """
-    tickers = tuple(connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"')))
-    rows = connection.execute(_RECENT, {"before": _midnight(before), "count": count}).all()
+    known = connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"'))
+    tickers = tuple(ticker for ticker in known if only is None or ticker in only)
+    chosen = {"tickers": list(tickers), "before": _midnight(before), "count": count, "stored": stored}
+    rows = connection.execute(_RECENT, chosen).all()
     values = np.fromiter(chain.from_iterable(rows), np.float64, count=8 * len(rows)).reshape(-1, 8)
     number = values[:, 0].astype(np.int64)
     bars_of = np.bincount(number, minlength=len(tickers))

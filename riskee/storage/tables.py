@@ -84,6 +84,7 @@ market_data = Table(
     _time("known_at"),
     # When this version was stored: what has changed since a moment is what came later.
     Column("recorded_at", _TIME, nullable=False, server_default=text("now()")),
+    Index(None, "recorded_at"),
 )
 
 quotes = Table(
@@ -130,6 +131,8 @@ predictions = Table(
     _number("price_p50"),
     _number("price_p90"),
     Column("flags", ARRAY(Text), nullable=False),
+    Column("bars_as_of", _TIME, nullable=True),  # the newest market_data.recorded_at that its state knew
+    Column("market_quote_id", Uuid, nullable=True),
     Index(None, "ticker", "prediction_time"),
 )
 

@@ -1,6 +1,7 @@
 """From quotes to predictions: features, routing, one model call per model type. No input or output."""
 
 import math
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -64,6 +65,9 @@ class Forecaster:
     predictors: dict[ModelType, Predictor] = field(default_factory=dict)
     # How old a quote may be when it is predicted.
     stale_after_seconds: float = math.inf
+    # The newest recording among the bars of the state.
+    bars_as_of: datetime | None = None
+    _market_quote: Quote | None = None
 
     def knows(self, quote: Quote) -> bool:
         """Whether the ticker has a place in the state."""
@@ -81,6 +85,7 @@ class Forecaster:
 
     def take(self, quotes: Sequence[Quote]) -> None:
         """Put running bars into the state; each ticker at most once, all of one session."""
+        self._market_quote = next((quote for quote in quotes if quote.ticker == self.market_ticker), self._market_quote)
         self.state.update(
             self._index(quotes),
             np.datetime64(quotes[0].session_date, "D"),
@@ -159,8 +164,15 @@ class Forecaster:
             confidence=float(arrays.confidence[row]),
             interval=Interval(p10=p10, p50=p50, p90=p90),
             flags=self._flags(predictor, quote, features, as_of),
+            bars_as_of=self.bars_as_of,
+            market_quote_id=self._market_of(quote),
         )
         return Forecast(quote, prediction, dict(zip(EARNINGS_FEATURES, features.tolist(), strict=True)))
+
+    def _market_of(self, quote: Quote) -> uuid.UUID | None:
+        """The market's quote in force, where it has one in this quote's session."""
+        market = self._market_quote
+        return market.quote_id if market and market.session_date == quote.session_date else None
 
     def _flags(self, predictor: Predictor, quote: Quote, features: Floats, as_of: datetime) -> tuple[Flag, ...]:
         raised = {

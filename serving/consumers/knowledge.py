@@ -15,7 +15,7 @@ from riskee.messaging.messages import ModelType, Quote
 from riskee.model.artifact import ModelArtifact
 from riskee.model.registry import champion
 from riskee.settings import ModelSettings
-from riskee.storage.bars import recent_bars
+from riskee.storage.bars import newest_recording, recent_bars
 from riskee.storage.calendar import reports
 from riskee.storage.database import database_errors
 from riskee.storage.sessions import read_sessions
@@ -32,12 +32,14 @@ class Knowledge:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
+        # One snapshot for all that is read together.
         with database_errors(), self.engine.connect() as connection:
-            yield connection
+            yield connection.execution_options(isolation_level="REPEATABLE READ")
 
     def forecaster(self, before: date) -> Forecaster:
         """The state of every ticker from its bars strictly before a session."""
         with self._connection() as connection:
+            bars_as_of = newest_recording(connection)
             bars = recent_bars(connection, before, WARM_UP_BARS)
             known = reports(connection)
             days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")
@@ -48,6 +50,7 @@ class Knowledge:
             unreported=frozenset(ticker for ticker in bars.tickers if ticker not in known),
             sessions=days,
             market_ticker=self.settings.market_ticker,
+            bars_as_of=bars_as_of,
         )
 
     def champion(self, model_type: ModelType) -> ModelArtifact | None:

@@ -5,6 +5,11 @@ ALTER TABLE tickers ADD COLUMN sector text;
 -- In two steps: a compressed hypertable takes a new column with a constant only.
 ALTER TABLE market_data ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00+00';
 ALTER TABLE market_data ALTER COLUMN recorded_at SET DEFAULT now();
+CREATE INDEX market_data_recorded_at_idx ON market_data (recorded_at);
+
+-- What a prediction was made from, besides its quote.
+ALTER TABLE predictions ADD COLUMN bars_as_of timestamptz;
+ALTER TABLE predictions ADD COLUMN market_quote_id uuid;
 
 -- Every bar as it was known at a moment: in the latest version that was known by then. With the second argument, also
 -- only what was stored by then: a history imported today counts as known when its sessions closed.

@@ -72,6 +72,8 @@ PREDICTION = Prediction(
     confidence=0.53,
     interval=Interval(p10=662.1, p50=676.9, p90=691.4),
     flags=(Flag.REPLAY, Flag.COLD_WINDOW),
+    bars_as_of=NOW,
+    market_quote_id=identity(6),
 )
 _DOCUMENT = SourceDocument(
     document_id=identity(4),
