@@ -9,7 +9,7 @@ Vectors = NDArray[np.float32]
 
 
 class Embedder(Protocol):
-    """An embedding model in memory. `encode` is thread-safe and gives a text the same vector in any company."""
+    """An embedding model in memory. `encode` is thread-safe; a text has the same vector in any company, to rounding."""
 
     @property
     def name(self) -> str:

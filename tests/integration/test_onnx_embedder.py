@@ -25,7 +25,14 @@ def test_vectors_have_length_one_and_their_own_row(embedder: Embedder) -> None:
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
     for row, text in enumerate(texts):
-        np.testing.assert_array_equal(embedder.encode([text])[0], vectors[row])
+        np.testing.assert_allclose(embedder.encode([text])[0], vectors[row], atol=1e-6)
+
+
+def test_a_text_has_its_vector_in_any_company_and_order(embedder: Embedder) -> None:
+    texts = [f"{'Shares of the company rose. ' * (number % 7 + 1)}{number}" for number in range(60)]
+    vectors = embedder.encode(texts)
+    np.testing.assert_allclose(embedder.encode(texts[::-1])[::-1], vectors, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate([embedder.encode([text]) for text in texts]), vectors, atol=1e-6)
 
 
 def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
