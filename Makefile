@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check docs reference
+.PHONY: help install up down status logs doctor test check docs reference vendors
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,3 +45,6 @@ reference: ## add sentence-transformers and torch, so that `make test` compares 
 	@$(PYTHON) infra/bootstrap/install.py dev
 	@$(BIN)/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes -r requirements/reference.txt
 	@$(BIN)/python -m pip install --quiet --only-binary=:all: torch==2.13.0
+
+vendors: install ## add Yahoo and Alpaca, for `riskee data fetch`
+	@$(BIN)/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes -r requirements/vendors.txt

@@ -8,10 +8,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from riskee.errors import FatalError
 
@@ -95,6 +95,51 @@ class FeedSettings(Section):
     replay: ReplaySettings = ReplaySettings()
 
 
+def _listed(value: object) -> object:
+    """`AAPL,MSFT` as a list; what is none stays as it is, for pydantic to judge."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class DataSettings(Section):
+    """Where price history comes from, besides what is imported by hand."""
+
+    source: Literal["bundled", "yahoo", "alpaca"] = Field(
+        "bundled", description="what the nightly run ingests: the bundled history alone, or also `tickers` of a vendor"
+    )
+    tickers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="tickers to fetch from the vendor, separated by commas"
+    )
+    first_fetch_years: int = Field(10, ge=1, description="years of history that are fetched of a new ticker")
+
+
+class VendorSettings(Section):
+    """How a vendor is called."""
+
+    timeout_seconds: float = Field(30.0, gt=0, description="longest wait for one answer")
+    requests_per_minute: float = Field(60.0, gt=0, description="most requests begun in a minute")
+    retries: int = Field(5, ge=0, description="how often a request is repeated that may succeed later")
+
+
+class YahooSettings(VendorSettings):
+    """Yahoo's chart API, through yfinance."""
+
+    url: str | None = Field(
+        None, pattern=r"^https?://", description="address to use in place of Yahoo's hosts, such as a proxy of your own"
+    )
+
+
+class AlpacaSettings(VendorSettings):
+    """Alpaca's market data API, through alpaca-py."""
+
+    url: str = Field("https://data.alpaca.markets", pattern=r"^https?://", description="address of the data API")
+    key_id: SecretStr | None = Field(None, description="API key")
+    secret_key: SecretStr | None = Field(None, description="secret of the API key")
+    feed: Literal["sip", "iex", "delayed_sip", "otc"] = Field(
+        "sip", description="feed: sip is all exchanges, iex one of them with some percent of the volume"
+    )
+    requests_per_minute: float = Field(180.0, gt=0, description="most requests begun in a minute (free plan: 200)")
+
+
 class ModelSettings(Section):
     """Prediction models."""
 
@@ -160,6 +205,9 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     llm: LlmSettings = LlmSettings()
     feed: FeedSettings = FeedSettings()
+    data: DataSettings = DataSettings()
+    yahoo: YahooSettings = YahooSettings()
+    alpaca: AlpacaSettings = AlpacaSettings()
     model: ModelSettings = ModelSettings()
     explanation: ExplanationSettings = ExplanationSettings()
     api: ApiSettings = ApiSettings()
