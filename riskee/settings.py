@@ -145,7 +145,12 @@ class ModelSettings(Section):
 
     market_ticker: str = Field("SPX", description="index whose returns are the market features")
     earnings_window_sessions: int = Field(5, ge=0, description="sessions around a report in which `earnings` predicts")
-    expires_after_days: int = Field(400, ge=1, description="days of data after its training window a model may serve")
+    holdout_sessions: int = Field(
+        126, ge=0, description="sessions before the replayed ones that no model is made from, to score it on once"
+    )
+    expires_after_days: int = Field(
+        400, ge=1, description="days of data after the newest session at its training a model may serve"
+    )
     threads: int = Field(1, ge=1, description="threads of one LightGBM prediction call")
 
 

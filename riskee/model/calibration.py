@@ -19,23 +19,31 @@ def base_rate(up: NDArray[np.bool_]) -> Calibration:
     return Calibration(float(np.log(share / (1 - share))), 0.0)
 
 
-def fit_logistic(score: Floats, up: NDArray[np.bool_]) -> Calibration:
-    """Logistic regression of rises on the score, by Newton's method.
+def logistic_weights(inputs: Floats, up: NDArray[np.bool_], penalty: Floats) -> Floats:
+    """Logistic regression of rises on inputs (n, k) by Newton's method: weights (k,).
 
-    A score that points the wrong way (slope below zero) is worth nothing: then the base rate stands alone.
+    The first column is the constant one; `penalty` (k,) pulls the weights to zero.
     """
-    inputs = np.column_stack([np.ones_like(score), score])
-    # A trace of ridge keeps the system solvable when all scores are equal.
-    penalty = np.diag([0.0, 1e-3])
-    weights = np.array([base_rate(up).intercept, 0.0])
+    weights = np.zeros(inputs.shape[1])
+    weights[0] = base_rate(up).intercept
     for _ in range(25):
         chance = 1 / (1 + np.exp(-inputs @ weights))
-        gradient = inputs.T @ (up - chance) - penalty @ weights
-        curvature = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + penalty
+        gradient = inputs.T @ (up - chance) - penalty * weights
+        curvature = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + np.diag(penalty)
         step = np.linalg.solve(curvature, gradient)
         weights += step
         if np.abs(step).max() < 1e-12:
             break
+    return weights
+
+
+def fit_logistic(score: Floats, up: NDArray[np.bool_]) -> Calibration:
+    """Logistic regression of rises on the score.
+
+    A score that points the wrong way (slope below zero) is worth nothing: then the base rate stands alone.
+    """
+    # A trace of ridge keeps the system solvable when all scores are equal.
+    weights = logistic_weights(np.column_stack([np.ones_like(score), score]), up, np.array([0.0, 1e-3]))
     if weights[1] <= 0:
         return base_rate(up)
     return Calibration(float(weights[0]), float(weights[1]))

@@ -1,7 +1,7 @@
 """What a model is trained on: features of past sessions and the returns that followed. Offline only."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy import Connection
 
-from riskee.features.definitions import SCALE_FEATURE, features_of
+from riskee.features.definitions import LONGEST_GAP_DAYS, SCALE_FEATURE, features_of
 from riskee.market.bars import Dates, Floats
 from riskee.messaging.messages import ModelType
 from riskee.storage.columns import read_columns
 
 # RiskMetrics' decay for daily data.
 _EWMA_ALPHA = 0.06
+# The market's trend is its move over a quarter.
+TREND_SESSIONS = 60
 
 _ROWS = sql.SQL("""
 WITH moves AS (
@@ -30,13 +32,38 @@ WITH moves AS (
     WINDOW later AS (PARTITION BY ticker ORDER BY session_date)
 ),
 sessions AS (
-    SELECT session_date, lead(session_date) OVER (ORDER BY session_date) AS next_session FROM trading_sessions
+    SELECT
+        session_date,
+        lead(session_date) OVER (ORDER BY session_date) AS next_session,
+        row_number() OVER (ORDER BY session_date) AS place
+    FROM trading_sessions
 ),
+market AS (
+    SELECT
+        session_date,
+        CASE WHEN count(avg(market_return_1d)) OVER trailing = {trend} THEN sum(avg(market_return_1d)) OVER trailing END
+            AS market_trend
+    FROM features_daily
+    GROUP BY session_date
+    WINDOW trailing AS (ORDER BY session_date ROWS BETWEEN {trend} - 1 PRECEDING AND CURRENT ROW)
+),
+marked AS (
+    SELECT
+        *,
+        CAST(session_date - lag(session_date) OVER (PARTITION BY ticker ORDER BY session_date) > {gap} AS integer)
+            AS begins
+    FROM features_daily
+),
+parted AS (
+    SELECT *, coalesce(sum(begins) OVER (PARTITION BY ticker ORDER BY session_date), 0) AS history FROM marked
+),
+-- Like the features, the volatility begins anew after a gap.
 known AS (
     SELECT
         *,
-        sqrt(riskee_ema(return_1d * return_1d, {alpha}) OVER (PARTITION BY ticker ORDER BY session_date)) AS ewma
-    FROM features_daily
+        sqrt(riskee_ema(return_1d * return_1d, {alpha}) OVER (PARTITION BY ticker, history ORDER BY session_date))
+            AS ewma
+    FROM parted
 ),
 numbered AS (
     SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers WHERE NOT is_index
@@ -47,6 +74,7 @@ INNER JOIN moves USING (ticker, session_date)
 -- Only where the next bar is that of the next session.
 INNER JOIN sessions USING (session_date, next_session)
 INNER JOIN numbered USING (ticker)
+INNER JOIN market USING (session_date)
 WHERE next_session < {before} AND {scale} > 0 AND ({every} OR least(sessions_to_earnings, sessions_since_earnings)
     <= {window})
 ORDER BY session_date, number
@@ -57,6 +85,18 @@ _FIXED = (
     "next_session - DATE '1970-01-01'",
     "outcome",
     "ewma",
+    "place",
+    "market_trend",
+)
+_ROW_FIELDS = (
+    "ticker",
+    "session",
+    "outcome_session",
+    "features",
+    "outcome",
+    "ewma_volatility",
+    "place",
+    "market_trend",
 )
 
 
@@ -73,9 +113,17 @@ class TrainingSet:
     outcome: Floats
     # An exponentially weighted volatility, for the baseline's interval.
     ewma_volatility: Floats
+    # The session's number among all of the exchange's, whether or not it has rows here.
+    place: NDArray[np.int64]
+    # The market's log return over TREND_SESSIONS to the session's close, NaN where it is unknown.
+    market_trend: Floats
 
     def __len__(self) -> int:
         return len(self.outcome)
+
+    def at(self, rows: NDArray[np.bool_]) -> "TrainingSet":
+        """Some of the rows."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _ROW_FIELDS})
 
     @property
     def scale(self) -> Floats:
@@ -86,8 +134,10 @@ class TrainingSet:
     def sha256(self) -> str:
         """Digest of everything the training looks at."""
         digest = hashlib.sha256("\x1f".join((self.model_type, *self.tickers)).encode())
-        for array in (self.ticker, self.session.astype(np.int64), self.features, self.outcome, self.ewma_volatility):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for name in _ROW_FIELDS:
+            array = getattr(self, name)
+            whole = array.astype(np.int64) if array.dtype.kind == "M" else array
+            digest.update(np.ascontiguousarray(whole).tobytes())
         return digest.hexdigest()
 
 
@@ -103,6 +153,8 @@ def read_training_set(
     columns = [sql.SQL(column) for column in _FIXED] + [sql.Identifier(name) for name in names]
     query = _ROWS.format(
         alpha=sql.Literal(_EWMA_ALPHA),
+        gap=sql.Literal(LONGEST_GAP_DAYS),
+        trend=sql.Literal(TREND_SESSIONS),
         columns=sql.SQL(", ").join(columns),
         before=sql.Literal(before),
         scale=sql.Identifier(SCALE_FEATURE),
@@ -121,4 +173,6 @@ def read_training_set(
         np.ascontiguousarray(values[:, len(_FIXED) :]),
         np.ascontiguousarray(values[:, 3]),
         np.ascontiguousarray(values[:, 4]),
+        values[:, 5].astype(np.int64),
+        np.ascontiguousarray(values[:, 6]),
     )

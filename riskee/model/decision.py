@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 import numpy as np
@@ -19,13 +20,17 @@ MINIMUM_SESSIONS = 60
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate with its out-of-fold forecast and those of the baselines on the `tested` rows of the data."""
+    """A candidate with its out-of-fold forecast and those of the baselines on the `tested` rows of the data.
+
+    `known_through` is the last session that the training knew an outcome of, the sealed ones too.
+    """
 
     artifact: ModelArtifact
     forecast: Forecast
     baselines: Mapping[str, Forecast]
     data: TrainingSet
     tested: NDArray[np.bool_]
+    known_through: date
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def decide(trial: Trial, champion: ModelArtifact | None) -> Decision:
     unbeaten = [name for name, bound in bounds.items() if bound <= 0]
     standing = f"not distinguishable from {', '.join(unbeaten)}" if unbeaten else "better than every baseline"
     kept = {f"gain_over_{name}": round(bound, 6) for name, bound in bounds.items()}
-    vacant = _vacancy(trial.artifact, champion)
+    vacant = _vacancy(trial, champion)
     if champion is None or vacant:
         return Decision("promoted", f"{vacant}; {standing}", kept)
     flaw = _flaw(trial, champion) or ("better than the champion, but not than all baselines" if unbeaten else "")
@@ -52,8 +57,9 @@ def decide(trial: Trial, champion: ModelArtifact | None) -> Decision:
     return Decision("promoted", f"better than the champion {champion.version}; {standing}", kept)
 
 
-def _vacancy(candidate: ModelArtifact, champion: ModelArtifact | None) -> str:
+def _vacancy(trial: Trial, champion: ModelArtifact | None) -> str:
     """Why no champion stands in the way; empty if one does."""
+    candidate = trial.artifact
     if champion is None:
         return "first model of its type"
     if champion.version == candidate.version:
@@ -62,7 +68,7 @@ def _vacancy(candidate: ModelArtifact, champion: ModelArtifact | None) -> str:
         return f"the champion {champion.version} knows other features"
     if champion.trained_through > candidate.trained_through:
         return f"the champion {champion.version} has seen sessions that are held out now"
-    if champion.valid_until <= candidate.trained_through:
+    if champion.valid_until <= trial.known_through:
         return f"the champion {champion.version} expired on {champion.valid_until}"
     return ""
 

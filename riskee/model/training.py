@@ -1,7 +1,7 @@
 """Training a model, judging it against baselines and the champion, and deciding on it. Offline only."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -13,22 +13,17 @@ from riskee.features.definitions import SCALE_FEATURE, feature_set_hash, feature
 from riskee.market.bars import Floats
 from riskee.messaging.messages import HORIZON
 from riskee.model.artifact import ModelArtifact
-from riskee.model.calibration import conformal_quantiles, fit_logistic
+from riskee.model.backtest import Backtest, pack
+from riskee.model.baselines import EWMA, baselines, ewma_forecast
 from riskee.model.dataset import TrainingSet
 from riskee.model.decision import Decision, Trial, decide
-from riskee.model.evaluation import measure
-from riskee.model.walk_forward import (
-    FOLDS,
-    OutOfFold,
-    baselines,
-    calibrated,
-    ewma_forecast,
-    out_of_fold,
-    targets,
-)
+from riskee.model.evaluation import Forecast
+from riskee.model.evidence import MODEL, Evaluation, evaluate
+from riskee.model.holdout import open_holdout, split
+from riskee.model.importance import Importance, importances
+from riskee.model.walk_forward import FOLDS, OutOfFold, calibrated, fit_calibrator, out_of_fold, targets
 from riskee.settings import ModelSettings
 
-MODEL = "model"
 ROUNDS = 150
 LEAF_SHARE = 0.01
 PARAMETERS: Mapping[str, float | int | bool | str] = {
@@ -53,8 +48,19 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
+class Past:
+    """What was tried before: models of this type, and those that were scored on the sessions sealed now."""
+
+    trials: int = 0
+    opened: int = 0
+
+
+@dataclass(frozen=True)
 class TrainingResult:
-    """A trained model and everything that the registry keeps about it."""
+    """A trained model and everything that the registry keeps about it, but for `backtest`.
+
+    `rows` and `data_sha256` are those of all rows given; `trials` counts the models of this type, this one included.
+    """
 
     artifact: ModelArtifact
     rows: int
@@ -65,6 +71,9 @@ class TrainingResult:
     baselines: dict[str, dict[str, float | None]]
     decision: Literal["promoted", "refused"]
     reason: str
+    evaluation: Evaluation
+    trials: int
+    backtest: Backtest
 
 
 def train(
@@ -72,25 +81,32 @@ def train(
     settings: ModelSettings,
     champion: ModelArtifact | None = None,
     progress: Progress = lambda _share, _step: None,
+    holdout_from: date | None = None,
+    past: Past | None = None,
 ) -> TrainingResult:
-    """Evaluate walk-forward, fit on all rows, decide. The same data and champion give the same result, byte by byte.
+    """Evaluate walk-forward, fit, decide, then open the holdout: the sessions from `holdout_from` on (None: nothing).
 
-    Raises PoisonError when there are too few rows.
+    Nothing but the holdout's own measures depends on its rows. The same data, champion and past give the same result,
+    byte by byte. Raises PoisonError when there are too few rows.
     """
-    methods = {MODEL: boosted, **baselines(data)}
+    past, parts = past or Past(), split(data, holdout_from)
+    development, boosted = parts.development, Boosted()
     result = out_of_fold(
-        data, methods, lambda fold: progress(fold / (FOLDS + 1), f"walk-forward fold {fold + 1} of {FOLDS}")
+        development,
+        {MODEL: boosted, **baselines(data.model_type)},
+        lambda fold: progress(0.6 * fold / FOLDS, f"walk-forward fold {fold + 1} of {FOLDS}"),
     )
-    progress(FOLDS / (FOLDS + 1), "final fit")
-    artifact = _artifact(data, result, settings)
-    tested = result.fold > 0
-    outcome, scale = data.outcome[tested], data.scale[tested]
-    forecasts = {name: calibrated(result, name, data.outcome, data.scale) for name in methods}
-    measures = {name: measure(forecast, outcome, scale).as_json() for name, forecast in forecasts.items()}
-    measures["ewma_interval"] = measure(ewma_forecast(data, tested), outcome, scale).as_json()
-    trial = Trial(artifact, forecasts.pop(MODEL), forecasts, data, tested)
-    decision: Decision = decide(trial, champion)
-    metrics = {"rows": float(tested.sum()), "sessions": float(len(np.unique(data.session[tested])))}
+    progress(0.6, "measuring")
+    forecasts = {name: calibrated(result, name, development) for name in result.scores}
+    measured = {**forecasts, EWMA: ewma_forecast(development, result.tested)}
+    evaluation = evaluate(development, result.tested, measured, _importance(boosted, development, result))
+    progress(0.8, "final fit")
+    known_through = _day(data.outcome_session.max())
+    artifact = _artifact(development, result, known_through + timedelta(days=settings.expires_after_days))
+    decision = _decide(artifact, forecasts, development, result, known_through, champion)
+    progress(0.9, f"{decision.outcome}; opening the holdout" if len(parts.sealed) else decision.outcome)
+    evaluation = replace(evaluation, holdout=open_holdout(parts, result, artifact, past.opened + 1))
+    measures = {name: found.flat() for name, found in evaluation.walk_forward.methods.items()}
     progress(1.0, decision.outcome)
     return TrainingResult(
         artifact=artifact,
@@ -98,11 +114,25 @@ def train(
         data_sha256=data.sha256,
         code_version=riskee.__version__,
         parameters={**PARAMETERS, "rounds": ROUNDS, "leaf_share": LEAF_SHARE, "folds": FOLDS},
-        metrics={**metrics, **measures.pop(MODEL), **decision.bounds},
+        metrics={**measures.pop(MODEL), **decision.bounds},
         baselines=measures,
         decision=decision.outcome,
         reason=decision.reason,
+        evaluation=evaluation,
+        trials=past.trials + 1,
+        backtest=pack(development, result.tested, forecasts[MODEL]),
     )
+
+
+class Boosted:
+    """The method under trial: fit on the training rows, score the test rows. Keeps its last model."""
+
+    booster: lightgbm.Booster
+
+    def __call__(self, train: Floats, goal: Floats, test: Floats) -> Floats:
+        """Scores of the test rows."""
+        self.booster = _fit(train, goal)
+        return np.asarray(self.booster.predict(test, num_threads=1), np.float64)
 
 
 def _fit(train: Floats, goal: Floats) -> lightgbm.Booster:
@@ -111,15 +141,28 @@ def _fit(train: Floats, goal: Floats) -> lightgbm.Booster:
     return lightgbm.train({**PARAMETERS, **leaf}, lightgbm.Dataset(train, goal), num_boost_round=ROUNDS)
 
 
-def boosted(train: Floats, goal: Floats, test: Floats) -> Floats:
-    """The method under trial: fit on the training rows, score the test rows."""
-    return np.asarray(_fit(train, goal).predict(test, num_threads=1), np.float64)
+def _importance(boosted: Boosted, data: TrainingSet, result: OutOfFold) -> tuple[Importance, ...]:
+    """Of the last fold's model, on the last fold's rows."""
+    last = result.fold == FOLDS - 1
+    scaled = data.outcome[last] / data.scale[last]
+    return importances(boosted.booster, features_of(data.model_type), data.features[last], scaled)
 
 
-def _artifact(data: TrainingSet, result: OutOfFold, settings: ModelSettings) -> ModelArtifact:
+def _decide(
+    artifact: ModelArtifact,
+    forecasts: Mapping[str, Forecast],
+    data: TrainingSet,
+    result: OutOfFold,
+    known_through: date,
+    champion: ModelArtifact | None,
+) -> Decision:
+    others = {name: forecast for name, forecast in forecasts.items() if name != MODEL}
+    return decide(Trial(artifact, forecasts[MODEL], others, data, result.tested, known_through), champion)
+
+
+def _artifact(data: TrainingSet, result: OutOfFold, valid_until: date) -> ModelArtifact:
     seen = result.fold >= 0
-    score = result.scores[MODEL][seen]
-    through = _day(data.outcome_session.max())
+    calibrator = fit_calibrator(result.scores[MODEL][seen], data.outcome[seen], data.scale[seen])
     return ModelArtifact(
         model_type=data.model_type,
         horizon=HORIZON,
@@ -127,11 +170,11 @@ def _artifact(data: TrainingSet, result: OutOfFold, settings: ModelSettings) -> 
         features=features_of(data.model_type),
         scale_feature=SCALE_FEATURE,
         booster=_fit(data.features, targets(data)).model_to_string(),
-        calibration=fit_logistic(score, data.outcome[seen] > 0),
-        residuals=conformal_quantiles(data.outcome[seen] / data.scale[seen] - score),
+        calibration=calibrator.calibration,
+        residuals=calibrator.residuals,
         trained_from=_day(data.session.min()),
-        trained_through=through,
-        valid_until=through + timedelta(days=settings.expires_after_days),
+        trained_through=_day(data.outcome_session.max()),
+        valid_until=valid_until,
     )
 
 

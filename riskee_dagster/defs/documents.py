@@ -1,15 +1,20 @@
 """The documents, made from the stored data alone: one asset for each collection."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from sqlalchemy import Connection
 
 from riskee.documents.document import Collection, Document
 from riskee.messaging.messages import MODEL_TYPES
-from riskee_dagster.declare import table_asset
-from riskee_dagster.defs.models import read_rows, training_key
+from riskee_dagster.declare import OWNERS, RETRY, code_version, product_errors, table_asset
+from riskee_dagster.defs.models import candidate_key
 from riskee_dagster.resources import Platform, RiskeeParam
+
+if TYPE_CHECKING:
+    from riskee.model.training import TrainingResult
 
 GROUP = "documents"
 # At most so many documents a collection, shared out among the tickers: what two cores embed within a minute.
@@ -62,42 +67,63 @@ def _economic_indicators(connection: Connection, _riskee: Platform) -> list[Docu
     return economic_indicators(read_macro(connection), QUARTERS)
 
 
-def _prediction_context(connection: Connection, riskee: Platform) -> list[Document]:
+def _prediction_context(
+    connection: Connection, riskee: Platform, candidates: "Iterable[TrainingResult]"
+) -> list[Document]:
     from riskee.documents.prediction_context import PastPrediction, prediction_context
     from riskee.documents.records import market_record
-    from riskee.model.backtest import backtest
 
     record = market_record(connection, riskee.settings)
-    predictions: list[PastPrediction] = []
-    for model_type in MODEL_TYPES:
-        found = backtest(read_rows(connection, riskee, model_type)[0])
-        columns = (found.expected_return.tolist(), found.p_up.tolist(), found.outcome.tolist())
-        predictions += [
-            PastPrediction(ticker, session, model_type, *numbers)
-            for ticker, session, *numbers in zip(found.ticker, found.session, *columns, strict=True)
-        ]
+    predictions = [
+        PastPrediction(one.ticker, one.session, found.artifact.model_type, one.expected_return, one.p_up, one.outcome)
+        for found in candidates
+        for one in found.backtest
+    ]
     return prediction_context(predictions, record.stocks, record.since, _share(PREDICTIONS, len(record.stocks)))
+
+
+def _code(collection: Collection) -> list[str]:
+    return [f"riskee.documents.{name}" for name in (collection, "document", "history", "records", "wording")]
 
 
 def _asset(
     collection: Collection, build: Build, deps: Iterable[str | dg.AssetKey], description: str
 ) -> dg.AssetsDefinition:
-    code = [f"riskee.documents.{name}" for name in (collection, "document", "history", "records", "wording")]
-
     @table_asset(
-        document_key(collection), group=GROUP, kinds={"python", "postgres"}, code=code, deps=deps,
+        document_key(collection), group=GROUP, kinds={"python", "postgres"}, code=_code(collection), deps=deps,
         description=description,
     )  # fmt: skip
     def documents(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
-        from riskee.storage.database import database_errors
-        from riskee.storage.documents import replace_documents
-
-        with database_errors(), riskee.engine.begin() as connection:
-            found = build(connection, riskee)
-            counts = replace_documents(connection, collection, found)
-        return dg.MaterializeResult(metadata=_metadata(found) | {"written": counts.written, "removed": counts.removed})
+        return _replace(collection, riskee, build)
 
     return documents
+
+
+@dg.asset(
+    key=document_key("prediction_context"),
+    group_name=GROUP,
+    kinds={"python", "postgres"},
+    deps=["market_data"],
+    # What the last trainings said in their walk-forward evaluation: nothing is fitted again.
+    ins={name: dg.AssetIn(candidate_key(name), input_manager_key="candidates") for name in MODEL_TYPES},
+    owners=OWNERS,
+    retry_policy=RETRY,
+    code_version=code_version(_code("prediction_context")),
+)
+@product_errors
+def _predictions(riskee: RiskeeParam, normal: Any, earnings: Any) -> dg.MaterializeResult[None]:
+    """Out-of-fold predictions of the walk-forward backtest with their outcomes, labelled as such."""
+    return _replace("prediction_context", riskee, partial(_prediction_context, candidates=(normal, earnings)))
+
+
+def _replace(collection: Collection, riskee: Platform, build: Build) -> dg.MaterializeResult[None]:
+    from riskee.storage.database import database_errors
+    from riskee.storage.documents import replace_documents
+
+    with database_errors(), riskee.engine.begin() as connection:
+        found = build(connection, riskee)
+        counts = replace_documents(connection, collection, found)
+    return dg.MaterializeResult(metadata=_metadata(found) | {"written": counts.written, "removed": counts.removed})
 
 
 def _metadata(documents: list[Document]) -> dict[str, dg.MetadataValue]:
@@ -127,8 +153,5 @@ ASSETS = [
         "economic_indicators", _economic_indicators, ["macro_series"],
         "The quarterly values of the macro series with their changes.",
     ),
-    _asset(
-        "prediction_context", _prediction_context, ["market_data", *map(training_key, MODEL_TYPES)],
-        "Out-of-fold predictions of the walk-forward backtest with their outcomes, labelled as such.",
-    ),
+    _predictions,
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Training sets, trained models and the registry's champions, for both model types."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 GROUP = "models"
 TRAINING = (
-    "riskee.features.definitions", "riskee.model.artifact", "riskee.model.calibration", "riskee.model.decision",
-    "riskee.model.evaluation", "riskee.model.training", "riskee.model.walk_forward",
+    "riskee.features.definitions", "riskee.model.artifact", "riskee.model.baselines", "riskee.model.calibration",
+    "riskee.model.decision", "riskee.model.evaluation", "riskee.model.evidence", "riskee.model.holdout",
+    "riskee.model.importance", "riskee.model.regimes", "riskee.model.training", "riskee.model.uncertainty",
+    "riskee.model.walk_forward",
 )  # fmt: skip
 
 
@@ -38,20 +41,31 @@ def champion_key(model_type: ModelType) -> dg.AssetKey:
     return dg.AssetKey(f"champion_{model_type}")
 
 
-def read_rows(connection: "Connection", riskee: Platform, model_type: ModelType) -> "tuple[TrainingSet, date]":
-    """The rows a model may learn from, and the day they end before: the first session of the replay.
+@dataclass(frozen=True)
+class Rows:
+    """What a training is given: rows whose outcomes are known before the replay's first session.
 
-    Raises PoisonError when there is no history.
+    The rows from `holdout_from` on are for the sealed holdout; None when nothing is to be sealed.
     """
+
+    data: "TrainingSet"
+    holdout_from: date | None
+    replay_from: date
+
+
+def read_rows(connection: "Connection", riskee: Platform, model_type: ModelType) -> Rows:
+    """Read a training's rows. Raises PoisonError when there is no history."""
     from riskee.errors import PoisonError
     from riskee.model.dataset import read_training_set
     from riskee.storage.bars import last_sessions
 
-    replayed = last_sessions(connection, riskee.settings.feed.replay.sessions)
-    if not replayed:
+    replay, settings = riskee.settings.feed.replay.sessions, riskee.settings.model
+    sessions = last_sessions(connection, replay + settings.holdout_sessions)
+    if not sessions:
         raise PoisonError("there are no bars", "materialise market_data and trading_sessions first")
-    window = riskee.settings.model.earnings_window_sessions
-    return read_training_set(connection, model_type, replayed[0], window), replayed[0]
+    replay_from = sessions[-replay:][0]
+    data = read_training_set(connection, model_type, replay_from, settings.earnings_window_sessions)
+    return Rows(data, sessions[0] if settings.holdout_sessions else None, replay_from)
 
 
 def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
@@ -69,9 +83,10 @@ def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
         from riskee.storage.database import database_errors
 
         with database_errors(), riskee.engine.connect() as connection:
-            rows, before = read_rows(connection, riskee, model_type)
+            found = read_rows(connection, riskee, model_type)
+        rows = found.data
         last = rows.outcome_session.max() if len(rows) else None
-        held_out = last is not None and last.item() < before
+        held_out = last is not None and last.item() < found.replay_from
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(rows),
@@ -79,7 +94,8 @@ def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
                 "features": rows.features.shape[1],
                 "first_session": str(rows.session.min() if len(rows) else None),
                 "last_outcome": str(last),
-                "held_out_from": before.isoformat(),
+                "sealed_from": str(found.holdout_from),
+                "replayed_from": found.replay_from.isoformat(),
                 "sha256": rows.sha256,
             },
             data_version=dg.DataVersion(rows.sha256[:16]),
@@ -99,19 +115,28 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
         retry_policy=RETRY,
         code_version=code_version(TRAINING),
         io_manager_key="candidates",
-        description=f"A model of type `{model_type}`: evaluated walk-forward beside its baselines, then fitted on all "
-        "rows. With the decision whether it may predict, and why.",
+        description=f"A model of type `{model_type}`: evaluated walk-forward beside its baselines, fitted on all rows "
+        "but the sealed ones, decided on, then scored on the sealed ones. With the decision and its reason.",
     )
     @product_errors
     def model(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[Any]:
-        from riskee.model.registry import champion
-        from riskee.model.training import train
+        from riskee.model.registry import champion, count_openings, count_trials
+        from riskee.model.training import Past, train
         from riskee.storage.database import database_errors
 
         with database_errors(), riskee.engine.connect() as connection:
-            rows, _ = read_rows(connection, riskee, model_type)
+            rows = read_rows(connection, riskee, model_type)
             present = champion(connection, model_type)
-        result = train(rows, riskee.settings.model, present, lambda _share, step: context.log.info(step))
+            opened = count_openings(connection, model_type, rows.holdout_from) if rows.holdout_from else 0
+            past = Past(count_trials(connection, model_type), opened)
+        result = train(
+            rows.data,
+            riskee.settings.model,
+            present,
+            lambda share, step: context.log.info("%3.0f %% done: %s", share * 100, step),
+            rows.holdout_from,
+            past,
+        )
         return dg.MaterializeResult(
             value=result, metadata=_metadata(result), data_version=dg.DataVersion(result.artifact.version)
         )

@@ -15,7 +15,7 @@ from riskee.errors import PoisonError
 from riskee.model.registry import champion, list_models, register
 from riskee.model.training import TrainingResult
 from riskee.settings import Settings
-from tests.unit.model.small import small_artifact
+from tests.unit.model.small import small_artifact, small_result
 
 pytestmark = pytest.mark.integration
 
@@ -27,10 +27,7 @@ REFUSED: Literal["refused"] = "refused"
 def result(day: int, decision: Literal["promoted", "refused"]) -> TrainingResult:
     """A model trained through a day of January 2013."""
     artifact = msgspec.structs.replace(small_artifact(), trained_through=date(2013, 1, day))
-    measures = {"ic": 0.02, "hit_rate": None}
-    return TrainingResult(
-        artifact, 500, "0" * 64, "0.1.0", {"seed": 7}, measures, {"zero": measures}, decision, "because"
-    )
+    return small_result(artifact, decision)
 
 
 def put(engine: Engine, made: TrainingResult, minute: int = 0) -> bool:

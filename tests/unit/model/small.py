@@ -1,6 +1,7 @@
 """A small but real model."""
 
 from datetime import date
+from typing import Literal
 
 import lightgbm
 import numpy as np
@@ -8,6 +9,12 @@ import numpy as np
 from riskee.features.definitions import NORMAL_FEATURES, SCALE_FEATURE, feature_set_hash
 from riskee.market.bars import Floats
 from riskee.model.artifact import Calibration, ModelArtifact, ResidualQuantiles
+from riskee.model.backtest import Backtest
+from riskee.model.evaluation import Forecast, Outcomes, measure
+from riskee.model.evidence import MODEL, Bin, DailyIc, Evaluation, Holdout, TickerScore, span
+from riskee.model.importance import Importance
+from riskee.model.training import TrainingResult
+from riskee.model.uncertainty import Estimate
 
 SCALE = NORMAL_FEATURES.index(SCALE_FEATURE)
 
@@ -40,4 +47,43 @@ def small_artifact() -> ModelArtifact:
         trained_from=date(2001, 1, 2),
         trained_through=date(2012, 11, 9),
         valid_until=date(2013, 12, 14),
+    )
+
+
+def small_evaluation() -> Evaluation:
+    """An evaluation with one of everything, measured on twenty made-up rows of ten sessions."""
+    random = np.random.default_rng(2)
+    score, outcome = random.normal(0, 1, 20), random.normal(0, 0.01, 20)
+    forecast = Forecast(score, 1 / (1 + np.exp(-score)), score - 1, score, score + 1)
+    made = Outcomes(outcome, np.full(20, 0.01), np.repeat(np.arange(15_000, 15_010), 2))
+    tested = span(made, dict.fromkeys((MODEL, "zero"), forecast))
+    measures = measure(forecast, made)
+    return Evaluation(
+        walk_forward=tested,
+        regimes={"calm market": {MODEL: measures}},
+        years={"2011": {MODEL: measures}},
+        tickers={"AAPL": {MODEL: TickerScore(20, 0.01, 0.5, 0.69, -0.01, 0.8)}},
+        daily_ic=DailyIc((tested.first, tested.last), (0.1, -0.2), (0.2, -0.1)),
+        reliability=(Bin(20, 0.5, Estimate(0.5, 0.3, 0.7)),),
+        importance=(Importance("return_1d", 1.0, 0.01),),
+        holdout=Holdout(tested.first, tested.last, 1, tested.methods),
+    )
+
+
+def small_result(artifact: ModelArtifact, decision: Literal["promoted", "refused"]) -> TrainingResult:
+    """A training's result around an artifact."""
+    measures = {"ic": 0.02, "hit_rate": None}
+    return TrainingResult(
+        artifact=artifact,
+        rows=500,
+        data_sha256="0" * 64,
+        code_version="0.1.0",
+        parameters={"seed": 7},
+        metrics=measures,
+        baselines={"zero": measures},
+        decision=decision,
+        reason="because",
+        evaluation=small_evaluation(),
+        trials=1,
+        backtest=Backtest((), b"", b"", b"", b"", b""),
     )

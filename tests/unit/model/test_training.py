@@ -9,11 +9,13 @@ import pytest
 
 from riskee.errors import PoisonError
 from riskee.model.artifact import ModelArtifact
+from riskee.model.baselines import baselines
+from riskee.model.evidence import MODEL
 from riskee.model.predictor import Predictor
-from riskee.model.training import MODEL, TrainingResult, boosted, train
-from riskee.model.walk_forward import FOLDS, GAP_SESSIONS, baselines, calibrated, folds, out_of_fold
+from riskee.model.training import Boosted, TrainingResult, train
+from riskee.model.walk_forward import FOLDS, GAP_SESSIONS, Method, calibrated, folds, out_of_fold
 from riskee.settings import ModelSettings
-from tests.unit.model.made_up import SIGNAL, made_up, only, shuffled
+from tests.unit.model.made_up import SIGNAL, made_up, shuffled
 
 SETTINGS = ModelSettings()
 
@@ -30,8 +32,8 @@ def test_a_planted_signal_is_found(strong: TrainingResult) -> None:
     assert ic > 0.25
     assert hits > 0.55
     assert strong.decision == "promoted"
-    # Zero, last return and climatology are beaten; the truth is linear, so the ridge regression is as good.
-    assert strong.reason == "first model of its type; not distinguishable from ridge"
+    # Zero, last return and climatology are beaten; the truth is linear, so the linear methods are as good.
+    assert strong.reason == "first model of its type; not distinguishable from ridge, logistic"
     assert strong.artifact.calibration.slope > 0
 
 
@@ -48,8 +50,8 @@ def test_shuffled_outcomes_score_nothing_and_the_reason_says_so() -> None:
     for seed in range(4):
         result = train(shuffled(made_up(0.5), seed), SETTINGS)
         scores.append(result.metrics["ic"])
-        assert (
-            result.reason == "first model of its type; not distinguishable from zero, last_return, climatology, ridge"
+        assert result.reason == (
+            "first model of its type; not distinguishable from zero, last_return, climatology, ridge, logistic"
         )
     # 864 tested rows each: a correlation of nothing has a deviation of 0.034, their mean of 0.017.
     assert abs(np.mean([score for score in scores if score is not None])) < 0.06
@@ -65,7 +67,7 @@ def test_the_same_data_give_the_same_bytes(strong: TrainingResult) -> None:
 def test_what_comes_later_changes_no_earlier_score() -> None:
     """Truncation: what is said of a row stays when all rows from the middle of its fold on are replaced by nonsense."""
     data = made_up(0.3)
-    methods = {MODEL: boosted, **baselines(data)}
+    methods: dict[str, Method] = {MODEL: Boosted(), **baselines(data.model_type)}
     whole = out_of_fold(data, methods)
     cut = int(np.median(np.flatnonzero(whole.fold == 2)))
     nonsense = np.arange(len(data)) >= cut
@@ -77,7 +79,7 @@ def test_what_comes_later_changes_no_earlier_score() -> None:
     other = out_of_fold(spoilt, methods)
     for name in methods:
         np.testing.assert_array_equal(whole.scores[name][:cut], other.scores[name][:cut])
-        before, after = (calibrated(one, name, d.outcome, d.scale) for one, d in ((whole, data), (other, spoilt)))
+        before, after = (calibrated(one, name, d) for one, d in ((whole, data), (other, spoilt)))
         early = np.flatnonzero(whole.fold > 0) < cut
         np.testing.assert_array_equal(before.p_up[early], after.p_up[early])
         np.testing.assert_array_equal(before.low[early], after.low[early])
@@ -101,7 +103,7 @@ def test_folds_expand_and_keep_a_gap() -> None:
 def test_folds_have_equal_numbers_of_rows_where_tickers_come_late() -> None:
     data = made_up(0.0, sessions=400)
     late = (data.ticker == 0) | (data.session > np.datetime64("2010-07-01"))
-    rows = [int(test.sum()) for _, test in folds(only(data, late))]
+    rows = [int(test.sum()) for _, test in folds(data.at(late))]
     assert max(rows) < 1.1 * min(rows)
 
 
@@ -111,14 +113,14 @@ def test_progress_is_told_and_ends_at_one() -> None:
     shares = [share for share, _ in seen]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    assert len(seen) == FOLDS + 2
+    assert len(seen) == FOLDS + 4
 
 
 def test_too_little_history_is_refused_with_its_size() -> None:
     with pytest.raises(PoisonError, match="60 rows in 10 sessions are too few"):
         train(made_up(0.5, sessions=10), SETTINGS)
     with pytest.raises(PoisonError, match="0 rows"):
-        train(only(made_up(0.5), np.zeros(1800, bool)), SETTINGS)
+        train(made_up(0.5).at(np.zeros(1800, bool)), SETTINGS)
 
 
 def test_the_window_and_the_expiry_are_those_of_the_data(strong: TrainingResult) -> None:
@@ -133,7 +135,7 @@ class TestAgainstAChampion:
 
     @staticmethod
     def champion(strength: float, rows: int) -> ModelArtifact:
-        return train(only(made_up(strength), np.arange(1800) < rows), SETTINGS).artifact
+        return train(made_up(strength).at(np.arange(1800) < rows), SETTINGS).artifact
 
     def test_the_same_model_again_is_no_news(self, strong: TrainingResult) -> None:
         result = train(made_up(0.5), SETTINGS, strong.artifact)
@@ -154,7 +156,9 @@ class TestAgainstAChampion:
         ignorant = self.champion(-0.5, 200 * 6)
         result = train(made_up(0.5), SETTINGS, ignorant)
         assert result.decision == "refused"
-        assert result.reason == "better than the champion, but not than all baselines; not distinguishable from ridge"
+        assert result.reason == (
+            "better than the champion, but not than all baselines; not distinguishable from ridge, logistic"
+        )
 
     def test_an_expired_champion_gives_way(self) -> None:
         old = msgspec.structs.replace(
@@ -165,7 +169,7 @@ class TestAgainstAChampion:
         assert "expired on" in result.reason
 
     def test_a_champion_that_has_seen_held_out_sessions_gives_way(self) -> None:
-        result = train(only(made_up(0.5), np.arange(1800) < 270 * 6), SETTINGS, self.champion(0.5, 1800))
+        result = train(made_up(0.5).at(np.arange(1800) < 270 * 6), SETTINGS, self.champion(0.5, 1800))
         assert result.decision == "promoted"
         assert "has seen sessions that are held out now" in result.reason
 
