@@ -1,50 +1,91 @@
-"""What a model's header promises of its rows, looked up in one scan. All names come from model files."""
+"""What a model's header and the test files promise of its rows. All names come from model files."""
 # ruff: noqa: S608
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, text
 
-from dbt_like_sql.errors import CheckError
+from dbt_like_sql.graph import Graph
+from dbt_like_sql.header import Column
 from dbt_like_sql.model import Model
 
 
-def verify(connection: Connection, model: Model) -> int:
-    """Run the checks of a model and answer how many there were. Raises CheckError naming each one that fails."""
-    conditions = _conditions(model)
-    if conditions:
-        counts = ", ".join(f"count(*) FILTER (WHERE {wrong})" for wrong in conditions.values())
-        row = connection.execute(text(f"SELECT {counts} FROM {model.relation}")).one()
-        failures = [f"{name} in {count} rows" for name, count in zip(conditions, row, strict=True) if count]
-    else:
-        failures = []
-    failures += _repeated(connection, model)
-    if failures:
-        raise CheckError(
-            f"model {model.name} breaks its checks: {'; '.join(failures)}",
-            "its former rows were kept; mend the data or the model and run it again",
+@dataclass(frozen=True)
+class Check:
+    """One test of a model's rows. It is a condition of one row that is wrong, or else a query that counts such rows.
+
+    The query names the rows {rows}; with `after` it looks at the relations as the run leaves them.
+    """
+
+    name: str
+    description: str
+    wrong: str | None = None
+    count: str | None = None
+    after: bool = False
+
+
+def checks_of(model: Model, models: Graph) -> tuple[Check, ...]:
+    """Every test of a model: of its key, of its columns, of its size, and those in files of their own."""
+    return (*_own(model, models), *_custom(model, models))
+
+
+def _own(model: Model, models: Graph) -> Iterator[Check]:
+    header = model.header
+    if header.unique_key:
+        keys = ", ".join(header.unique_key)
+        query = f"SELECT count(*) FROM (SELECT 1 FROM {{rows}} GROUP BY {keys} HAVING count(*) > 1) AS repeated"
+        yield Check("unique_" + "_".join(header.unique_key), f"No two rows share {keys}.", count=query)
+    for name, column in header.columns.items():
+        yield from _of_column(name, column, models)
+    if header.minimum_rows:
+        least = header.minimum_rows
+        query = f"SELECT greatest({least} - count(*), 0) FROM {model.relation}"
+        yield Check(
+            "minimum_rows", f"There are at least {least} rows (counted: those that lack).", count=query, after=True
         )
-    return len(conditions) + bool(model.header.unique_key)
 
 
-def _conditions(model: Model) -> dict[str, str]:
-    """What is wrong, by name, as SQL."""
-    wrong = {}
-    for name, column in model.header.columns.items():
-        if column.not_null:
-            wrong[f"{name} is missing"] = f"{name} IS NULL"
-        if column.range is not None:
-            low, high = column.range
-            # PostgreSQL orders NaN above infinity: it is outside of every range. A missing value is outside of none.
-            bounds = f"'{-math.inf if low is None else low}' AND '{math.inf if high is None else high}'"
-            wrong[f"{name} outside [{low}, {high}]"] = f"CAST({name} AS double precision) NOT BETWEEN {bounds}"
-    return wrong
+def _of_column(name: str, column: Column, models: Graph) -> Iterator[Check]:
+    if column.not_null:
+        yield Check(f"not_null_{name}", f"{name} is never missing.", wrong=f"{name} IS NULL")
+    if column.range is not None:
+        low, high = column.range
+        # PostgreSQL orders NaN above infinity: it is outside of every range. A missing value is outside of none.
+        bounds = f"'{-math.inf if low is None else low}' AND '{math.inf if high is None else high}'"
+        wrong = f"CAST({name} AS double precision) NOT BETWEEN {bounds}"
+        yield Check(f"range_{name}", f"{name} lies in [{low}, {high}].", wrong=wrong)
+    if column.accepted_values:
+        literals = ", ".join("'" + value.replace("'", "''") + "'" for value in column.accepted_values)
+        told = ", ".join(column.accepted_values)
+        wrong = f"CAST({name} AS text) NOT IN ({literals})"
+        yield Check(f"accepted_values_{name}", f"{name} is one of: {told}.", wrong=wrong)
+    if column.relationship:
+        target, _, other = column.relationship.partition(".")
+        known = f"SELECT 1 FROM {models.relations[target]} AS known WHERE known.{other} = rows.{name}"
+        query = f"SELECT count(*) FROM {{rows}} AS rows WHERE {name} IS NOT NULL AND NOT EXISTS ({known})"
+        yield Check(f"relationship_{name}", f"Every {name} is one of {column.relationship}.", count=query)
 
 
-def _repeated(connection: Connection, model: Model) -> list[str]:
-    keys = ", ".join(model.header.unique_key)
-    if not keys:
-        return []
-    statement = f"SELECT count(*) FROM (SELECT 1 FROM {model.relation} GROUP BY {keys} HAVING count(*) > 1) AS repeated"
-    count = connection.scalar(text(statement))
-    return [f"({keys}) repeated {count} times"] if count else []
+def _custom(model: Model, models: Graph) -> Iterator[Check]:
+    for test in models.tests_of.get(model.name, ()):
+        query = f"SELECT count(*) FROM ({test.compiled(models.relations)}\n) AS wrong"
+        yield Check(test.name, test.header.description, count=query, after=True)
+
+
+def failures(connection: Connection, checks: Iterable[Check], rows: str, values: Mapping[str, Any]) -> dict[str, int]:
+    """How many rows of the relation `rows` are wrong, by test; nothing of the tests that hold."""
+    checks = tuple(checks)
+    single = [check for check in checks if check.wrong]
+    found: dict[str, int] = {}
+    if single:
+        counts = ", ".join(f"count(*) FILTER (WHERE {check.wrong})" for check in single)
+        row = connection.execute(text(f"SELECT {counts} FROM {rows}")).one()
+        found = {check.name: count for check, count in zip(single, row, strict=True)}
+    for check in checks:
+        if check.count:
+            statement = text(check.count.replace("{rows}", rows))
+            found[check.name] = connection.scalar(statement, values) or 0
+    return {name: count for name, count in found.items() if count}

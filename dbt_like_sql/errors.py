@@ -1,5 +1,6 @@
 """What can be wrong with a model, and with what it made."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from riskee.errors import FatalError, PoisonError
@@ -15,4 +16,12 @@ class ModelError(FatalError):
 
 
 class CheckError(PoisonError):
-    """The rows that a model made fail its checks; none of them was kept."""
+    """The rows that a model made fail its tests; none of them was kept. `failures` counts wrong rows by test."""
+
+    def __init__(self, model: str, failures: Mapping[str, int]) -> None:
+        told = "; ".join(f"{name} in {count} rows" for name, count in failures.items())
+        super().__init__(
+            f"model {model} breaks its tests: {told}",
+            "its former rows were kept; mend the data or the model and run it again",
+        )
+        self.failures = dict(failures)

@@ -1,7 +1,7 @@
 """The YAML header of a model file: what the model is, what its columns mean, what must hold for its rows."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -12,12 +12,16 @@ _OPEN, _CLOSE = "/*", "*/"
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One column. `range` bounds its values, both ends included; a missing value breaks `not_null` only."""
+    """One column and its tests; a missing value breaks `not_null` only."""
 
     description: str
     unit: str = ""
     not_null: bool = False
+    # Bounds of the values, both included.
     range: tuple[float | None, float | None] | None = None
+    accepted_values: tuple[str, ...] = ()
+    # Every value is one of this `name.column`; the query reads `name`.
+    relationship: str | None = None
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,30 +33,69 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     columns: dict[str, Column]
     # Where the relation lives; the model's folder by default.
     schema: str | None = None
-    # No two rows share these columns; an incremental model replaces rows by them.
+    # No two rows share these columns; a run writes only rows that are new or differ.
     unique_key: tuple[str, ...] = ()
-    # An incremental model replaces the rows whose value in this column is not before the parameter `since`.
+    # The date of a row, part of the key: what changes upstream on a day changes rows of that day and later ones.
     cut_by: str | None = None
+    # Part of the key: rows of one value depend only on upstream rows of this value, where these have the column.
+    split_by: str | None = None
+    # Days: a row depends also on upstream rows that lie up to so many days after it.
+    looks_ahead: int = 0
+    # A test: fewer rows than this are a failure.
+    minimum_rows: int = 0
 
 
-def split(path: Path, text: str) -> tuple[Header, int]:
-    """The header and the offset at which the SQL begins. Raises ModelError."""
+class TestHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The header of a test of its own."""
+
+    name: str
+    description: str
+
+
+T = TypeVar("T", Header, TestHeader)
+
+
+def split(path: Path, text: str, kind: type[T]) -> T:
+    """The header at the beginning of the text. Raises ModelError."""
     end = text.find(_CLOSE)
     if not text.startswith(_OPEN) or end < 0:
         raise ModelError(path, 1, "the file does not begin with a header", f"put YAML between {_OPEN} and {_CLOSE}")
-    header = _parse(path, text[len(_OPEN) : end])
+    header = _parse(path, text[len(_OPEN) : end], kind)
+    if isinstance(header, Header):
+        _check(path, text, header)
+    return header
+
+
+def query_of(text: str) -> str:
+    """The SQL that follows the header."""
+    return text[text.index(_CLOSE) + len(_CLOSE) :].strip()
+
+
+def _check(path: Path, text: str, header: Header) -> None:
     if header.materialized == "incremental" and not (header.unique_key and header.cut_by):
-        raise ModelError(path, 1, "an incremental model needs unique_key and cut_by")
-    unknown = ({*header.unique_key, header.cut_by} - {None}) - header.columns.keys()
-    if unknown:
-        raise ModelError(path, 1, f"the header uses undeclared columns: {', '.join(sorted(map(str, unknown)))}")
-    return header, end + len(_CLOSE)
+        raise ModelError(path, _line(text, "materialized"), "an incremental model needs unique_key and cut_by")
+    for field, names in (
+        ("unique_key", header.unique_key),
+        ("cut_by", (header.cut_by,)),
+        ("split_by", (header.split_by,)),
+    ):
+        unknown = sorted(str(name) for name in set(names) - {None} - header.columns.keys())
+        if unknown:
+            raise ModelError(path, _line(text, field), f"the header uses undeclared columns: {', '.join(unknown)}")
+    outside = {header.cut_by, header.split_by} - {None, *header.unique_key}
+    if outside:
+        raise ModelError(path, _line(text, "unique_key"), f"not in the unique_key: {', '.join(map(str, outside))}")
 
 
-def _parse(path: Path, text: str) -> Header:
+def _line(text: str, field: str) -> int:
+    lines = text.splitlines()
+    return next((number for number, line in enumerate(lines, 1) if line.startswith(f"{field}:")), 1)
+
+
+def _parse(path: Path, text: str, kind: type[T]) -> T:
     try:
         content: Any = yaml.safe_load(text)
-        return msgspec.convert(content, Header)
+        return msgspec.convert(content, kind)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ModelError(path, line, f"the header is not YAML: {error.problem}") from error

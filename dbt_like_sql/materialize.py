@@ -1,18 +1,31 @@
 """How the rows of a model get into the database. All names in these statements come from model files."""
 # ruff: noqa: S608
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from dbt_like_sql.errors import ModelError
+from dbt_like_sql.graph import Graph
 from dbt_like_sql.model import Model
+from dbt_like_sql.work import ALL, BEGINNING, EVERYTHING, Changes, Part, merged
 
 Values = Mapping[str, Any]
 
 # Window functions over the whole history sort a million rows: in memory, not on disk.
 _WORK_MEM = "256MB"
+INCOMING = "incoming"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Rows written or removed, and where."""
+
+    rows: int
+    changes: Changes
 
 
 def prepare(connection: Connection, model: Model) -> None:
@@ -29,73 +42,137 @@ def count_rows(connection: Connection, model: Model) -> int:
     return int(connection.scalar(text(f"SELECT count(*) FROM {model.relation}")) or 0)
 
 
-def _make_view(connection: Connection, model: Model, query: str, values: Values) -> int:
-    if values:
+def make_view(connection: Connection, model: Model, models: Graph) -> None:
+    """Make or replace a view."""
+    if model.parameters:
         raise ModelError(model.path, 1, "a view cannot take parameters", "materialize it as a table")
-    if _columns(connection, model) != list(model.header.columns):
+    if _relation_columns(connection, model) != list(model.header.columns):
         connection.execute(text(f"DROP VIEW IF EXISTS {model.relation} CASCADE"))
-    connection.execute(text(f"CREATE OR REPLACE VIEW {model.relation} AS\n{query}"))
-    return 0
+    connection.execute(text(f"CREATE OR REPLACE VIEW {model.relation} AS {model.compiled(models.relations)}"))
 
 
-def _make_table(connection: Connection, model: Model, query: str, values: Values) -> int:
-    """Replace all rows; the table is made anew only when its columns changed, for others may look at it."""
+def make_table(connection: Connection, model: Model, models: Graph, values: Values) -> bool:
+    """Make the table where it is not there with these columns and key. Answers whether it was made anew."""
+    if _relation_columns(connection, model) == list(model.header.columns) and _is_keyed(connection, model):
+        return False
+    if _schema(model) == "public":
+        # The migrations made it; that it has more columns than the model is for them to say.
+        return False
+    connection.execute(text(f"DROP TABLE IF EXISTS {model.relation} CASCADE"))
+    connection.execute(text(f"CREATE TABLE {model.relation} AS {model.compiled(models.relations)}\nLIMIT 0"), values)
+    if model.header.unique_key:
+        keys = ", ".join(model.header.unique_key)
+        connection.execute(text(f"CREATE UNIQUE INDEX {model.name}_key ON {model.relation} ({keys})"))
+    return True
+
+
+def compute(connection: Connection, model: Model, models: Graph, values: Values, parts: tuple[Part, ...]) -> int:
+    """Compute the rows of the parts into the temporary table INCOMING. Answers how many there are."""
     names = ", ".join(model.header.columns)
-    if _columns(connection, model) == list(model.header.columns):
-        connection.execute(text(f"DELETE FROM {model.relation}"))
-    else:
-        connection.execute(text(f"DROP TABLE IF EXISTS {model.relation} CASCADE"))
-        connection.execute(text(f"CREATE TABLE {model.relation} AS\n{query}\nLIMIT 0"), values)
-    written = connection.execute(text(f"INSERT INTO {model.relation} ({names})\n{query}"), values).rowcount
+    connection.execute(text(f"CREATE TEMPORARY TABLE {INCOMING} (LIKE {model.relation}) ON COMMIT DROP"))
+    computed = 0
+    for part in parts:
+        query = model.compiled(_sliced(models, model, part))
+        # On one line with the query's first, so that a line in the database's error is the line in the file.
+        statement = f"INSERT INTO {INCOMING} ({names}) SELECT {names} FROM ({query}\n) AS computed"
+        if part != EVERYTHING[0]:
+            statement += f" WHERE {_lies_in(model, 'computed')}"
+        since = None if part.since == BEGINNING else part.since
+        computed += connection.execute(text(statement), {**values, **_bounds(part), "since": since}).rowcount
+    connection.execute(text(f"ANALYZE {INCOMING}"))
+    return computed
+
+
+def merge(connection: Connection, model: Model, parts: tuple[Part, ...]) -> Merged:
+    """Bring the table's rows in the parts to those of INCOMING; rows that stay the same are not touched."""
+    keys, names = model.header.unique_key, model.header.columns
+    same_key = " AND ".join(f"incoming.{key} = kept.{key}" for key in keys)
+    removed = f"DELETE FROM {model.relation} AS kept WHERE NOT EXISTS (SELECT 1 FROM {INCOMING} WHERE {same_key})"
+    others = [name for name in names if name not in keys]
+    change = (
+        f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}"
+        f" WHERE ({', '.join(f'kept.{name}' for name in others)})"
+        f" IS DISTINCT FROM ({', '.join(f'excluded.{name}' for name in others)})"
+    )
+    listed = ", ".join(names)
+    written = (
+        f"INSERT INTO {model.relation} AS kept ({listed}) SELECT {listed} FROM {INCOMING}"
+        f" ON CONFLICT ({', '.join(keys)}) DO {change if others else 'NOTHING'}"
+    )
+    done = Merged(0, {})
+    for part in parts:
+        bounds = "" if part == EVERYTHING[0] else f" AND {_lies_in(model, 'kept')}"
+        done = _run_change(connection, model, removed + bounds, _bounds(part), done)
+    done = _run_change(connection, model, written, {}, done)
+    connection.execute(text(f"ANALYZE {model.relation}")) if done.rows else None
+    return done
+
+
+def replace(connection: Connection, model: Model) -> Merged:
+    """Put INCOMING in the place of a table's rows that have no key."""
+    listed = ", ".join(model.header.columns)
+    connection.execute(text(f"DELETE FROM {model.relation}"))
+    statement = f"INSERT INTO {model.relation} ({listed}) SELECT {listed} FROM {INCOMING}"
+    rows = connection.execute(text(statement)).rowcount
     connection.execute(text(f"ANALYZE {model.relation}"))
-    return written
+    return Merged(rows, {ALL: BEGINNING})
 
 
-def _make_incremental(connection: Connection, model: Model, query: str, values: Values) -> int:
-    """Bring the rows from `since` on to what the query says; rows that stay the same are not touched.
-
-    The table is one that the migrations made.
-    """
-    header, names = model.header, ", ".join(model.header.columns)
-    keys = ", ".join(header.unique_key)
-    others = [name for name in header.columns if name not in header.unique_key]
-    same_key = " AND ".join(f"incoming.{key} = kept.{key}" for key in header.unique_key)
-    connection.execute(text(f"CREATE TEMPORARY TABLE incoming (LIKE {model.relation}) ON COMMIT DROP"))
-    connection.execute(text(f"INSERT INTO incoming ({names})\n{query}"), values)
-    connection.execute(text("ANALYZE incoming"))
-    removed = connection.execute(
+def _run_change(connection: Connection, model: Model, statement: str, values: Values, done: Merged) -> Merged:
+    """Run a statement that writes or removes rows; add how many and where to `done`."""
+    key, day = model.header.split_by, model.header.cut_by
+    what = f"CAST(kept.{key} AS text)" if key else f"'{ALL}'"
+    since = f"kept.{day}" if day else f"DATE '{BEGINNING:%Y-%m-%d}'"
+    rows = connection.execute(
         text(
-            f"DELETE FROM {model.relation} AS kept"
-            f" WHERE kept.{header.cut_by} >= coalesce(CAST(:since AS date), '-infinity')"
-            f" AND NOT EXISTS (SELECT 1 FROM incoming WHERE {same_key})"
+            f"WITH touched AS ({statement} RETURNING {what} AS slice, {since} AS since)"
+            " SELECT slice, min(since) AS since, count(*) AS rows FROM touched GROUP BY slice"
         ),
-        {"since": values["since"]},
-    ).rowcount
-    written = connection.execute(
-        text(
-            f"INSERT INTO {model.relation} AS kept ({names}) SELECT {names} FROM incoming"
-            f" ON CONFLICT ({keys}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}"
-            f" WHERE ({', '.join(f'kept.{name}' for name in others)})"
-            f" IS DISTINCT FROM ({', '.join(f'excluded.{name}' for name in others)})"
-        )
-    ).rowcount
-    connection.execute(text("DROP TABLE incoming"))
-    connection.execute(text(f"ANALYZE {model.relation}"))
-    return removed + written
+        values,
+    ).all()
+    changes = {row.slice: row.since for row in rows}
+    return Merged(done.rows + sum(row.rows for row in rows), merged(done.changes, changes))
 
 
-MAKE: Mapping[str, Callable[[Connection, Model, str, Values], int]] = {
-    "view": _make_view,
-    "table": _make_table,
-    "incremental": _make_incremental,
-}
+def _sliced(models: Graph, model: Model, part: Part) -> Mapping[str, str]:
+    """The relations as the query of a part reads them: only the rows of its keys."""
+    key = model.header.split_by
+    if part.keys is None or key is None:
+        return models.relations
+    rows = f"(SELECT * FROM {{}} WHERE {key} = ANY(CAST(:keys AS text[])))"
+    return {
+        name: rows.format(relation) if key in models.columns[name] else relation
+        for name, relation in models.relations.items()
+    }
+
+
+def _lies_in(model: Model, rows: str) -> str:
+    """The condition that a row lies in the part of the bounds."""
+    key, day = model.header.split_by, model.header.cut_by
+    within = f"{rows}.{day} BETWEEN CAST(:low AS date) AND CAST(:high AS date)"
+    if key is None:
+        return within
+    mine = f"CAST({rows}.{key} AS text) = ANY(CAST(:keys AS text[]))"
+    other = f"CAST({rows}.{key} AS text) = ANY(CAST(:without AS text[]))"
+    return f"{within} AND (CAST(:keys AS text[]) IS NULL OR {mine}) AND NOT {other}"
+
+
+def _bounds(part: Part) -> dict[str, date | list[str] | None]:
+    keys = None if part.keys is None else list(part.keys)
+    return {"low": part.since, "high": part.until, "keys": keys, "without": list(part.without)}
 
 
 def _schema(model: Model) -> str:
     return model.relation.split(".")[0]
 
 
-def _columns(connection: Connection, model: Model) -> list[str]:
+def _is_keyed(connection: Connection, model: Model) -> bool:
+    """Whether the table refuses two rows of one key, so that rows can be brought in by it."""
+    statement = text("SELECT count(*) FROM pg_index WHERE indrelid = CAST(:name AS regclass) AND indisunique")
+    return not model.header.unique_key or bool(connection.scalar(statement, {"name": model.relation}))
+
+
+def _relation_columns(connection: Connection, model: Model) -> list[str]:
     """The columns that the relation has in the database; none: it is not there."""
     statement = text(
         "SELECT column_name FROM information_schema.columns"

@@ -1,29 +1,14 @@
-"""One model: a file with a header and one SELECT, in which `ref('x')` names a model and `source('x')` a table."""
+"""One model, and one test: a file with a header and one SELECT."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.dialects.postgres import Postgres
-from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokenizer_core import Token, TokenType
-
 from dbt_like_sql.errors import ModelError
-from dbt_like_sql.header import Header, split
-
-
-@dataclass(frozen=True)
-class Call:
-    """A `ref` or `source` in the text of a model."""
-
-    kind: str
-    target: str
-    line: int
-    start: int
-    end: int
+from dbt_like_sql.header import Header, TestHeader, query_of, split
+from dbt_like_sql.parsing import Query, compiled, parse
 
 
 @dataclass(frozen=True)
@@ -33,8 +18,7 @@ class Model:
     path: Path
     header: Header
     text: str
-    calls: tuple[Call, ...]
-    parameters: frozenset[str]
+    query: Query
 
     @property
     def name(self) -> str:
@@ -52,70 +36,72 @@ class Model:
 
     @property
     def refs(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(call.target for call in self.calls if call.kind == "ref"))
+        return self.query.refs
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(call.target for call in self.calls if call.kind == "source"))
+        return self.query.sources
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        return self.query.parameters
+
+    @property
+    def sql(self) -> str:
+        """The SQL as it was written, without the header."""
+        return query_of(self.text)
 
     @cached_property
     def sha256(self) -> str:
         """Digest of the file: changes when the model does."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
-    def compiled(self, relations: dict[str, str]) -> str:
-        """The SQL with every `ref` and `source` replaced by the relation of that name; lines stay where they are."""
-        parts, at = [], 0
-        for call in self.calls:
-            parts += [self.text[at : call.start], relations[call.target]]
-            at = call.end
-        return "".join([*parts, self.text[at:]])
+    def compiled(self, relations: Mapping[str, str]) -> str:
+        """The file with every `ref` and `source` replaced by the relation of that name; lines stay where they are."""
+        return compiled(self.text, self.query.calls, relations)
+
+
+@dataclass(frozen=True)
+class CustomTest:
+    """A test of its own: each row that its SELECT returns is a failure."""
+
+    path: Path
+    header: TestHeader
+    text: str
+    query: Query
+
+    @property
+    def name(self) -> str:
+        return self.header.name
+
+    @property
+    def sql(self) -> str:
+        """The SQL as it was written, without the header."""
+        return query_of(self.text)
+
+    def compiled(self, relations: Mapping[str, str]) -> str:
+        """The file with every `ref` and `source` replaced by the relation of that name."""
+        return compiled(self.text, self.query.calls, relations)
 
 
 def read_model(path: Path) -> Model:
-    """Parse one file. Raises ModelError, naming the line, for anything that could not run."""
+    """Parse one model. Raises ModelError, naming the line, for anything that could not run."""
     text = path.read_text()
-    header, _ = split(path, text)
-    try:
-        statements = sqlglot.parse(text, dialect=Postgres)
-        tokens = Postgres().tokenize(text)
-    except ParseError as error:
-        detail = error.errors[0]
-        raise ModelError(path, detail["line"] or 1, f"not valid SQL: {detail['description']}") from error
-    except TokenError as error:
-        # Its cause ends in "from <line>:<column>".
-        cause = str(error.__cause__)
-        line = cause.rpartition(" ")[2].partition(":")[0]
-        raise ModelError(path, int(line) if line.isdigit() else 1, f"not valid SQL: {cause}") from error
-    query = statements[0]
-    if len(statements) != 1 or not isinstance(query, exp.Query):
-        raise ModelError(path, 1, "a model is one SELECT")
-    if query.named_selects != list(header.columns):
-        differing = sorted(set(query.named_selects) ^ set(header.columns)) or ["their order"]
+    header = split(path, text, Header)
+    query = parse(path, text)
+    if list(query.columns) != list(header.columns):
+        differing = sorted(set(query.columns) ^ set(header.columns)) or ["their order"]
         raise ModelError(path, 1, f"the header's columns are not those of the SELECT: {', '.join(differing)}")
-    calls = _calls(path, query, tokens)
-    parameters = frozenset(str(node.this) for node in query.find_all(exp.Placeholder))
-    return Model(path, header, text, calls, parameters)
+    return Model(path, header, text, query)
 
 
-def _calls(path: Path, query: exp.Query, tokens: list[Token]) -> tuple[Call, ...]:
-    position = {token.start: number for number, token in enumerate(tokens)}
-    named = {cte.alias for cte in query.find_all(exp.CTE)}
-    calls = []
-    for table in query.find_all(exp.Table):
-        function = table.this
-        if isinstance(function, exp.Anonymous):
-            calls.append(_call(path, tokens, position[function.meta["start"]]))
-        elif isinstance(function, exp.Identifier) and (table.db or table.name not in named):
-            line = function.meta.get("line", 1)
-            raise ModelError(path, line, f"the table {table.name} is named directly", "use ref('…') or source('…')")
-    return tuple(sorted(calls, key=lambda call: call.start))
-
-
-def _call(path: Path, tokens: list[Token], number: int) -> Call:
-    """The call whose name is token `number`: a name, a bracket, one string, a bracket."""
-    name, *rest = tokens[number : number + 4]
-    shape = [token.token_type for token in rest]
-    if name.text not in ("ref", "source") or shape != [TokenType.L_PAREN, TokenType.STRING, TokenType.R_PAREN]:
-        raise ModelError(path, name.line, f"{name.text}(…) is not a table", "write ref('name') or source('name')")
-    return Call(name.text, rest[1].text, name.line, name.start, rest[2].end + 1)
+def read_test(path: Path) -> CustomTest:
+    """Parse one test. Raises ModelError, naming the line, for anything that could not run."""
+    text = path.read_text()
+    header = split(path, text, TestHeader)
+    query = parse(path, text)
+    if not query.refs:
+        raise ModelError(path, 1, "a test refers to at least one model", "write ref('…')")
+    if header.name != path.stem:
+        raise ModelError(path, 1, f"the test {header.name} lies in a file of another name")
+    return CustomTest(path, header, text, query)

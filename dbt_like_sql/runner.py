@@ -1,65 +1,90 @@
-"""Running models: each in one transaction with its checks, so that rows which fail them are never seen."""
+"""Running models: each in one transaction with its tests, so that rows which fail them are never seen."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Engine
 
-from dbt_like_sql.checks import verify
 from dbt_like_sql.errors import ModelError
 from dbt_like_sql.graph import Graph, graph
-from dbt_like_sql.materialize import MAKE, count_rows, prepare
+from dbt_like_sql.materialize import count_rows, prepare
 from dbt_like_sql.model import Model
+from dbt_like_sql.transaction import Transaction
+from dbt_like_sql.work import Window
 from riskee.storage.database import database_errors
+
+# The runner's own; the other parameters are the caller's.
+_WINDOW = frozenset({"since", "until"})
 
 
 @dataclass(frozen=True)
 class ModelRun:
-    """What running one model did. `rows` are those it holds (of a view: none), `changed` those written or removed."""
+    """What running one model did.
+
+    `rows` are those it holds (of a view: none), `computed` those that its query gave, `changed` those written or
+    removed, `scope` says in words what was computed, `tests` names the tests that held.
+    """
 
     name: str
     rows: int
+    computed: int
     changed: int
-    checks: int
+    scope: str
+    tests: tuple[str, ...]
     seconds: float
 
 
-def run(
+def run(  # noqa: PLR0913 (a window has two ends)
     engine: Engine,
     parameters: Mapping[str, Any],
     select: Iterable[str] | None = None,
     on_model: Callable[[ModelRun], None] | None = None,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    full: bool = False,
     models: Graph | None = None,
 ) -> list[ModelRun]:
     """Run the selected models (all: None) in order and answer what each did.
 
-    `parameters` are the values of the models' `:names`; `since` is the date from which incremental models are
-    replaced (None: everything). Raises ModelError for a missing parameter, CheckError when a model's rows fail its
-    checks (it and what follows keep their former rows), RetryableError when the database does not answer.
+    A view or a table is made whole. An incremental model computes what changed since its last run: of the tickers
+    whose bars or upstream rows did, the sessions from the earliest change on; everything where the model itself has
+    changed or never ran, or with `full`. `since` and `until` (both included) name a window that is computed besides,
+    changed or not: so no run, whatever its window, leaves rows behind that the data contradict.
+
+    `parameters` are the values of the models' `:names`; `:since` and `:until` are given by the runner. Raises
+    ModelError for a missing parameter, CheckError when a model's rows fail its tests (it and what follows keep their
+    former rows), RetryableError when the database does not answer.
     """
     models = models or graph()
     chosen = models.select(select)
     for model in chosen:
-        missing = model.parameters - parameters.keys()
-        if missing:
-            raise ModelError(model.path, 1, f"no value for :{', :'.join(sorted(missing))}")
+        _require(model, models, parameters)
     done = []
     for model in chosen:
-        done.append(_run_model(engine, model, models.relations, parameters))
+        done.append(_run_model(engine, Transaction(model, models, parameters, Window(since, until), full)))
         if on_model is not None:
             on_model(done[-1])
     return done
 
 
-def _run_model(engine: Engine, model: Model, relations: dict[str, str], parameters: Mapping[str, Any]) -> ModelRun:
+def _require(model: Model, models: Graph, parameters: Mapping[str, Any]) -> None:
+    tests = models.tests_of.get(model.name, ())
+    for path, query in ((model.path, model.query), *((test.path, test.query) for test in tests)):
+        missing = query.parameters - parameters.keys() - _WINDOW
+        if missing:
+            raise ModelError(path, 1, f"no value for :{', :'.join(sorted(missing))}")
+
+
+def _run_model(engine: Engine, work: Transaction) -> ModelRun:
     started = time.perf_counter()
-    query = model.compiled(relations)
-    values = {name: parameters[name] for name in model.parameters}
     with database_errors(), engine.begin() as connection:
-        prepare(connection, model)
-        changed = MAKE[model.header.materialized](connection, model, query, values)
-        checks = verify(connection, model)
-        rows = count_rows(connection, model)
-    return ModelRun(model.name, rows, changed, checks, time.perf_counter() - started)
+        prepare(connection, work.model)
+        done = work.run(connection)
+        rows = count_rows(connection, work.model)
+    tests = tuple(check.name for check in work.checks)
+    seconds = time.perf_counter() - started
+    return ModelRun(work.model.name, rows, done.computed, done.changed, done.scope, tests, seconds)

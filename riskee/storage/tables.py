@@ -323,6 +323,24 @@ feed_state = Table(
     _time("updated_at"),
 )
 
+sql_model_state = Table(
+    "sql_model_state",
+    metadata,
+    _text("model", primary_key=True),  # an incremental model's relation
+    _text("sha256"),  # of its file, the views below it and its parameters
+    Column("seen", JSONB, nullable=False),  # by ticker: how many versions of bars, the newest recorded_at
+    _time("ran_at"),
+)
+
+sql_model_changes = Table(
+    "sql_model_changes",
+    metadata,
+    # What has changed upstream since the model's last run, from a day on.
+    _text("model", primary_key=True),
+    _text("slice", primary_key=True),  # a value of the column that the model is split by; empty: of all
+    Column("since", Date, nullable=False),
+)
+
 
 @dataclass(frozen=True)
 class TimeSeries:

@@ -1,12 +1,11 @@
-"""The SQL models of `dbt_like_sql`: one asset for each, with the checks that its header promises."""
+"""The SQL models of `dbt_like_sql`: one asset for each, with a check for each of its tests."""
 
 from collections.abc import Iterator
-from datetime import date
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from dbt_like_sql import CheckError, Model, graph
+from dbt_like_sql import Check, CheckError, Graph, Model, ModelRun, checks_of, graph
 from riskee.settings import Settings
 from riskee.storage.database import database_errors
 from riskee_dagster.declare import OWNERS, RETRY, product_errors
@@ -17,12 +16,11 @@ if TYPE_CHECKING:
 
 # Tables and views that an asset of another name fills.
 FILLED_BY = {"bars": "market_data", "tickers": "market_data"}
-CHECK = "rows_hold"
 
 
-def parameters(settings: Settings) -> dict[str, str | date | None]:
-    """The values of the models' parameters. `since` None: all rows are brought up to date."""
-    return {"market_ticker": settings.model.market_ticker, "since": None}
+def parameters(settings: Settings) -> dict[str, str]:
+    """The values of the models' parameters."""
+    return {"market_ticker": settings.model.market_ticker}
 
 
 def model_key(model: str) -> dg.AssetKey:
@@ -30,8 +28,8 @@ def model_key(model: str) -> dg.AssetKey:
     return dg.AssetKey(FILLED_BY.get(model, model))
 
 
-def _asset(model: Model) -> dg.AssetsDefinition:
-    header = model.header
+def _asset(model: Model, models: Graph) -> dg.AssetsDefinition:
+    header, checks = model.header, checks_of(model, models)
 
     @dg.asset(
         key=model_key(model.name),
@@ -41,44 +39,48 @@ def _asset(model: Model) -> dg.AssetsDefinition:
         owners=OWNERS,
         retry_policy=RETRY,
         code_version=model.sha256[:12],
-        description=f"{header.description}\n\n```sql\n{_query(model)}\n```",
+        description=f"{header.description}\n\n```sql\n{model.sql}\n```",
         metadata={"dagster/table_name": model.relation},
         check_specs=[
-            dg.AssetCheckSpec(
-                CHECK,
-                asset=model_key(model.name),
-                blocking=True,
-                description="Keys are unique, nothing is missing, values lie in the ranges of the model's header.",
-            )
+            dg.AssetCheckSpec(check.name, asset=model_key(model.name), blocking=True, description=check.description)
+            for check in checks
         ],
         output_required=False,
     )
     def sql_model(riskee: RiskeeParam) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        yield from _run(model, riskee)
+        yield from _run(model, checks, riskee)
 
     return sql_model
 
 
 @product_errors
-def _run(model: Model, riskee: RiskeeParam) -> list[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    """Run one model. When its rows fail the checks, the former ones stay and nothing was materialised."""
+def _run(
+    model: Model, checks: tuple[Check, ...], riskee: RiskeeParam
+) -> list[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Run one model. When its rows fail a test, the former ones stay and nothing was materialised."""
     from dbt_like_sql import run
 
     try:
         (done,) = run(riskee.engine, parameters(riskee.settings), select=[model.name])
     except CheckError as error:
-        return [dg.AssetCheckResult(passed=False, check_name=CHECK, metadata={"broken": str(error)})]
-    columns = _columns(model, column_types(riskee.engine, model.relation))
-    return [
-        dg.MaterializeResult(
-            metadata={"dagster/row_count": done.rows, "changed": done.changed, "dagster/column_schema": columns}
-        ),
-        dg.AssetCheckResult(passed=True, check_name=CHECK, metadata={"conditions": done.checks}),
-    ]
+        return [_result(check, error.failures.get(check.name, 0)) for check in checks]
+    types = column_types(riskee.engine, model.relation)
+    return [dg.MaterializeResult(metadata=_metadata(model, done, types)), *(_result(check, 0) for check in checks)]
 
 
-def _query(model: Model) -> str:
-    return model.text[model.text.index("*/") + 2 :].strip()
+def _result(check: Check, wrong: int) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=not wrong, check_name=check.name, metadata={"wrong_rows": wrong})
+
+
+def _metadata(model: Model, done: ModelRun, types: dict[str, str]) -> dict[str, str | int | float | dg.TableSchema]:
+    return {
+        "dagster/row_count": done.rows,
+        "computed": done.computed,
+        "changed": done.changed,
+        "scope": done.scope,
+        "seconds": done.seconds,
+        "dagster/column_schema": _columns(model, types),
+    }
 
 
 def column_types(engine: "Engine", relation: str) -> dict[str, str]:
@@ -134,5 +136,6 @@ def live_kernel_agrees(riskee: RiskeeParam) -> dg.AssetCheckResult:
     )
 
 
-ASSETS = [_asset(model) for model in graph().models]
+MODELS = graph()
+ASSETS = [_asset(model, MODELS) for model in MODELS.models]
 CHECKS = [live_kernel_agrees]

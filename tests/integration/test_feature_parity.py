@@ -60,7 +60,7 @@ def imported(settings: Settings) -> Iterator[Engine]:
 def history(settings: Settings, template_database: str) -> Iterator[Engine]:
     """The bundled history with its features. Tests change it in transactions that they take back."""
     with imported(settings) as engine:
-        run(engine, {"market_ticker": MARKET, "since": None})
+        run(engine, {"market_ticker": MARKET})
         yield engine
 
 
@@ -72,7 +72,7 @@ def interrupted(settings: Settings, template_database: str) -> Iterator[Engine]:
         with engine.begin() as connection:
             for ticker, last, following in LOST:
                 connection.execute(text(lost), {"ticker": ticker, "last": last, "next": following})
-        run(engine, {"market_ticker": MARKET, "since": None})
+        run(engine, {"market_ticker": MARKET})
         yield engine
 
 
@@ -104,7 +104,7 @@ def test_every_value_agrees_around_gaps(interrupted: Engine) -> None:
         before = first_rows_after_the_gaps(connection)
     assert before[0] is not None, "ten days are no gap"
     assert before[1:] == [None, None, None]
-    (done,) = run(interrupted, {"market_ticker": MARKET, "since": date(2011, 6, 20)}, select=["features_daily"])
+    (done,) = run(interrupted, {"market_ticker": MARKET}, select=["features_daily"], since=date(2011, 6, 20))
     assert done.changed < 100, "but for the last digit of some averages nothing is new"
     with interrupted.connect() as connection:
         assert compare(connection, MARKET).agrees
@@ -168,7 +168,7 @@ def test_features_of_the_latest_sessions_alone_are_those_of_a_full_run(history: 
     total = "SELECT count(*) FROM features_daily"
     with history.connect() as connection:
         before = connection.scalar(text(total))
-    (done,) = run(history, {"market_ticker": MARKET, "since": date(2012, 6, 1)}, select=["features_daily"])
+    (done,) = run(history, {"market_ticker": MARKET}, select=["features_daily"], since=date(2012, 6, 1))
     assert done.changed < 100, "but for the last digit of some averages nothing is new"
     with history.connect() as connection:
         assert connection.scalar(text(total)) == before

@@ -91,3 +91,18 @@ CREATE TABLE index_membership (
     source text NOT NULL,
     PRIMARY KEY (index_name, ticker, joined)
 );
+
+-- What each incremental SQL model has seen, and what has changed upstream since.
+CREATE TABLE sql_model_state (
+    model text NOT NULL,
+    sha256 text NOT NULL,
+    seen jsonb NOT NULL,
+    ran_at timestamptz NOT NULL,
+    PRIMARY KEY (model)
+);
+CREATE TABLE sql_model_changes (
+    model text NOT NULL,
+    slice text NOT NULL,
+    since date NOT NULL,
+    PRIMARY KEY (model, slice)
+);

@@ -10,6 +10,8 @@ from riskee.settings import Settings
 from riskee_dagster.defs import features
 from riskee_dagster.resources import Platform
 
+DONE = ModelRun("session_places", rows=7, computed=7, changed=3, scope="everything", tests=(), seconds=0.1)
+
 
 @dg.asset(deps=["session_places"])
 def reader() -> None:
@@ -37,22 +39,24 @@ def materialize(monkeypatch: pytest.MonkeyPatch, answer: ModelRun | CheckError) 
 
 
 def test_a_model_whose_rows_hold_is_materialised_with_its_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = materialize(monkeypatch, ModelRun("session_places", rows=7, changed=3, checks=4, seconds=0.1))
+    result = materialize(monkeypatch, DONE)
     assert result.success
     (event,) = result.asset_materializations_for_node("session_places")
     assert event.metadata["dagster/row_count"].value == 7
-    (check,) = result.get_asset_check_evaluations()
-    assert check.passed
-    assert check.metadata["conditions"].value == 4
+    assert event.metadata["changed"].value == 3
+    checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert checks == dict.fromkeys(
+        ("unique_session_date", "not_null_session_date", "not_null_place", "range_place"), True
+    )
 
 
 def test_broken_rows_fail_the_check_and_stop_what_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = materialize(monkeypatch, CheckError("place is missing in 2 rows"))
+    result = materialize(monkeypatch, CheckError("session_places", {"not_null_place": 2}))
     assert not result.success
     assert not [event for event in result.all_events if event.is_step_materialization]
-    (check,) = result.get_asset_check_evaluations()
-    assert (check.passed, check.blocking) == (False, True)
-    assert "place is missing in 2 rows" in str(check.metadata["broken"].value)
+    (broken,) = (check for check in result.get_asset_check_evaluations() if not check.passed)
+    assert (broken.check_name, broken.blocking) == ("not_null_place", True)
+    assert broken.metadata["wrong_rows"].value == 2
     assert not [event for event in result.all_events if event.step_key == "reader"]
 
 

@@ -84,8 +84,8 @@ def test_a_wrong_query_is_named_by_file_and_line(tmp_path: Path, query: str, lin
         ("/*\nname: {name}\n  bad: [\n*/\n", 3, "not YAML"),
         ("/*\nname: {name}\nmaterialized: cube\ndescription: x\ncolumns: {{}}\n*/\n", 1, "does not fit"),
         ("/*\nname: {name}\nsurprise: 1\n*/\n", 1, "does not fit"),
-        (HEADER.replace("table", "incremental"), 1, "needs unique_key and cut_by"),
-        (HEADER.replace("description: A", "unique_key: [day]\ndescription: A"), 1, "undeclared columns: day"),
+        (HEADER.replace("table", "incremental"), 3, "needs unique_key and cut_by"),
+        (HEADER.replace("description: A", "unique_key: [day]\ndescription: A"), 4, "undeclared columns: day"),
     ],
 )
 def test_a_wrong_header_is_named_by_file_and_line(tmp_path: Path, header: str, line: int, message: str) -> None:
