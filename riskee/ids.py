@@ -66,6 +66,11 @@ def promotion_id(model_version: str) -> uuid.UUID:
     return _derived("promotion", model_version)
 
 
+def model_event_id(model_version: str, action: str, at: datetime) -> uuid.UUID:
+    """The identity of one decision about a model."""
+    return _derived("model-event", model_version, action, at.isoformat())
+
+
 def accuracy_id(model_version: str, outcomes: int) -> uuid.UUID:
     """The identity of a model's accuracy over so many outcomes."""
     return _derived("accuracy", model_version, str(outcomes))

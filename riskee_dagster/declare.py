@@ -1,15 +1,13 @@
 """What all assets declare alike."""
 
-import hashlib
 from collections.abc import Callable, Iterable
 from functools import wraps
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
 
 from riskee.errors import RetryableError, RiskeeError
+from riskee.provenance import source_digest
 
 OWNERS = ["team:quant"]
 # Servers restart within seconds. What can never succeed is not tried again: see `product_errors`.
@@ -34,20 +32,8 @@ def product_errors(function: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
-def code_version(modules: Iterable[str], *texts: str) -> str:
-    """Changes with the source of these modules or with the texts, so that Dagster marks what is out of date.
-
-    Modules are read, not imported: loading the definitions stays fast. Raises ModuleNotFoundError for a wrong name.
-    """
-    digest = hashlib.sha256()
-    for module in modules:
-        spec = find_spec(module)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(module)
-        digest.update(Path(spec.origin).read_bytes())
-    for text in texts:
-        digest.update(text.encode())
-    return digest.hexdigest()[:12]
+code_version = source_digest
+"""Changes with the source of modules or with texts, so that Dagster marks what is out of date."""
 
 
 def table_asset(

@@ -154,4 +154,4 @@ def list_models(connection: Connection, limit: int = 100) -> list[RegisteredMode
 
 def read_model(connection: Connection, version: str) -> RegisteredModel:
     """What the registry says of one model. Raises NotFoundError for an unknown version."""
-    return RegisteredModel(*_one(connection, _MODELS, version))
+    return RegisteredModel(**_one(connection, _MODELS, version)._mapping)

@@ -8,7 +8,6 @@ from typing import Literal
 import lightgbm
 import numpy as np
 
-import riskee
 from riskee.features.definitions import SCALE_FEATURE, feature_set_hash, features_of
 from riskee.market.bars import Floats
 from riskee.messaging.messages import HORIZON
@@ -22,6 +21,7 @@ from riskee.model.evidence import MODEL, Evaluation, evaluate
 from riskee.model.holdout import open_holdout, split
 from riskee.model.importance import Importance, importances
 from riskee.model.walk_forward import FOLDS, OutOfFold, calibrated, fit_calibrator, out_of_fold, targets
+from riskee.provenance import training_code
 from riskee.settings import ModelSettings
 
 ROUNDS = 150
@@ -112,7 +112,7 @@ def train(
         artifact=artifact,
         rows=len(data),
         data_sha256=data.sha256,
-        code_version=riskee.__version__,
+        code_version=training_code(),
         parameters={**PARAMETERS, "rounds": ROUNDS, "leaf_share": LEAF_SHARE, "folds": FOLDS},
         metrics={**measures.pop(MODEL), **decision.bounds},
         baselines=measures,
