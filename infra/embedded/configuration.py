@@ -88,6 +88,9 @@ def dagster_config(home: Home, ports: Mapping[str, int], credentials: Credential
     """Dagster's instance: storage in the same PostgreSQL, everything else below the home.
 
     SQLAlchemy takes a bare `postgresql://` for psycopg 3, which dagster-postgres does not speak: the scheme is named.
+    Assets of one pool are never made by two runs at once; a run waits in the queue for it, so that a killed one leaves
+    no slot taken. A run whose worker died is noticed within `poll_interval_seconds` and started once more; what a step
+    says is wrong is repeated by the step's own policy only.
     """
     return f"""\
 # Written by `riskee up`; changes are lost.
@@ -105,13 +108,24 @@ run_coordinator:
   class: QueuedRunCoordinator
   config:
     dequeue_interval_seconds: 1
+run_launcher:
+  module: riskee_dagster.launcher
+  class: WatchedRunLauncher
 concurrency:
   runs:
     max_concurrent_runs: 2
+  pools:
+    granularity: run
+    default_limit: 1
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180
-  poll_interval_seconds: 30
+  cancel_timeout_seconds: 60
+  poll_interval_seconds: 10
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
 compute_logs:
   module: dagster.core.storage.local_compute_log_manager
   class: LocalComputeLogManager

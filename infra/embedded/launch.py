@@ -44,6 +44,8 @@ def child_environment(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         # workspace.yaml reads these two.
         "DAGSTER_CODE_SERVER_HOST": HOST,
         "DAGSTER_CODE_SERVER_PORT": str(ports["dagster-code"]),
+        # A run over years writes an event for each day: together, not one by one.
+        "DAGSTER_EVENT_BATCH_SIZE": "1000",
         "PYTHONUNBUFFERED": "1",
         "NO_PROXY": unproxied,
         "no_proxy": unproxied,

@@ -65,6 +65,16 @@ def test_dagster_keeps_everything_below_the_home() -> None:
     assert "max_concurrent_runs" not in instance["run_coordinator"]["config"], "Dagster refuses it in two places"
 
 
+def test_dagster_notices_a_dead_worker_and_repeats_its_run_once() -> None:
+    instance = yaml.safe_load(configuration.dagster_config(HOME, PORTS, CREDENTIALS))
+    assert instance["run_launcher"] == {"module": "riskee_dagster.launcher", "class": "WatchedRunLauncher"}
+    assert instance["run_monitoring"]["enabled"]
+    assert instance["run_monitoring"]["poll_interval_seconds"] <= 10
+    # A step that fails is repeated by its own policy: what it says is wrong does not change with another run.
+    assert instance["run_retries"] == {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False}
+    assert instance["concurrency"]["pools"] == {"granularity": "run", "default_limit": 1}
+
+
 @pytest.mark.parametrize("render", [configuration.nats_config, configuration.valkey_config])
 def test_servers_bind_to_the_loopback_and_ask_for_a_password(render: object) -> None:
     assert callable(render)

@@ -1,0 +1,93 @@
+"""Runs whose worker is gone are noticed: Dagster's default launcher, with the health check that it lacks.
+
+The code server marks a run as failed when its worker dies. When the code server died too, or the run was made by the
+bootstrap, nobody does: such a run would stay "started" until `dagster/max_runtime`. The daemon's run monitoring asks
+this launcher, and `run_retries` then starts the run again.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DefaultRunLauncher
+from dagster._core.errors import DagsterUserCodeUnreachableError
+
+# The base of every launcher with a health check; Dagster's own launchers import it from here too.
+from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
+# Who executes a run that no code server started.
+HOST_TAG = "riskee/host"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_ANSWER_SECONDS = 5
+# The kernel counts a process' start in hundredths of a second, and the event comes after it.
+_SLACK_SECONDS = 2.0
+
+
+class WatchedRunLauncher(DefaultRunLauncher):
+    """Starts runs on the code server and can say whether a run's worker still lives."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """RUNNING while in doubt: a run that is failed too early would be executed twice."""
+        known = self._known_to_code_server(run)
+        if known:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        if self._is_here(run):
+            worker = worker_of(self._instance, run.run_id)
+            if worker is None or is_alive(*worker):
+                return CheckRunHealthResult(WorkerStatus.RUNNING)
+            return CheckRunHealthResult(WorkerStatus.FAILED, f"its worker, process {worker[0]}, is gone")
+        if known is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "the code server does not answer")
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server has been restarted and does not know it")
+
+    def _known_to_code_server(self, run: DagsterRun) -> bool | None:
+        """Whether the code server that started the run says that it executes it; None without an answer."""
+        client = self._code_server(run)
+        if client is None:
+            return None
+        try:
+            answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id), timeout=_ANSWER_SECONDS)
+        except DagsterUserCodeUnreachableError:
+            return None
+        return deserialize_value(answer, CanCancelExecutionResult).can_cancel
+
+    def _is_here(self, run: DagsterRun) -> bool:
+        """Whether the worker is a process of this machine."""
+        client = self._code_server(run)
+        if client is not None:
+            return client.host in _LOOPBACK
+        return run.tags.get(HOST_TAG) == socket.gethostname()
+
+    def _code_server(self, run: DagsterRun) -> DagsterGrpcClient | None:
+        """The code server that started the run; None for a run that the bootstrap executes, or that has ended."""
+        client: DagsterGrpcClient | None = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
+        return client
+
+
+def worker_of(instance: DagsterInstance, run_id: str) -> tuple[int, float] | None:
+    """Process id of a run's latest worker and the time (Unix seconds) at which it said so; None before it did."""
+    events = instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)
+    for entry in reversed(events):
+        data = entry.get_dagster_event().engine_event_data
+        if "pid" in data.metadata:
+            return int(str(data.metadata["pid"].value)), entry.timestamp
+    return None
+
+
+def is_alive(pid: int, seen_at: float, proc: Path = Path("/proc")) -> bool:
+    """Whether the process that had this id at `seen_at` (Unix seconds) still runs: not a later one of the same id."""
+    try:
+        # The name, in brackets, may hold anything: state and the rest come after its last bracket.
+        fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        boot = next(line for line in (proc / "stat").read_text().splitlines() if line.startswith("btime "))
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    state, started = fields[0], int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return state not in "ZX" and int(boot.split()[1]) + started <= seen_at + _SLACK_SECONDS
