@@ -30,6 +30,7 @@ class Kind(StrEnum):
     LATE_LISTING = "late_listing"
     EARLY_END = "early_end"
     SURVIVORSHIP_BIAS = "survivorship_bias"
+    REPORT_GAP = "report_gap"
 
 
 DOUBTFUL = frozenset({Kind.SUSPICIOUS_SPLIT, Kind.SUSPICIOUS_FACTOR, Kind.PRICE_JUMP, Kind.ZERO_VOLUME, Kind.GAP})

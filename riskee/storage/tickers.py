@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from riskee.storage.tables import tickers
@@ -20,6 +19,15 @@ class TickerInfo:
     is_index: bool
     source: str
     sector: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What a company is called, and the sector of the economy that it is counted to."""
+
+    ticker: str
+    name: str
+    sector: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +79,31 @@ _SUMMARIES = text("""
 
 
 def write_tickers(connection: Connection, infos: Iterable[TickerInfo]) -> None:
-    """Add the tickers; a known one takes the new name and kind, and the new sector where there is one."""
+    """Add the tickers. A known one takes the new kind, and where there are such the new name and sector; a name that
+    is the ticker itself is none."""
     rows = [asdict(info) for info in infos]
     if not rows:
         return
     statement = insert(tickers)
-    changed: dict[str, Any] = {name: statement.excluded[name] for name in ("name", "is_index", "source")}
-    changed["sector"] = func.coalesce(statement.excluded.sector, tickers.c.sector)
+    new = statement.excluded
+    changed = {
+        "name": case((new.name == new.ticker, tickers.c.name), else_=new.name),
+        "is_index": new.is_index,
+        "source": new.source,
+        "sector": func.coalesce(new.sector, tickers.c.sector),
+    }
     connection.execute(statement.on_conflict_do_update(index_elements=["ticker"], set_=changed), rows)
+
+
+def describe_tickers(connection: Connection, companies: Iterable[Company]) -> int:
+    """Give known tickers their company's name and sector; returns how many are known. Others are not added."""
+    statement = update(tickers).where(tickers.c.ticker == bindparam("of"))
+    rows = [{"of": one.ticker, "name": one.name, "sector": one.sector} for one in companies]
+    known = set(connection.scalars(select(tickers.c.ticker)))
+    wanted = [row for row in rows if row["of"] in known]
+    if wanted:
+        connection.execute(statement, wanted)
+    return len(wanted)
 
 
 def read_tickers(connection: Connection) -> list[TickerInfo]:

@@ -1,18 +1,16 @@
 """The history that comes with the product, from blobs: five stocks, the S&P 500 index, earnings dates, macro series."""
 
 import csv
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 
 from riskee.blobs import MANIFEST, Blobs
-from riskee.errors import PoisonError
 from riskee.market.frames import RawBars
 from riskee.market.sources.columns import canonical_rows, readable_bars
+from riskee.market.sources.earnings import read_reports, with_former_names
 from riskee.storage.calendar import Report
 from riskee.storage.macro import MacroValue
 from riskee.storage.tickers import TickerInfo
@@ -22,12 +20,8 @@ INDEX = "sp500-index"
 EARNINGS = "earnings-dates"
 MACRO = "macrodata"
 
-# Companies announce the date of a report about two weeks before it. The source has no announcement, so this is assumed.
-REPORT_DATE_KNOWN = timedelta(days=14)
 # The first estimate of a quarter's GDP, the last of these series to come out, appears about a month after its end.
 MACRO_PUBLISHED = timedelta(days=30)
-# The source lists each company under its present ticker only; the prices have these names.
-_SAME_COMPANY = {"META": "FB", "GOOG": "GOOGL"}
 _NAMES = {
     "AAPL": "Apple",
     "FB": "Facebook",
@@ -64,19 +58,8 @@ class BundledIndex:
 
 def earnings_reports(blobs: Blobs) -> list[Report]:
     """The report dates of some 500 companies, 2003 to 2025. Raises PoisonError when the database cannot be read."""
-    try:
-        with closing(sqlite3.connect(blobs.ensure(EARNINGS))) as connection:
-            rows = connection.execute("SELECT DISTINCT Ticker, Earnings_Date FROM earnings").fetchall()
-    except sqlite3.DatabaseError as error:
-        raise PoisonError(
-            f"the blob {EARNINGS} is no database: {error}", "delete it; `riskee up` fetches it"
-        ) from error
-    return [
-        Report(name, day, _midnight(day - REPORT_DATE_KNOWN), EARNINGS)
-        for ticker, text in rows
-        for day in [date.fromisoformat(text)]
-        for name in dict.fromkeys((ticker, _SAME_COMPANY.get(ticker, ticker)))
-    ]
+    found = read_reports(blobs.ensure(EARNINGS)).entries
+    return with_former_names(replace(report, source=EARNINGS) for report in found)
 
 
 _DOLLARS = "billions of chained 2005 US dollars, seasonally adjusted annual rate"

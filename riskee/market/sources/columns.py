@@ -27,12 +27,21 @@ _OFFSET = re.compile(r"(?<=\d:\d\d)(\S*?)(?:Z|[+-]\d\d:?\d\d)$")
 NOT_ADJUSTED = "no adjusted close in it: prices are taken as adjusted, so splits and dividends look like moves"
 
 
+# 3/4/2012 is two dates, until another row of the column says 3/13/2012.
+_SLASHED = r"^(\d{1,2})/(\d{1,2})/\d{4}$"
+
+
+def canonical_name(column: object) -> str | None:
+    """The name that Riskee has for a column, or None for one that it does not know."""
+    return _CANONICAL.get(plain_name(column))
+
+
 def canonical_rows(raw: pd.DataFrame, origin: str) -> pd.DataFrame:
     """The frame with canonical column names; columns that nobody knows stay as they are.
 
     Raises PoisonError when a column is missing or two columns mean the same.
     """
-    names = {column: _CANONICAL.get(_plain(column)) for column in raw.columns}
+    names = {column: canonical_name(column) for column in raw.columns}
     known = [name for name in names.values() if name is not None]
     missing = [name for name in _REQUIRED if name not in known]
     if missing:
@@ -71,7 +80,8 @@ def readable_bars(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return bars, notes
 
 
-def _plain(column: object) -> str:
+def plain_name(column: object) -> str:
+    """A column's name in lower case, words joined by one underscore."""
     return re.sub(r"[^a-z0-9]+", "_", str(column).strip().lower()).strip("_")
 
 
@@ -91,11 +101,18 @@ def _optional(
 def _dates(column: "pd.Series[pd.Timestamp]") -> "pd.Series[pd.Timestamp]":
     """Naive moments, as written: midnight in New York is the day that it says.
 
-    Text must be ISO 8601, since 3/4/2012 is two dates; a number is no date, since its unit would be a guess.
+    Text must be ISO 8601, or 3/13/2012 in a column that leaves no doubt which number is the month; a number is no
+    date, since its unit would be a guess.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.dt.tz_localize(None).astype("datetime64[us]")
     if pd.api.types.is_numeric_dtype(column):
         return pd.Series(pd.NaT, index=column.index, dtype="datetime64[us]")
     text = column.astype("str").str.strip().str.replace(_OFFSET, r"\1", regex=True)
-    return pd.to_datetime(text, errors="coerce", format="ISO8601").astype("datetime64[us]")
+    return pd.to_datetime(text, errors="coerce", format=_format(text)).astype("datetime64[us]")
+
+
+def _format(dates: "pd.Series[str]") -> str:
+    """That of a column of text: month/day/year only where some day is above 12, and no month is."""
+    parts = dates.str.extract(_SLASHED).dropna().astype("int64")
+    return "%m/%d/%Y" if not parts.empty and (parts[0] <= 12).all() and (parts[1] > 12).any() else "ISO8601"

@@ -83,7 +83,7 @@ def test_a_report_is_known_two_weeks_before_and_a_renamed_company_has_both_names
 
 def test_a_calendar_that_is_no_database(blobs: FolderBlobs) -> None:
     blobs.write("earnings-dates", b"<html>" * 100)
-    with pytest.raises(PoisonError, match="earnings-dates is no database"):
+    with pytest.raises(PoisonError, match="is no database of report dates"):
         earnings_reports(blobs)
 
 
