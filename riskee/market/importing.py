@@ -17,6 +17,7 @@ from riskee.market.sessions import EARLIEST, Session, exchange_sessions
 from riskee.market.sources import Source
 from riskee.market.sources.bundled import earnings_reports, macro_values
 from riskee.market.sources.files import FileSource
+from riskee.market.sources.index import IndexFile
 from riskee.market.validation import Validated, validate
 from riskee.storage.bars import BarCounts, upsert_bars
 from riskee.storage.calendar import write_reports
@@ -59,13 +60,22 @@ class ImportReport:
         return sum(self.quarantined.values())
 
 
-def import_file(engine: Engine, path: Path, clock: Clock, progress: Progress | None = None) -> ImportReport:
-    """Import a CSV or Parquet file of daily bars.
+def import_file(
+    engine: Engine, path: Path, clock: Clock, progress: Progress | None = None, ticker: str | None = None
+) -> ImportReport:
+    """Import a file of daily bars: CSV, Parquet, LEAN's zip. `ticker` is that of a file that does not say it.
 
     Raises PoisonError for a file that is no table of bars, RetryableError when the database does not answer. Doing it
     again, also after an interruption, stores what is missing and changes nothing else.
     """
-    return import_bars(engine, FileSource(path), clock, progress)
+    return import_bars(engine, FileSource(path, ticker), clock, progress)
+
+
+def import_index(
+    engine: Engine, path: Path, clock: Clock, progress: Progress | None = None, ticker: str | None = None
+) -> ImportReport:
+    """Import a file of an index or a fund, which may have closes only; raises as `import_file` does."""
+    return import_bars(engine, IndexFile(path, ticker), clock, progress)
 
 
 def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress | None = None) -> ImportReport:
@@ -80,7 +90,8 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
     )  # fmt: skip
     rejections = _rejections(raw, checked, now)
     report = _report(raw, checked)
-    known_tickers = raw.tickers
+    good = set(checked.accepted["ticker"].unique())
+    known_tickers = [info for info in raw.tickers if info.ticker in good]
     # The rows as the source wrote them are not needed any more, and are half of the memory.
     del raw
     with database_errors():

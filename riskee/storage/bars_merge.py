@@ -86,8 +86,9 @@ LINK = """
     WHERE viewpoint.ticker = incoming.ticker AND viewpoint.scale <> 1
 """
 
-# Factors are quotients, scaled above: equal to nine digits is equal. A bar's first version was known when its session
-# closed; a correction is learnt when it is stored.
+# Factors are quotients, scaled above: equal to nine digits is equal. A bar that has nothing but a close says nothing
+# new beside one with the same close, but for the rounding to cents: it must not take open, high and low away. A bar's
+# first version was known when its session closed; a correction is learnt when it is stored.
 MERGE = f"""
     WITH versions AS (
         SELECT ticker, "timestamp", max(version) AS version FROM stored_bars GROUP BY ticker, "timestamp"
@@ -106,10 +107,16 @@ MERGE = f"""
             WHERE stored.ticker = incoming.ticker
                 AND stored."timestamp" = incoming."timestamp"
                 AND (stored.is_latest OR (stored.is_own_latest AND stored.source = incoming.source))
-                AND (stored.open, stored.high, stored.low, stored.close, stored.volume, stored.dividend, stored.split)
-                    = (incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume,
-                       incoming.dividend, incoming.split)
+                AND (stored.dividend, stored.split) = (incoming.dividend, incoming.split)
                 AND abs(stored.adjustment_factor - incoming.adjustment_factor) <= 1e-9 * incoming.adjustment_factor
+                AND (
+                    (stored.open, stored.high, stored.low, stored.close, stored.volume)
+                        = (incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume)
+                    OR (
+                        incoming.low = incoming.high AND incoming.volume = 0
+                        AND abs(stored.close - incoming.close) <= 1e-5 * incoming.close
+                    )
+                )
         )
         RETURNING version
     )

@@ -75,6 +75,15 @@ def test_a_source_that_repeats_itself_does_not_overrule_a_later_one(engine: Engi
         assert stored(connection, "volume") == {3: 2e6, 4: 2e6, 5: 2e6}
 
 
+def test_a_close_alone_takes_no_prices_away_but_may_correct_the_close(engine: Engine) -> None:
+    flat = dict.fromkeys(("open", "high", "low", "close"), [103.001, 104.5, 105.0])
+    closes = frame("2012-01-03", 3, "closes", volume=0.0, **flat)
+    with engine.begin() as connection:
+        upsert_bars(connection, frame("2012-01-03", 2, "bars"))
+        assert upsert_bars(connection, closes) == BarCounts(new=1, changed=1, unchanged=1)
+        assert stored(connection, "high") == {3: 105.0, 4: 104.5, 5: 105.0}
+
+
 def test_factors_of_another_viewpoint_are_brought_to_the_stored_one(engine: Engine) -> None:
     """The second vendor looked after a 4:1 split: all its factors are a quarter. Ratios must stay true everywhere."""
     with engine.begin() as connection:
