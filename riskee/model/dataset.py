@@ -41,11 +41,11 @@ sessions AS (
 market AS (
     SELECT
         session_date,
-        CASE WHEN count(avg(market_return_1d)) OVER trailing = {trend} THEN sum(avg(market_return_1d)) OVER trailing END
+        CASE WHEN count(avg(market_return_1d)) OVER quarter = {trend} THEN sum(avg(market_return_1d)) OVER quarter END
             AS market_trend
     FROM features_daily
     GROUP BY session_date
-    WINDOW trailing AS (ORDER BY session_date ROWS BETWEEN {trend} - 1 PRECEDING AND CURRENT ROW)
+    WINDOW quarter AS (ORDER BY session_date ROWS BETWEEN {trend} - 1 PRECEDING AND CURRENT ROW)
 ),
 marked AS (
     SELECT
