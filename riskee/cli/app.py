@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from riskee.cli import data, doctor, logs, predictions, replay, settings, stack, watch
+from riskee.cli import data, doctor, logs, models, predictions, replay, settings, stack, watch
 from riskee.cli.console import show_defect, show_error
 from riskee.errors import RiskeeError
 
@@ -29,7 +29,7 @@ def options(
     """Real-time stock price predictions, each with an explanation."""
 
 
-_STACK, _PREDICTIONS, _DATA = "Stack", "Predictions", "Data and settings"
+_STACK, _PREDICTIONS, _MODELS, _DATA = "Stack", "Predictions", "Models and their record", "Data and settings"
 app.command(rich_help_panel=_STACK)(stack.up)
 app.command(rich_help_panel=_STACK)(stack.down)
 app.command(rich_help_panel=_STACK)(stack.status)
@@ -39,6 +39,7 @@ app.command(rich_help_panel=_PREDICTIONS)(predictions.predict)
 app.command(rich_help_panel=_PREDICTIONS)(predictions.explain)
 app.command(rich_help_panel=_PREDICTIONS)(watch.watch)
 app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
+app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
 app.add_typer(data.app, name="data", rich_help_panel=_DATA)
 app.command(rich_help_panel=_DATA)(settings.settings)
 
