@@ -46,7 +46,7 @@ GROUPS = (
     ),
     Group(
         "the earnings calendar",
-        ("sessions_to_earnings", "sessions_since_earnings", "earnings_move"),
+        ("sessions_to_earnings", "sessions_since_earnings", "earnings_move", "earnings_surprise"),
         ("earnings calendar", "earnings", "report"),
     ),
 )

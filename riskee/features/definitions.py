@@ -7,7 +7,8 @@ EMA(x, a) is e_1 = x_1, e_t = e_(t-1) + a (x_t - e_(t-1)), from the first bar; g
 the second. A gap longer than LONGEST_GAP_DAYS between two bars of a ticker begins a new history: nothing looks
 across it, and the bar after it is a first bar again. A quotient by zero is NaN; a deviation below 1e-9 of its mean
 counts as zero. A session's place is its number among the exchange's sessions; a report on another day takes the place
-of the next session.
+of the next session. A report is known in the sessions of days that begin (00:00 UTC) at or after its known_at; its
+result from the session after it on, for it may come after the close.
 """
 
 import hashlib
@@ -81,14 +82,14 @@ EARNINGS = (
         "sessions_to_earnings",
         1,
         "sessions",
-        "sessions to the next report from today on, at most 10",
+        "sessions to the next known report from today on, at most 10",
         "the next report's nearness",
     ),
     Feature(
         "sessions_since_earnings",
         1,
         "sessions",
-        "sessions since the last report before today, at most 63",
+        "sessions since the last known report before today, at most 63",
         "time since the last report",
     ),
     Feature(
@@ -97,6 +98,14 @@ EARNINGS = (
         "log return",
         "mean of |r| on the sessions after the last four reports, of those within 300 sessions",
         "the usual move on reports",
+    ),
+    Feature(
+        "earnings_surprise",
+        1,
+        "share of EPS",
+        "2 (e - f) / (|e| + |f|) within -1..1, zero where e and f are, e the EPS and f its estimate, of the latest "
+        "report with both, of the last four within 300 sessions",
+        "the last report's surprise",
     ),
 )
 
@@ -107,9 +116,9 @@ BY_NAME = {feature.name: feature for feature in FEATURES}
 # How far ahead a report's date counts as known (two weeks), and how long a report counts as recent.
 EARNINGS_AHEAD_SESSIONS = 10
 EARNINGS_SINCE_SESSIONS = 63
-# How many reports, and how far back, make the usual move on reports.
-EARNINGS_MOVE_REPORTS = 4
-EARNINGS_MOVE_SESSIONS = 300
+# How many past reports, and how far back, count for the usual move and the surprise.
+EARNINGS_PAST_REPORTS = 4
+EARNINGS_PAST_SESSIONS = 300
 
 
 def features_of(model_type: str) -> tuple[str, ...]:

@@ -57,7 +57,8 @@ def _earnings_calls(connection: Connection, riskee: Platform) -> list[Document]:
     from riskee.storage.calendar import reports
 
     record = market_record(connection, riskee.settings)
-    return earnings_calls(record.stocks, reports(connection), report_sources(connection), record.since)
+    dates = {ticker: company.date for ticker, company in reports(connection).items()}
+    return earnings_calls(record.stocks, dates, report_sources(connection), record.since)
 
 
 def _economic_indicators(connection: Connection, _riskee: Platform) -> list[Document]:

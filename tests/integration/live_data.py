@@ -72,8 +72,10 @@ def fill(connection: Connection, *, models: bool = True) -> Market:
     write_sessions(connection, calendar)
     bars = tuple(bar for seed, name in enumerate(names) for bar in made_bars(name, sessions, seed))
     connection.execute(insert(market_data), [_row(bar) for bar in bars])
-    days = [sessions[-2 - 60 * quarter].session_date for quarter in range(5)]
-    write_reports(connection, [Report("AAPL", day, KNOWN_AT, "made") for day in days])
+    reported = [sessions[-2 - 60 * quarter] for quarter in range(5)]
+    write_reports(
+        connection, [Report("AAPL", s.session_date, s.opens_at - timedelta(days=14), "made") for s in reported]
+    )
     if models:
         for model_type in MODEL_TYPES:
             promote(connection, made_model(model_type))

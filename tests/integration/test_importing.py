@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import SecretStr
@@ -152,9 +153,10 @@ def test_the_bundled_history(engine: Engine, blobs: FolderBlobs) -> None:
         known = {info.ticker: info for info in read_tickers(connection)}
         assert (known["AAPL"].name, known["AAPL"].is_index) == ("Apple", False)
         assert known["SPX"].is_index
-        dates = reports(connection)
-        assert dates["FB"].astype(str).tolist() == ["2012-07-26"]
-        assert dates["FB"].dtype == "datetime64[D]"
+        known_reports = reports(connection)
+        assert known_reports["FB"].date.astype(str).tolist() == ["2012-07-26"]
+        assert known_reports["FB"].known_at.astype(str).tolist() == ["2012-07-12T00:00:00.000000"]
+        assert np.isnan(known_reports["FB"].eps_reported).all()
         assert len(read_macro(connection)) == 24
         assert read_sessions(connection)[0].session_date == date(1999, 1, 4)
 

@@ -29,30 +29,19 @@ columns:
   sma_50_200: {description: "mean(c, 50) / mean(c, 200) - 1", unit: ratio, range: [-1, 4]}
   bollinger_20: {description: "(c - mean(c, 20)) / (2 x sample deviation of c, 20)", unit: deviations, range: [-2.2, 2.2]}
   atr_14: {description: "EMA(1/14) of the true range / c", unit: ratio, range: [0, 2]}
-  sessions_to_earnings: {description: "sessions to the next report from today on, at most 10", unit: sessions, range: [0, 10]}
-  sessions_since_earnings: {description: "sessions since the last report before today, at most 63", unit: sessions, range: [1, 63]}
+  sessions_to_earnings: {description: "sessions to the next known report from today on, at most 10", unit: sessions, range: [0, 10]}
+  sessions_since_earnings: {description: "sessions since the last known report before today, at most 63", unit: sessions, range: [1, 63]}
   earnings_move: {description: "mean of |r| on the sessions after the last four reports, of those within 300 sessions", unit: log return, range: [0, 2]}
+  earnings_surprise: {description: "2 (e - f) / (|e| + |f|) within -1..1, zero where e and f are, e the EPS and f its estimate, of the latest report with both, of the last four within 300 sessions", unit: share of EPS, range: [-1, 1]}
 */
-WITH counted AS (
+WITH followed AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY ticker, history ORDER BY session_date) AS number,
-        count(*) FILTER (WHERE session_date < CAST(:since AS date)) OVER (PARTITION BY ticker, history) AS before_since
+        row_number() OVER t AS number,
+        count(*) FILTER (WHERE session_date < CAST(:since AS date)) OVER (PARTITION BY ticker, history) AS before_since,
+        lag(close) OVER t AS previous
     FROM ref('bars_adjusted')
-),
-
--- 512 bars of warm-up, as in the live kernel, where only the latest sessions are asked for.
-bars AS (
-    SELECT
-        counted.*,
-        market.market_return,
-        market.market_volatility,
-        lag(counted.close)
-            OVER (PARTITION BY counted.ticker, counted.history ORDER BY counted.session_date)
-            AS previous
-    FROM counted
-    LEFT JOIN ref('market_returns') AS market ON market.session_date = counted.session_date
-    WHERE counted.number > counted.before_since - 512
+    WINDOW t AS (PARTITION BY ticker, history ORDER BY session_date)
 ),
 
 moves AS (
@@ -62,7 +51,31 @@ moves AS (
         CASE WHEN previous IS NOT NULL THEN greatest(close - previous, 0) END AS gain,
         CASE WHEN previous IS NOT NULL THEN greatest(previous - close, 0) END AS loss,
         CASE WHEN previous IS NOT NULL THEN greatest(high, previous) - least(low, previous) END AS true_range
-    FROM bars
+    FROM followed
+),
+
+-- Averages run from the first bar whatever sessions are asked for, so that every run gives the same last digit.
+averages AS (
+    SELECT
+        *,
+        riskee_ema(gain, 1.0 / 14) OVER t AS gain_14,
+        riskee_ema(loss, 1.0 / 14) OVER t AS loss_14,
+        riskee_ema(true_range, 1.0 / 14) OVER t AS range_14,
+        riskee_ema(close, 2.0 / 13) OVER t AS fast,
+        riskee_ema(close, 2.0 / 27) OVER t AS slow
+    FROM moves
+    WINDOW t AS (PARTITION BY ticker, history ORDER BY session_date ROWS UNBOUNDED PRECEDING)
+),
+
+-- No window is longer than 252 sessions and the bar before them.
+recent AS (
+    SELECT
+        bar.*,
+        market.market_return,
+        market.market_volatility
+    FROM averages AS bar
+    LEFT JOIN ref('market_returns') AS market ON market.session_date = bar.session_date
+    WHERE bar.number > bar.before_since - 252
 ),
 
 -- Means are sums over full windows, which the last step picks: avg() costs five times as much.
@@ -82,16 +95,11 @@ windows AS (
         sum(traded) OVER (t ROWS 19 PRECEDING) / 20 AS traded_20,
         regr_slope(move, market_return) OVER (t ROWS 59 PRECEDING) AS slope_60,
         count(market_return) OVER (t ROWS 59 PRECEDING) AS market_moves_60,
-        riskee_ema(gain, 1.0 / 14) OVER (t ROWS UNBOUNDED PRECEDING) AS gain_14,
-        riskee_ema(loss, 1.0 / 14) OVER (t ROWS UNBOUNDED PRECEDING) AS loss_14,
-        riskee_ema(true_range, 1.0 / 14) OVER (t ROWS UNBOUNDED PRECEDING) AS range_14,
-        riskee_ema(close, 2.0 / 13) OVER (t ROWS UNBOUNDED PRECEDING) AS fast,
-        riskee_ema(close, 2.0 / 27) OVER (t ROWS UNBOUNDED PRECEDING) AS slow,
         sum(close) OVER (t ROWS 19 PRECEDING) / 20 AS mean_20,
         sum(close) OVER (t ROWS 49 PRECEDING) / 50 AS mean_50,
         sum(close) OVER (t ROWS 199 PRECEDING) / 200 AS mean_200,
         stddev_samp(close) OVER (t ROWS 19 PRECEDING) AS close_deviation_20
-    FROM moves
+    FROM recent
     WINDOW t AS (PARTITION BY ticker, history ORDER BY session_date)
 )
 
@@ -123,7 +131,8 @@ SELECT
     CASE WHEN now.number >= 15 THEN now.range_14 / now.close END AS atr_14,
     coalesce(earnings.sessions_to_earnings, 10) AS sessions_to_earnings,
     coalesce(earnings.sessions_since_earnings, 63) AS sessions_since_earnings,
-    earnings.earnings_move
+    earnings.earnings_move,
+    earnings.earnings_surprise
 FROM windows AS now
 LEFT JOIN ref('earnings_positions') AS earnings
     ON earnings.ticker = now.ticker AND earnings.session_date = now.session_date

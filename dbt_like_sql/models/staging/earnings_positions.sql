@@ -8,16 +8,16 @@ unique_key: [ticker, session_date]
 columns:
   ticker: {description: exchange symbol, not_null: true}
   session_date: {description: trading session, not_null: true}
-  sessions_to_earnings: {description: "sessions to the next report from today on, at most 10", unit: sessions, not_null: true, range: [0, 10]}
-  sessions_since_earnings: {description: "sessions since the last report before today, at most 63", unit: sessions, not_null: true, range: [1, 63]}
+  sessions_to_earnings: {description: "sessions to the next known report from today on, at most 10", unit: sessions, not_null: true, range: [0, 10]}
+  sessions_since_earnings: {description: "sessions since the last known report before today, at most 63", unit: sessions, not_null: true, range: [1, 63]}
   earnings_move: {description: "mean of |r| on the sessions after the last four reports, of those within 300 sessions", unit: log return, range: [0, null]}
+  earnings_surprise: {description: "surprise of the latest report that has one, of the last four within 300 sessions", unit: share of EPS, range: [-1, 1]}
 */
 WITH histories AS (
     SELECT
         bar.ticker,
         min(session.place) AS first_place,
-        max(session.place) AS last_place,
-        min(bar.session_date) AS first_date
+        max(session.place) AS last_place
     FROM ref('bars_adjusted') AS bar
     INNER JOIN ref('session_places') AS session ON session.session_date = bar.session_date
     WHERE bar.ticker IN (SELECT ticker FROM ref('report_places'))
@@ -25,69 +25,117 @@ WITH histories AS (
 ),
 
 spans AS (
-    -- The sessions before the first bar carry the reports of that time.
     SELECT
         ticker,
-        min(first_place) - 63 AS first_place,
-        max(last_place) + 10 AS last_place,
-        min(first_date) AS first_date
+        min(first_place) AS first_place,
+        max(last_place) + 10 AS last_place
     FROM histories
     GROUP BY ticker
 ),
 
-sessions_of AS (
+-- The sessions from which a report's date is in sight, ahead or behind.
+sights AS (
     SELECT
-        span.ticker,
-        span.first_date,
-        session.session_date,
-        session.place
-    FROM spans AS span
-    INNER JOIN ref('session_places') AS session ON session.place BETWEEN span.first_place AND span.last_place
+        ticker,
+        on_place,
+        generate_series(greatest(on_place - 10, known_place), on_place + 63) AS place
+    FROM ref('report_places')
 ),
 
-neighbours AS (
+distances AS (
     SELECT
-        one.ticker,
-        one.first_date,
-        one.session_date,
-        one.place,
-        min(report.on_place) OVER (PARTITION BY one.ticker ORDER BY one.place DESC) AS next_place,
-        max(report.on_place)
-            OVER (PARTITION BY one.ticker ORDER BY one.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-            AS last_place,
-        max(followed.number) OVER (PARTITION BY one.ticker ORDER BY one.place) AS latest,
-        max(history.first_place) OVER (PARTITION BY one.ticker ORDER BY one.place) AS history_place
-    FROM sessions_of AS one
-    LEFT JOIN (SELECT DISTINCT ticker, on_place FROM ref('report_places')) AS report
-        ON report.ticker = one.ticker AND report.on_place = one.place
-    LEFT JOIN (
-        SELECT ticker, after_place, max(number) AS number FROM ref('report_places') GROUP BY ticker, after_place
-    ) AS followed
-        ON followed.ticker = one.ticker AND followed.after_place = one.place
-    LEFT JOIN histories AS history ON history.ticker = one.ticker AND history.first_place = one.place
+        ticker,
+        place,
+        min(on_place - place) FILTER (WHERE on_place >= place) AS ahead,
+        min(place - on_place) FILTER (WHERE on_place < place) AS behind
+    FROM sights
+    GROUP BY ticker, place
 ),
 
--- Each report with the three before it.
+-- The past reports at each session that brings a new one, latest first.
+turns AS (
+    SELECT DISTINCT
+        ticker,
+        greatest(after_place, known_place) AS place
+    FROM ref('report_places')
+),
+
+past AS (
+    SELECT
+        turn.ticker,
+        turn.place,
+        report.number,
+        report.after_place,
+        report.move,
+        report.surprise,
+        row_number() OVER (PARTITION BY turn.ticker, turn.place ORDER BY report.number DESC) AS age
+    FROM turns AS turn
+    INNER JOIN ref('report_places') AS report
+        ON report.ticker = turn.ticker
+        AND report.after_place BETWEEN turn.place - 300 AND turn.place
+        AND report.known_place <= turn.place
+),
+
 fours AS (
     SELECT
         ticker,
-        number,
-        ARRAY[after_place, lag(after_place, 1) OVER w, lag(after_place, 2) OVER w, lag(after_place, 3) OVER w] AS places,
-        ARRAY[move, lag(move, 1) OVER w, lag(move, 2) OVER w, lag(move, 3) OVER w] AS moves
-    FROM ref('report_places')
-    WINDOW w AS (PARTITION BY ticker ORDER BY number)
+        place,
+        array_agg(after_place ORDER BY number) AS places,
+        array_agg(move ORDER BY number) AS moves,
+        (array_agg(surprise ORDER BY number DESC) FILTER (WHERE surprise IS NOT NULL))[1] AS surprise,
+        max(after_place) FILTER (WHERE surprise IS NOT NULL) AS surprise_place
+    FROM past
+    WHERE age <= 4
+    GROUP BY ticker, place
+),
+
+-- A report before the first bar may still count there.
+sessions_of AS (
+    SELECT
+        span.ticker,
+        span.first_place,
+        session.session_date,
+        session.place,
+        four.places,
+        four.moves,
+        four.surprise,
+        four.surprise_place,
+        count(four.place) OVER so_far AS turn,
+        max(history.first_place) OVER so_far AS history_place
+    FROM spans AS span
+    INNER JOIN ref('session_places') AS session
+        ON session.place BETWEEN span.first_place - 300 AND span.last_place
+    LEFT JOIN fours AS four ON four.ticker = span.ticker AND four.place = session.place
+    LEFT JOIN histories AS history ON history.ticker = span.ticker AND history.first_place = session.place
+    WINDOW so_far AS (PARTITION BY span.ticker ORDER BY session.place)
+),
+
+carried AS (
+    SELECT
+        ticker,
+        first_place,
+        session_date,
+        place,
+        history_place,
+        first_value(places) OVER since_turn AS places,
+        first_value(moves) OVER since_turn AS moves,
+        first_value(surprise) OVER since_turn AS surprise,
+        first_value(surprise_place) OVER since_turn AS surprise_place
+    FROM sessions_of
+    WINDOW since_turn AS (PARTITION BY ticker, turn ORDER BY place)
 )
 
 SELECT
     here.ticker,
     here.session_date,
-    CAST(least(coalesce(here.next_place - here.place, 10), 10) AS double precision) AS sessions_to_earnings,
-    CAST(least(coalesce(here.place - here.last_place, 63), 63) AS double precision) AS sessions_since_earnings,
+    CAST(coalesce(distance.ahead, 10) AS double precision) AS sessions_to_earnings,
+    CAST(coalesce(distance.behind, 63) AS double precision) AS sessions_since_earnings,
     (
-        SELECT avg(past.move)
-        FROM unnest(four.places, four.moves) AS past (place, move)
-        WHERE past.place >= greatest(here.place - 300, here.history_place)
-    ) AS earnings_move
-FROM neighbours AS here
-LEFT JOIN fours AS four ON four.ticker = here.ticker AND four.number = here.latest
-WHERE here.session_date >= here.first_date
+        SELECT avg(report.move)
+        FROM unnest(here.places, here.moves) AS report (place, move)
+        WHERE report.place >= greatest(here.place - 300, here.history_place)
+    ) AS earnings_move,
+    CASE WHEN here.surprise_place >= here.place - 300 THEN here.surprise END AS earnings_surprise
+FROM carried AS here
+LEFT JOIN distances AS distance ON distance.ticker = here.ticker AND distance.place = here.place
+WHERE here.place >= here.first_place

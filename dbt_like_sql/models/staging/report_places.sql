@@ -2,8 +2,9 @@
 name: report_places
 materialized: table
 description: >
-  Earnings reports of the tickers that have bars, by session, with the move that followed. A report on a day without a
-  session takes the place of the next session; a report outside of the known sessions is left out.
+  Earnings reports of the tickers that have bars, by session, with the move that followed and how far the result was
+  off what was expected. A report on a day without a session takes the place of the next session; a report outside of
+  the known sessions is left out.
 unique_key: [ticker, report_date]
 columns:
   ticker: {description: exchange symbol, not_null: true}
@@ -11,24 +12,35 @@ columns:
   number: {description: counts a ticker's reports from 1, not_null: true, range: [1, null]}
   on_place: {description: place of the report's session, unit: sessions, not_null: true}
   after_place: {description: place of the first session after the report, unit: sessions, not_null: true}
+  known_place: {description: place of the first session that begins when the report's date is known, unit: sessions, not_null: true}
   move: {description: absolute log return of the session after; none without a bar, unit: log return}
+  surprise: {description: "2 (e - f) / (|e| + |f|), e the EPS and f its estimate; none where one is unknown", unit: share of EPS, range: [-1, 1]}
 */
-WITH days AS (
+WITH reports AS (
+    -- The first day that begins at or after the moment at which the report's date was known.
     SELECT
-        coalesce(session.session_date, report.report_date) AS day,
-        session.place
-    FROM ref('session_places') AS session
-    FULL JOIN (SELECT DISTINCT report_date FROM source('earnings_calendar')) AS report
-        ON session.session_date = report.report_date
+        *,
+        CAST(known_at AT TIME ZONE 'UTC' + INTERVAL '1 day' - INTERVAL '1 microsecond' AS date) AS known_date
+    FROM source('earnings_calendar')
+    WHERE ticker IN (SELECT ticker FROM source('tickers'))
+),
+
+dates AS (
+    SELECT report_date AS day FROM reports
+    UNION
+    SELECT known_date FROM reports
+    UNION
+    SELECT session_date FROM ref('session_places')
 ),
 
 placed AS (
     SELECT
-        day,
-        min(place) OVER (ORDER BY day DESC) AS on_place,
-        min(place) OVER (ORDER BY day DESC) + CASE WHEN place IS NULL THEN 0 ELSE 1 END AS after_place
-    FROM days
-    WHERE day >= (SELECT min(session_date) FROM ref('session_places'))
+        dates.day,
+        min(session.place) OVER (ORDER BY dates.day DESC) AS on_place,
+        min(session.place) OVER (ORDER BY dates.day DESC)
+        + CASE WHEN session.place IS NULL THEN 0 ELSE 1 END AS after_place
+    FROM dates
+    LEFT JOIN ref('session_places') AS session ON session.session_date = dates.day
 ),
 
 moves AS (
@@ -46,10 +58,20 @@ SELECT
     row_number() OVER (PARTITION BY report.ticker ORDER BY report.report_date) AS number,
     placed.on_place,
     placed.after_place,
-    moves.move
-FROM source('earnings_calendar') AS report
+    known.on_place AS known_place,
+    moves.move,
+    CASE
+        WHEN report.eps_reported + report.eps_estimate IS NOT NULL
+            THEN greatest(least(coalesce(
+                2 * (report.eps_reported - report.eps_estimate)
+                / nullif(abs(report.eps_reported) + abs(report.eps_estimate), 0), 0
+            ), 1), -1)
+    END AS surprise
+FROM reports AS report
 INNER JOIN placed ON placed.day = report.report_date
+INNER JOIN placed AS known ON known.day = report.known_date
 LEFT JOIN ref('session_places') AS following ON following.place = placed.after_place
 LEFT JOIN moves ON moves.ticker = report.ticker AND moves.session_date = following.session_date
-WHERE placed.on_place IS NOT NULL
-    AND report.ticker IN (SELECT ticker FROM source('tickers'))
+WHERE report.report_date >= (SELECT min(session_date) FROM ref('session_places'))
+    AND placed.on_place IS NOT NULL
+    AND known.on_place IS NOT NULL

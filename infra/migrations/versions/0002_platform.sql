@@ -23,6 +23,8 @@ AS 'SELECT DISTINCT ON (ticker, resolution, "timestamp")
     WHERE "timestamp" <= known AND known_at <= known AND recorded_at <= stored
     ORDER BY ticker, resolution, "timestamp", version DESC';
 
+ALTER TABLE features_daily ADD COLUMN earnings_surprise double precision;
+
 ALTER TABLE model_metadata ADD COLUMN trials integer NOT NULL DEFAULT 1;
 ALTER TABLE model_metadata ADD COLUMN evaluation jsonb NOT NULL DEFAULT '{}';
 

@@ -1,10 +1,13 @@
 """The technical features once more, in plain pandas from the definitions: slow, obvious, independent of the kernel."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from riskee.features.definitions import NORMAL_FEATURES
-from riskee.market.bars import BarMatrix
+from riskee.market.bars import BarMatrix, Dates
+from riskee.market.reports import Reports
 
 
 def _log(series: "pd.Series[float]") -> "pd.Series[float]":
@@ -87,6 +90,14 @@ def random_bars(seed: int, tickers: int, sessions: int, *, gaps: float = 0.0) ->
             frame = frame[rng.random(sessions) >= gaps]
         made["SPX" if number == 0 else f"T{number}"] = frame
     return made
+
+
+def made_reports(days: Dates, known_before: int = 14, eps: Sequence[tuple[float, float]] | None = None) -> Reports:
+    """Reports on these days, known so many days before at midnight, with (estimate, result) where they are given."""
+    order = np.argsort(days)
+    figures = np.full((len(days), 2), np.nan) if eps is None else np.array(eps, np.float64).reshape(-1, 2)[order]
+    dates = days[order].astype("datetime64[D]")
+    return Reports(dates, (dates - known_before).astype("datetime64[us]"), figures[:, 0], figures[:, 1])
 
 
 def matrix(frames: dict[str, pd.DataFrame], count: int) -> BarMatrix:

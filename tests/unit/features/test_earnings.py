@@ -1,14 +1,18 @@
 """Earnings features against counting by hand."""
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskee.features.earnings import EarningsFeatures
+from riskee.features.earnings import EarningsFeatures, surprise
 from riskee.features.kernel import FeatureState
 from riskee.market.bars import Dates, Floats
-from tests.unit.features.reference import matrix, random_bars
+from riskee.market.reports import NO_REPORTS, Reports
+from tests.unit.features.reference import made_reports, matrix, random_bars
 
 SESSIONS = 400
 FRAMES = random_bars(20, tickers=2, sessions=SESSIONS)
@@ -19,50 +23,105 @@ MOVES = np.abs(np.log(ADJUSTED[1:] / ADJUSTED[:-1]))
 T1 = np.array([1])
 
 
-def made(reports: Dates, last: int, calendar: Dates = DAYS) -> EarningsFeatures:
+def made(reports: Reports, last: int, calendar: Dates = DAYS) -> EarningsFeatures:
     frames = {ticker: frame.iloc[: last + 1] for ticker, frame in FRAMES.items()}
     return EarningsFeatures({"T1": reports}, calendar, FeatureState(matrix(frames, last + 1), "SPX"))
 
 
-def by_hand(reports: list[int], last: int) -> list[float]:
-    """Plain loops over sessions and reports, all as days since 1970."""
-    on = [next(day for day in ORDINALS if day >= report) for report in reports]
-    ahead = [sum(1 for day in ORDINALS if ORDINALS[last] < day <= r) for r in on if r >= ORDINALS[last]]
-    behind = [sum(1 for day in ORDINALS if r < day <= ORDINALS[last]) for r in on if r < ORDINALS[last]]
-    after = [next((i for i, day in enumerate(ORDINALS) if day > r), SESSIONS) for r in sorted(reports)]
-    moves = [MOVES[i - 1] for i in [i for i in after if last - 300 <= i <= last][-4:] if i > 0]
-    return [min([*ahead, 10]), min([*behind, 63]), float(np.mean(moves)) if moves else np.nan]
+@dataclass(frozen=True)
+class Quarter:
+    """One report, in days since 1970; its date is known from the beginning of a day."""
+
+    day: int
+    known: int
+    eps: tuple[float, float]
+
+    @property
+    def surprise(self) -> float:
+        estimate, result = self.eps
+        size = abs(estimate) + abs(result)
+        return max(-1.0, min(1.0, 2 * (result - estimate) / size)) if size else 0.0
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    reports=st.lists(st.integers(ORDINALS[0], ORDINALS[-1]), max_size=8, unique=True),
-    last=st.integers(2, SESSIONS - 1),
-)
-def test_counts_agree_with_plain_loops(reports: list[int], last: int) -> None:
-    got = made(np.array(reports, "datetime64[D]"), last).features(T1, DAYS[last])[0]
-    np.testing.assert_allclose(got, by_hand(reports, last), rtol=1e-9)
+def reports_of(quarters: list[Quarter]) -> Reports:
+    ordered = sorted(quarters, key=lambda quarter: quarter.day)
+    days: Dates = np.array([quarter.day for quarter in ordered], "datetime64[D]")
+    known: Dates = np.array([quarter.known for quarter in ordered], "datetime64[D]")
+    eps = np.array([quarter.eps for quarter in ordered]).reshape(-1, 2)
+    return Reports(days, known.astype("datetime64[us]"), eps[:, 0], eps[:, 1])
+
+
+def by_hand(quarters: list[Quarter], last: int) -> list[float]:
+    """Plain loops over sessions and reports."""
+    now = ORDINALS[last]
+    known = sorted((quarter for quarter in quarters if quarter.known <= now), key=lambda quarter: quarter.day)
+    on = [next(day for day in ORDINALS if day >= quarter.day) for quarter in known]
+    ahead = [sum(1 for day in ORDINALS if now < day <= r) for r in on if r >= now]
+    behind = [sum(1 for day in ORDINALS if r < day <= now) for r in on if r < now]
+    after = [next((i for i, day in enumerate(ORDINALS) if day > quarter.day), SESSIONS) for quarter in known]
+    past = [(i, quarter) for i, quarter in zip(after, known, strict=True) if last - 300 <= i <= last][-4:]
+    moves = [MOVES[i - 1] for i, _ in past if i > 0]
+    surprises = [quarter.surprise for _, quarter in past if not math.isnan(sum(quarter.eps))]
+    return [
+        min([*ahead, 10]),
+        min([*behind, 63]),
+        float(np.mean(moves)) if moves else np.nan,
+        surprises[-1] if surprises else np.nan,
+    ]
+
+
+EPS = st.sampled_from([np.nan, -0.5, 0.0, 0.01, 1.0, 1.1, 250.0])
+DAY = st.integers(ORDINALS[0], ORDINALS[-1])
+QUARTERS = st.lists(st.builds(Quarter, DAY, DAY, st.tuples(EPS, EPS)), max_size=8, unique_by=lambda q: q.day)
+
+
+@settings(max_examples=80, deadline=None)
+@given(quarters=QUARTERS, last=st.integers(2, SESSIONS - 1))
+def test_counts_agree_with_plain_loops(quarters: list[Quarter], last: int) -> None:
+    got = made(reports_of(quarters), last).features(T1, DAYS[last])[0]
+    np.testing.assert_allclose(got, by_hand(quarters, last), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("hours", "known"), [(0, True), (1, False), (-1, True)])
+def test_a_date_counts_from_the_day_that_begins_when_it_is_known(hours: int, known: bool) -> None:
+    moment: Dates = np.datetime64(DAYS[300], "us") + np.array([hours], "timedelta64[h]")
+    found = made(Reports(DAYS[[303]], moment, *np.full((2, 1), np.nan)), 301)
+    assert found.features(T1, DAYS[300])[0, 0] == (3 if known else 10)
+    assert found.near(T1, DAYS[300]).tolist() == [known]
+    assert found.features(T1, DAYS[301])[0, 0] == 2
+
+
+def test_a_result_counts_from_the_session_after_the_report() -> None:
+    found = made(made_reports(DAYS[[290, 300]], eps=[(1.0, 0.9), (1.0, 1.1)]), 301)
+    surprises = [found.features(T1, DAYS[place])[0, 3] for place in (290, 291, 300, 301)]
+    np.testing.assert_allclose(surprises, [np.nan, -0.2 / 1.9, -0.2 / 1.9, 0.2 / 2.1], rtol=1e-12)
+
+
+def test_a_surprise_stays_within_bounds_whatever_the_estimate() -> None:
+    estimate = np.array([0.02, -7.27, 1.0, 0.0, 0.0, 0.0, np.nan, 1.0])
+    reported = np.array([-21.93, -94.01, 1.0, 0.0, 0.01, -0.01, 1.0, np.nan])
+    np.testing.assert_allclose(surprise(estimate, reported), [-1, -1, 0, 0, 1, -1, np.nan, np.nan])
 
 
 @pytest.mark.parametrize(("distance", "near"), [(-6, False), (-5, True), (0, True), (5, True), (6, False)])
 def test_the_earnings_model_serves_within_five_sessions_of_a_report(distance: int, near: bool) -> None:
-    assert made(DAYS[[300 + distance]], 300).near(T1, DAYS[300]).tolist() == [near]
+    assert made(made_reports(DAYS[[300 + distance]]), 300).near(T1, DAYS[300]).tolist() == [near]
 
 
 def test_without_reports_nothing_is_near_and_there_is_no_usual_move() -> None:
-    features = made(DAYS[:0], 100)
+    features = made(NO_REPORTS, 100)
     assert features.near(T1, DAYS[100]).tolist() == [False]
-    np.testing.assert_array_equal(features.features(np.array([0, 1]), DAYS[100]), [[10, 63, np.nan]] * 2)
+    np.testing.assert_array_equal(features.features(np.array([0, 1]), DAYS[100]), [[10, 63, np.nan, np.nan]] * 2)
 
 
 def test_a_report_beyond_the_calendar_is_unknown() -> None:
-    beyond, near = DAYS[[104]], DAYS[[103]]
+    beyond, near = made_reports(DAYS[[104]]), made_reports(DAYS[[103]])
     assert made(near, 100, DAYS[:104]).features(T1, DAYS[100])[0, 0] == 3
     assert made(beyond, 100, DAYS[:104]).features(T1, DAYS[100])[0, 0] == 10
 
 
 def test_a_report_that_comes_while_running_enters_the_usual_move() -> None:
-    reports = DAYS[[100, 160]]
+    reports = made_reports(DAYS[[100, 160]])
     state = FeatureState(matrix({t: f.iloc[:150] for t, f in FRAMES.items()}, 150), "SPX")
     features = EarningsFeatures({"T1": reports}, DAYS, state)
     for place in range(150, 162):
@@ -74,7 +133,7 @@ def test_a_report_that_comes_while_running_enters_the_usual_move() -> None:
 
 
 def test_one_session_for_all_or_one_each() -> None:
-    features = made(DAYS[[300]], 320)
+    features = made(made_reports(DAYS[[300]]), 320)
     both = np.array([1, 1])
     each = features.features(both, DAYS[[310, 320]])
     assert each[:, 1].tolist() == [10, 20]

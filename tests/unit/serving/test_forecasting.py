@@ -13,6 +13,7 @@ from riskee.messaging.messages import MODEL_TYPES, Flag, Prediction, Quote
 from riskee.model.predictor import Predictor
 from serving.consumers.forecasting import FULL_WINDOW, Failure, Forecast, Forecaster, Status
 from tests.integration.live_data import MARKET, TICKERS, made_bars, made_model, made_sessions
+from tests.unit.features.reference import made_reports
 from tests.unit.messaging import samples
 
 NAMES = (*TICKERS, MARKET)
@@ -34,7 +35,7 @@ def matrix(count: int) -> BarMatrix:
 def forecaster(count: int = 310, valid_until: date = date(2014, 1, 1)) -> Forecaster:
     state = FeatureState(matrix(count), MARKET)
     days = np.array([session.session_date for session in SESSIONS], dtype="datetime64[D]")
-    reports = {"AAPL": days[[311]]}
+    reports = {"AAPL": made_reports(days[[311]])}
     return Forecaster(
         state=state,
         earnings=EarningsFeatures(reports, days, state),
