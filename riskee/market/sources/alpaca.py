@@ -1,0 +1,224 @@
+"""Alpaca's daily bars and corporate actions (REST, alpaca-py). Needs the extra `vendors`."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import numpy as np
+import pandas as pd
+from alpaca.common.rest import RESTClient
+from alpaca.data.enums import Adjustment, CorporateActionsType, DataFeed
+from alpaca.data.historical.corporate_actions import CorporateActionsClient
+from alpaca.data.historical.stock import StockHistoricalDataClient
+from alpaca.data.requests import CorporateActionsRequest, StockBarsRequest
+from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+from numpy.typing import NDArray
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+
+from riskee.clock import Clock
+from riskee.errors import FatalError, NotFoundError, PoisonError, RiskeeError
+from riskee.market.bars import Floats
+from riskee.market.sources.calls import Caller
+from riskee.market.sources.vendors import History
+from riskee.settings import AlpacaSettings
+
+_EXCHANGE_TIME = "America/New_York"
+# Actions are searched by the day on which they are processed: for a dividend that of its payment, weeks after its day.
+_PAID_WITHIN = timedelta(days=120)
+# Daily bars bear their midnight in New York: this time of their last day is after it, and hours before the close, so
+# that plans whose newest minutes are not free may ask too.
+_AFTER_MIDNIGHT = time(12, tzinfo=UTC)
+_LONGEST_MESSAGE = 200
+_KEYS = "RISKEE_ALPACA__KEY_ID and RISKEE_ALPACA__SECRET_KEY"
+
+Client = TypeVar("Client", bound=RESTClient)
+Answer = TypeVar("Answer")
+
+
+class _Bar(msgspec.Struct, rename={"time": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}):
+    time: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+_Rate = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Split(msgspec.Struct):
+    ex_date: date
+    new_rate: _Rate
+    old_rate: _Rate
+
+
+class _Dividend(msgspec.Struct):
+    ex_date: date
+    rate: _Rate
+
+
+class _SpinOff(msgspec.Struct):
+    ex_date: date
+    new_symbol: str
+
+
+class _Actions(msgspec.Struct):
+    forward_splits: list[_Split] = []
+    reverse_splits: list[_Split] = []
+    stock_dividends: list[_Dividend] = []
+    cash_dividends: list[_Dividend] = []
+    spin_offs: list[_SpinOff] = []
+
+
+@dataclass(frozen=True)
+class Alpaca:
+    """Raw bars of one of Alpaca's feeds. Factors are made from the corporate actions, not from adjusted prices."""
+
+    settings: AlpacaSettings
+    clock: Clock
+    caller: Caller
+
+    @property
+    def source(self) -> str:
+        return f"alpaca:{self.settings.feed}"
+
+    def history(self, ticker: str, first: date, last: date) -> History:
+        """See Vendor."""
+        rows = self._bars(ticker, first, last)
+        if not rows:
+            raise NotFoundError(f"Alpaca has no prices from {first} to {last}", "check the ticker and the dates")
+        stamps = pd.DatetimeIndex([row.time for row in rows]).tz_convert(_EXCHANGE_TIME)
+        bars = pd.DataFrame(
+            {"session": stamps.tz_localize(None).astype("datetime64[us]")}
+            | {name: [getattr(row, name) for row in rows] for name in ("open", "high", "low", "close", "volume")}
+        )
+        actions = self._actions(ticker, first)
+        days = bars["session"].to_numpy().astype("datetime64[D]")
+        dividends = [(dividend.ex_date, dividend.rate) for dividend in actions.cash_dividends]
+        return History(
+            bars.assign(
+                dividend=_on(days, dividends, np.add, 0.0), split=_on(days, _splits(actions), np.multiply, 1.0)
+            ),
+            notes=tuple(
+                f"spun off {off.new_symbol} on {off.ex_date}, which looks like a fall: the price is not adjusted for it"
+                for off in actions.spin_offs
+                if first <= off.ex_date <= last
+            ),
+        )
+
+    def _bars(self, ticker: str, first: date, last: date) -> list[_Bar]:
+        request = StockBarsRequest(
+            symbol_or_symbols=ticker,
+            timeframe=TimeFrame(1, TimeFrameUnit.Day),
+            start=datetime.combine(first, time(), UTC),
+            end=datetime.combine(last, _AFTER_MIDNIGHT),
+            adjustment=Adjustment.RAW,
+            feed=DataFeed(self.settings.feed),
+        )
+        found = _checked(lambda: self._stocks.get_stock_bars(request), dict[str, list[_Bar]])
+        return found.get(ticker, [])
+
+    def _actions(self, ticker: str, first: date) -> _Actions:
+        wanted = ("forward_split", "reverse_split", "stock_dividend", "cash_dividend", "spin_off")
+        request = CorporateActionsRequest(
+            symbols=[ticker],
+            types=[CorporateActionsType(name) for name in wanted],
+            start=first,
+            end=self.clock.now().date() + _PAID_WITHIN,
+            limit=None,  # alpaca-py's default stops after 1000 actions, without a word
+        )
+        return _checked(lambda: self._corporate.get_corporate_actions(request), _Actions)
+
+    @cached_property
+    def _stocks(self) -> StockHistoricalDataClient:
+        return self._polite(StockHistoricalDataClient(*self._keys(), raw_data=True, url_override=self.settings.url))
+
+    @cached_property
+    def _corporate(self) -> CorporateActionsClient:
+        return self._polite(CorporateActionsClient(*self._keys(), raw_data=True, url_override=self.settings.url))
+
+    def _polite(self, client: Client) -> Client:
+        # alpaca-py has no timeouts, and waits 3 s whatever the answer says; requests' adapters are the place for both.
+        adapter = _Adapter(self.settings, self.caller)
+        for scheme in ("http://", "https://"):
+            client._session.mount(scheme, adapter)
+        return client
+
+    def _keys(self) -> tuple[str, str]:
+        key_id, secret_key = self.settings.key_id, self.settings.secret_key
+        if key_id is None or secret_key is None:
+            raise FatalError("Alpaca wants a key", f"set {_KEYS}: a free account has one")
+        return key_id.get_secret_value(), secret_key.get_secret_value()
+
+
+class _Adapter(HTTPAdapter):
+    """Sends alpaca-py's requests through the caller, and says what a refusal means."""
+
+    def __init__(self, settings: AlpacaSettings, caller: Caller) -> None:
+        super().__init__()
+        self._settings = settings
+        self._caller = caller
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        options["timeout"] = self._settings.timeout_seconds
+
+        def once() -> Response:
+            response = super(_Adapter, self).send(request, *args, **options)
+            response.content  # noqa: B018 (read here, so that a connection that breaks off is tried again)
+            return response
+
+        response = self._caller(once)
+        if response.status_code >= 400:
+            raise self._refusal(response)
+        return response
+
+    def _refusal(self, response: Response) -> RiskeeError:
+        said = f"Alpaca answers {response.status_code}: {self._message(response)}"
+        if response.status_code in {401, 403}:
+            plan = f"and whether the plan has the feed RISKEE_ALPACA__FEED={self._settings.feed}"
+            return FatalError(said, f"check {_KEYS}, {plan}")
+        if response.status_code == 404:
+            return NotFoundError(said, "check the ticker, and RISKEE_ALPACA__URL")
+        return PoisonError(said, "check the ticker")
+
+    def _message(self, response: Response) -> str:
+        """What Alpaca says, without the keys, should it repeat them."""
+        text = response.text
+        for secret in (self._settings.key_id, self._settings.secret_key):
+            text = text.replace(secret.get_secret_value(), "…") if secret else text
+        return text[:_LONGEST_MESSAGE]
+
+
+def _checked(ask: Callable[[], Any], kind: type[Answer]) -> Answer:
+    """The answer in its declared form. Raises PoisonError where it does not fit."""
+    try:
+        return msgspec.convert(ask(), kind)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        # msgspec's errors and JSON's are ValueErrors; the others are alpaca-py's, when it takes for a page what is none
+        raise PoisonError(
+            f"Alpaca's answer cannot be read: {type(error).__name__}: {str(error)[:_LONGEST_MESSAGE]}",
+            "try again later",
+        ) from error
+
+
+def _splits(actions: _Actions) -> list[tuple[date, float]]:
+    exchanged = [*actions.forward_splits, *actions.reverse_splits]
+    ratios = [(split.ex_date, split.new_rate / split.old_rate) for split in exchanged]
+    return ratios + [(gift.ex_date, 1.0 + gift.rate) for gift in actions.stock_dividends]
+
+
+def _on(
+    days: NDArray[np.datetime64], events: Iterable[tuple[date, float]], combine: np.ufunc, nothing: float
+) -> Floats:
+    """The events' values on the first bar of their day or later; those before the first bar and after the last go."""
+    values = np.full(len(days), nothing)
+    for day, value in events:
+        at = int(np.searchsorted(days, np.datetime64(day, "D")))
+        if at < len(days) and np.datetime64(day, "D") >= days[0]:
+            values[at] = combine(values[at], value)
+    return values
