@@ -8,9 +8,12 @@ A step that has news of itself repeats its `start` with another `detail`. Exit c
 import argparse
 import json
 import os
+import socket
 import sys
 import time
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TextIO
 
 import dagster as dg
@@ -19,10 +22,14 @@ from dagster import DagsterEventType, DagsterInstance, EventLogEntry
 # Not documented, and without a documented equal: `JobDefinition.execute_in_process` gives its run no origin, so that
 # "Re-execute" in the UI would fail for it. The versions are pinned, and tests run this.
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events import EngineEventData
 from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
-from riskee.settings import load_settings
+from riskee.settings import Settings, load_settings
+from riskee_dagster.launcher import HOST_TAG
+from riskee_dagster.partitions import ONLY_CHANGED, range_tags
 
 JOB = "pipeline"
 # The console shows the lines above; Dagster's own log goes to its event log, where the UI finds it.
@@ -99,15 +106,68 @@ def missing_assets(instance: DagsterInstance, definitions: dg.Definitions) -> li
     return [key for key in keys if key not in made]
 
 
-def run(instance: DagsterInstance, job: dg.JobDefinition, out: TextIO) -> list[str]:
-    """Execute the job and write its progress. Returns what failed, nothing when all went well."""
+Days = Callable[[], tuple[date, date] | None]
+"""Called once the history is there: its first and last day, or None without any."""
+
+
+def run(instance: DagsterInstance, job: dg.JobDefinition, out: TextIO, days: Days = lambda: None) -> list[str]:
+    """Execute the job and write its progress. Returns what failed, nothing when all went well.
+
+    What assets by day read is made first, in a run of its own: then it is known which days there are.
+    """
     progress = Progress(out, total=len(job.graph.nodes))
-    made = instance.create_run_for_job(
-        job_def=job, run_config=QUIET, tags=job.run_tags, remote_job_origin=RemoteJobOrigin(_ORIGIN, job.name)
+    graph = job.asset_layer.asset_graph
+    selected = set(job.asset_layer.selected_asset_keys)
+    by_day = {key for key in selected if graph.get(key).partitions_def is not None}
+    first = (dg.AssetSelection.assets(*by_day).upstream().resolve(graph) & selected) - by_day
+    for stage in filter(None, (first, selected - first)):
+        instance_run = _create(instance, job, stage)
+        if by_day & stage and (found := days()):
+            # Not before: Dagster would announce each of thousands of days with an event of its own.
+            instance.add_run_tags(instance_run.run_id, ONLY_CHANGED | range_tags(*found))
+        failures = _execute(instance, job, stage, instance_run.run_id, progress)
+        if failures:
+            return failures
+    return []
+
+
+def _create(instance: DagsterInstance, job: dg.JobDefinition, stage: Set[dg.AssetKey]) -> dg.DagsterRun:
+    """A run of a part of the job. A repetition is the caller's business, not the daemon's."""
+    return instance.create_run_for_job(
+        job_def=job.get_subset(asset_selection=stage),
+        asset_selection=frozenset(stage),
+        run_config=QUIET,
+        tags={**job.run_tags, HOST_TAG: socket.gethostname(), MAX_RETRIES_TAG: "0"},
+        remote_job_origin=RemoteJobOrigin(_ORIGIN, job.name),
     )
-    instance.add_event_listener(made.run_id, progress)
-    result = execute_run(InMemoryJob(job), made, instance)
-    return [] if result.success else progress.failures or [f"run {made.run_id} did not succeed"]
+
+
+def _execute(
+    instance: DagsterInstance, job: dg.JobDefinition, stage: Set[dg.AssetKey], run_id: str, progress: Progress
+) -> list[str]:
+    made = instance.get_run_by_id(run_id)
+    assert made is not None  # noqa: S101 (it was created just now)
+    # Where the daemon's run monitoring looks for the process.
+    instance.report_engine_event(
+        f"Started by the bootstrap (pid: {os.getpid()}).", made, EngineEventData.in_process(os.getpid())
+    )
+    instance.add_event_listener(run_id, progress)
+    result = execute_run(InMemoryJob(job.get_subset(asset_selection=stage)), made, instance)
+    return [] if result.success else progress.failures or [f"run {run_id} did not succeed"]
+
+
+def stored_days(settings: Settings) -> tuple[date, date] | None:
+    """The first and the last day with a bar."""
+    from riskee.storage.database import database_errors, make_engine
+    from riskee.storage.tickers import summaries
+
+    engine = make_engine(settings.database.url, 1)
+    try:
+        with database_errors(), engine.connect() as connection:
+            found = [(ticker.first, ticker.last) for ticker in summaries(connection) if ticker.first and ticker.last]
+    finally:
+        engine.dispose()
+    return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
 
 def main() -> int:
@@ -117,13 +177,15 @@ def main() -> int:
     arguments = parser.parse_args()
     from riskee_dagster.definitions import riskee
 
-    os.environ.setdefault("DAGSTER_HOME", str(load_settings().home / "dagster"))
+    settings = load_settings()
+    os.environ.setdefault("DAGSTER_HOME", str(settings.home / "dagster"))
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     definitions = riskee()
     # Dagster redirects the standard output while a step runs: the lines go to where it was pointed before.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out, DagsterInstance.get() as instance:
         if arguments.if_needed and not missing_assets(instance, definitions):
             return 0
-        failures = run(instance, definitions.resolve_job_def(JOB), out)
+        failures = run(instance, definitions.resolve_job_def(JOB), out, lambda: stored_days(settings))
     for failure in failures:
         print(failure, file=sys.stderr)  # noqa: T201 - the command's answer
     return 1 if failures else 0

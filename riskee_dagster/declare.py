@@ -1,6 +1,8 @@
 """What all assets declare alike."""
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +17,14 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@contextmanager
+def pinned_beta() -> Iterator[None]:
+    """Use what Dagster calls beta (backfill and freshness policies): its version is locked, and tests run them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        yield
 
 
 def product_errors(function: Callable[P, T]) -> Callable[P, T]:
@@ -45,11 +55,12 @@ def table_asset(
     deps: Iterable[dg.AssetKey | str] = (),
     description: str | None = None,
     check: str | None = None,
+    pool: str | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """An asset that lives in one of the servers: it is written there, and nothing passes through Dagster.
 
     `code` names the modules whose source decides the content; without a description it is the function's docstring;
-    `check` names a blocking check whose result the function returns with its own.
+    `check` names a blocking check whose result the function returns with its own; of a `pool` one is made at a time.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -63,6 +74,7 @@ def table_asset(
             code_version=code_version(code),
             description=description or function.__doc__,
             check_specs=[dg.AssetCheckSpec(check, asset=key, blocking=True)] if check else None,
+            pool=pool,
         )(product_errors(function))
 
     return decorate
