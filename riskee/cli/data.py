@@ -1,16 +1,18 @@
-"""`riskee data import` and `riskee data show`."""
+"""`riskee data import`."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, console, print_json
+from riskee.cli.data_show import show
 from riskee.cli.replay import with_database
 from riskee.cli.runtime import embedded_stack, read_settings
-from riskee.errors import NotFoundError
+from riskee.errors import FatalError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,55 +21,123 @@ if TYPE_CHECKING:
 
     from infra.embedded.stack import Stack
     from riskee.cli.board import Board, Task
-    from riskee.market.importing import ImportReport
+    from riskee.market.importing import ImportReport, Progress
+    from riskee.market.references import ReferenceReport
     from riskee.settings import Settings
 
+T = TypeVar("T")
 app = typer.Typer(help="Import and show price history.", no_args_is_help=True)
+app.command()(show)
 _UP = frozenset({"STARTING", "RUNNING", "BACKOFF"})
 _DAY_SECONDS = 86_400
+Run = Annotated[bool, typer.Option(help="Then compute features, train models and restart what reads them.")]
+
+
+class What(StrEnum):
+    """What a file is a table of."""
+
+    BARS = "bars"
+    INDEX = "index"
+    EARNINGS = "earnings"
+    MEMBERSHIP = "membership"
+    SECTORS = "sectors"
 
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="CSV or Parquet file of daily OHLCV bars.", show_default=False)],
-    run: Annotated[bool, typer.Option(help="Then compute features, train models and restart what reads them.")] = True,
+    path: Annotated[Path, typer.Argument(help="CSV, Parquet or SQLite file, or LEAN's zip.", show_default=False)],
+    what: Annotated[What, typer.Option("--as", help="What it is a table of.")] = What.BARS,
+    ticker: Annotated[
+        str | None,
+        typer.Option(help="Whose bars they are, where the file does not say it; of a membership, the index."),
+    ] = None,
+    run: Run = True,
     json: Json = False,
 ) -> None:
-    """Import price history; rows that cannot be right go to quarantine."""
-    from riskee.cli.board import make_board
-
+    """Import price history, or what is known beside it; rows that cannot be right go to quarantine."""
     if not path.is_file():  # before anything is held for it
         raise NotFoundError(f"there is no file {path}", "check the path")
+    if ticker is not None and what in {What.EARNINGS, What.SECTORS}:
+        raise FatalError(f"a file of {what} says itself which ticker each row is of", "leave --ticker away")
     settings = read_settings()
-    stack = embedded_stack(settings) if settings.profile == "embedded" else None
-    with make_board(error=json) as board:
+    title = f"Importing {path.name}"
+    name = ticker.upper() if ticker else None
+    if what in {What.BARS, What.INDEX}:
+        bring_in(settings, title, lambda told: _import(settings, path, what, name, told), run=run, json=json)
+    elif what is What.EARNINGS:
+        report = change_history(
+            settings, title, lambda _: _import_beside(settings, path, what, name), run=run, json=json
+        )
+        _tell_beside(report, json=json)
+    else:  # nothing is computed from it
+        _tell_beside(_import_beside(settings, path, what, name), json=json)
 
-        def change() -> ImportReport:
-            with board.task(f"Importing {path.name}") as task:
-                report = _import(settings, path, task.advance)
-            if run and stack:
-                _materialise(settings, stack, board)
-            return report
 
-        report = _while_nothing_plays(stack, board, change) if stack else change()
+def bring_in(
+    settings: Settings, title: str, bring: Callable[[Progress], ImportReport], *, run: bool, json: bool
+) -> None:
+    """Change the bars by `bring`, then what was computed from them; print what was done."""
+    report = change_history(settings, title, bring, run=run, json=json)
     predictions = with_database(settings, lambda connection: predictions_a_day(connection, settings))
     if json:
         print_json(_summary(report) | {"replayed_predictions_a_day": predictions})
     else:
-        _print_report(report, ran=run and stack is not None)
+        _print_report(report, ran=run and settings.profile == "embedded")
         _print_load(predictions, settings.feed.replay.session_seconds)
 
 
-def _import(settings: Settings, path: Path, progress: Any) -> ImportReport:
+def change_history(settings: Settings, title: str, bring: Callable[[Progress], T], *, run: bool, json: bool) -> T:
+    """Change the history by `bring` while nothing plays, then what was computed from it; returns what `bring` does."""
+    from riskee.cli.board import make_board
+
+    stack = embedded_stack(settings) if settings.profile == "embedded" else None
+    with make_board(error=json) as board:
+
+        def change() -> T:
+            with board.task(title) as task:
+                report = bring(task.advance)
+            if run and stack:
+                _materialise(settings, stack, board)
+            return report
+
+        return _while_nothing_plays(stack, board, change) if stack else change()
+
+
+def _import(settings: Settings, path: Path, what: What, ticker: str | None, progress: Progress) -> ImportReport:
     from riskee.clock import SystemClock
-    from riskee.market.importing import import_file
+    from riskee.market.importing import import_file, import_index
     from riskee.storage.database import make_engine
 
     engine = make_engine(settings.database.url, pool_size=1)
     try:
-        return import_file(engine, path, SystemClock(), progress)
+        importing = import_index if what is What.INDEX else import_file
+        return importing(engine, path, SystemClock(), progress, ticker)
     finally:
         engine.dispose()
+
+
+def _import_beside(settings: Settings, path: Path, what: What, index: str | None) -> ReferenceReport:
+    from riskee.clock import SystemClock
+    from riskee.market.references import import_companies, import_membership, import_reports
+    from riskee.storage.database import make_engine
+
+    engine, clock = make_engine(settings.database.url, pool_size=1), SystemClock()
+    try:
+        if what is What.EARNINGS:
+            return import_reports(engine, path, clock)
+        if what is What.MEMBERSHIP:
+            return import_membership(engine, path, index or settings.model.market_ticker, clock)
+        return import_companies(engine, path, clock)
+    finally:
+        engine.dispose()
+
+
+def _tell_beside(report: ReferenceReport, *, json: bool) -> None:
+    if json:
+        print_json(report)
+        return
+    console().print(f"{report.source}: {report.rows_read:,} rows read, {report.rows_stored:,} stored")
+    _print_odd(report)
 
 
 def _materialise(settings: Settings, stack: Stack, board: Board) -> None:
@@ -78,14 +148,14 @@ def _materialise(settings: Settings, stack: Stack, board: Board) -> None:
         materialise(settings, stack.log_path(LOG), task)
 
 
-def _while_nothing_plays(stack: Stack, board: Board, change: Callable[[], ImportReport]) -> ImportReport:
+def _while_nothing_plays(stack: Stack, board: Board, change: Callable[[], T]) -> T:
     """Change the history while ingest is stopped, then restart predict, which holds the bars in memory, then ingest.
 
     Else half an import would be replayed, and predicted by models that have not seen it. Both run again afterwards
     also where the change fails. What did not run before is left alone.
     """
     up = _up(stack)
-    reports: list[ImportReport] = []
+    reports: list[T] = []
 
     def work() -> None:
         try:
@@ -145,18 +215,26 @@ def _print_report(report: ImportReport, *, ran: bool) -> None:
     )
     bars = report.bars
     out.print(f"  {bars.new:,} new bars, {bars.changed:,} corrected, {bars.unchanged:,} known already")
-    if report.rows_quarantined:
-        out.print(f"  [yellow]{report.rows_quarantined:,} rows in quarantine[/] (table `quarantine`):")
-    for kind, counts in (("", report.quarantined), ("accepted, but look at: ", report.flags)):
-        for reason, count in counts.items():
-            out.print(f"    {count:>8,}  {kind}{reason}")
-    for note in report.notes:
-        out.print(f"  {note}")
+    _print_odd(report)
     if not ran:
         out.print(
             "Next: materialise the assets in Dagster (job `pipeline`), then restart predict and ingest, "
             "so that everything runs on it."
         )
+
+
+def _print_odd(report: ImportReport | ReferenceReport) -> None:
+    out = console()
+    if report.quarantined:
+        out.print(f"  [yellow]{sum(report.quarantined.values()):,} rows in quarantine[/] (table `quarantine`):")
+    for reason, count in report.quarantined.items():
+        out.print(f"    {count:>8,}  {reason}")
+    if report.flags:
+        out.print("  [yellow]stored, but odd[/] (`riskee data show --findings`):")
+    for kind, count in report.flags.items():
+        out.print(f"    {count:>8,}  {kind}")
+    for note in report.notes:
+        out.print(f"  {note}")
 
 
 def _print_load(predictions: int | None, session_seconds: float) -> None:
@@ -165,33 +243,3 @@ def _print_load(predictions: int | None, session_seconds: float) -> None:
             f"The replay will store about {predictions:,} predictions a day at {session_seconds:g} s a session; "
             "a larger RISKEE_FEED__REPLAY__SESSION_SECONDS, then `riskee up`, slows it."
         )
-
-
-@app.command()
-def show(json: Json = False) -> None:
-    """Show what history the database has by ticker, what was imported, and why rows were refused."""
-    from riskee.storage.imports import read_imports
-    from riskee.storage.quarantine import count_by_reason
-    from riskee.storage.tickers import summaries
-
-    settings = read_settings()
-    rows = with_database(settings, summaries)
-    imports = with_database(settings, read_imports)
-    refused = with_database(settings, count_by_reason)
-    if json:
-        reasons = [{"origin": origin, "reason": reason, "rows": n} for (origin, reason), n in refused.items()]
-        print_json({"tickers": rows, "imports": imports, "quarantine": reasons})
-        return
-    cells = (
-        (r.ticker, r.name, r.first, r.last, f"{r.bars:,}", r.versions - r.bars, r.quarantined, ", ".join(r.sources))
-        for r in rows
-    )
-    print_table("", ("ticker", "name", "first", "last", "bars", "corrections", "quarantined", "sources"), cells)
-    made = (
-        (f"{i.imported_at:%Y-%m-%d %H:%M}", i.file_name, i.rows_read, i.rows_accepted, i.rows_quarantined)
-        for i in imports
-    )
-    print_table("Imports", ("at (UTC)", "file", "read", "accepted", "quarantined"), made)
-    if refused:
-        print_table("Quarantine", ("from", "reason", "rows"), ((*key, n) for key, n in refused.items()))
-    console().print(f"{len(rows)} tickers, {sum(row.bars for row in rows):,} daily bars")

@@ -16,28 +16,25 @@ _APART = timedelta(days=30)
 _QUARTER = timedelta(days=120)
 
 
-def reconcile(
-    incoming: Iterable[Report], known: Mapping[str, Collection[date]]
-) -> tuple[list[Report], list[tuple[str, Report]]]:
-    """What to store of the incoming reports beside the known dates of each ticker; and what not, with the reason.
+def reconcile(incoming: Iterable[Report], known: Mapping[str, Collection[date]]) -> tuple[list[Report], list[Report]]:
+    """What to store of the incoming reports beside the known dates of each ticker; and what not, being too near.
 
     A report takes the known date on which it, or at most ten days after which it, came out. Reports with a result go
     first, then those with an estimate.
     """
     dates = {ticker: set(days) for ticker, days in known.items()}
     stored: dict[tuple[str, date], Report] = {}
-    refused: list[tuple[str, Report]] = []
+    refused: list[Report] = []
     for report in sorted(incoming, key=lambda one: _order(one, known)):
         of_ticker = dates.setdefault(report.ticker, set())
         day = _same(report.report_date, known.get(report.ticker, ()))
-        if day is None and any(abs(report.report_date - other) < _APART for other in of_ticker):
-            refused.append(("less than 30 days from another report", report))
-        elif (report.ticker, day) in stored:
-            refused.append(("another row is nearer to the known date of this report", report))
-        else:
-            day = day or report.report_date
-            of_ticker.add(day)
-            stored[report.ticker, day] = replace(report, report_date=day)
+        near = day is None and any(abs(report.report_date - other) < _APART for other in of_ticker)
+        if near or (report.ticker, day) in stored:
+            refused.append(report)
+            continue
+        day = day or report.report_date
+        of_ticker.add(day)
+        stored[report.ticker, day] = replace(report, report_date=day)
     return list(stored.values()), refused
 
 

@@ -76,8 +76,8 @@ def test_a_source_that_repeats_itself_does_not_overrule_a_later_one(engine: Engi
 
 
 def test_a_close_alone_takes_no_prices_away_but_may_correct_the_close(engine: Engine) -> None:
-    flat = dict.fromkeys(("open", "high", "low", "close"), [103.001, 104.5, 105.0])
-    closes = frame("2012-01-03", 3, "closes", volume=0.0, **flat)
+    flat = {name: [103.001, 104.5, 105.0] for name in ("open", "high", "low", "close")}
+    closes = frame("2012-01-03", 3, "closes", volume=0.0).assign(**flat)
     with engine.begin() as connection:
         upsert_bars(connection, frame("2012-01-03", 2, "bars"))
         assert upsert_bars(connection, closes) == BarCounts(new=1, changed=1, unchanged=1)

@@ -93,6 +93,60 @@ def test_importing_reports_what_became_of_each_row(tmp_path: Path) -> None:
     assert "high is below low" in table
 
 
+def test_what_is_odd_is_told_by_the_import_and_shown_until_later(tmp_path: Path) -> None:
+    file = tmp_path / "bars.csv"
+    file.write_text("\n".join([HEADER, "ABC,2012-10-01,10,11,9,10.5,0", "ABC,2012-10-02,10,11,9,10.5,9"]))
+    told = _run("data", "import", str(file), "--no-run").output
+    assert "stored, but odd" in told
+    assert "1  zero_volume" in told
+    (found,) = json.loads(_run("data", "show", "--findings", "--json").stdout)
+    assert (found["ticker"], found["session"], found["kind"]) == ("ABC", "2012-10-01", "zero_volume")
+    assert "nothing was traded; the close is 10.5" in _run("data", "show", "--findings").output
+    assert json.loads(_run("data", "show", "XYZ", "--findings", "--json").stdout) == []
+    assert json.loads(_run("data", "show", "--json").stdout)["findings"] == {"zero_volume": 1}
+    assert "zero_volume" in _run("data", "show").output
+
+
+def test_bars_are_shown_as_they_were_known_then(tmp_path: Path) -> None:
+    file = tmp_path / "bars.csv"
+    for close in ("10.5", "10.6"):
+        file.write_text("\n".join([HEADER, f"ABC,2012-10-01,10,11,9,{close},5", "ABC,2012-10-02,10,11,9,10.7,9"]))
+        assert _run("data", "import", str(file), "--no-run").exit_code == 0
+    shown = {
+        options: [(bar["session"], bar["close"]) for bar in json.loads(_run("data", "show", "ABC", *options).stdout)]
+        for options in (
+            ("--json",), ("--json", "--as-of", "2012-10-01"), ("--json", "--as-of", "2012-10-02T21:00", "--bars", "1"),
+        )
+    }  # fmt: skip
+    assert list(shown.values()) == [
+        [("2012-10-01", 10.6), ("2012-10-02", 10.7)], [("2012-10-01", 10.5)], [("2012-10-02", 10.7)],
+    ]  # fmt: skip
+    assert "as known at 2012-10-03 00:00 UTC" in _run("data", "show", "ABC", "--as-of", "2012-10-02").output
+    assert "no bar of ABC was known" in str(_run("data", "show", "ABC", "--as-of", "2012-10-01T12:00").exception)
+    assert "needs a ticker" in str(_run("data", "show", "--as-of", "2012-10-01").exception)
+
+
+def test_an_index_reports_members_and_sectors_are_imported(tmp_path: Path) -> None:
+    def imported(kind: str, content: str, *options: str) -> str:
+        file = tmp_path / f"{kind}.csv"
+        file.write_text(content)
+        result = _run("data", "import", str(file), "--as", kind, "--no-run", *options)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    imported("bars", f"{HEADER}\nABC,2012-10-01,10,11,9,10.5,5\n")
+    assert "close_only" in imported("index", "Date,SP500\n2012-10-01,1444\n", "--ticker", "spx")
+    assert "2 rows read, 1 stored" in imported("earnings", "symbol,earnings_date\nABC,2012-10-01\nABC,soon\n")
+    assert "1 stored" in imported("membership", "symbol,opt-in,opt-out\nABC,2000-01-01,\n")
+    assert "1 stored" in imported("sectors", "symbol,name,sector\nABC,Abc,Energy\n")
+    shown = json.loads(_run("data", "show", "--json").stdout)
+    assert [(row["ticker"], row["name"]) for row in shown["tickers"]] == [("ABC", "Abc"), ("SPX", "SPX")]
+    assert (shown["survivorship"]["members"], shown["survivorship"]["members_without_bars"]) == (1, 0)
+    assert "1 of 1 on 2012-10-01" in _run("data", "show").output
+    refused = _run("data", "import", str(tmp_path / "sectors.csv"), "--as", "sectors", "--ticker", "SPX")
+    assert "leave --ticker away" in str(refused.exception)
+
+
 def test_importing_what_is_no_table_fails_with_its_name(tmp_path: Path) -> None:
     result = _run("data", "import", str(tmp_path / "nothing.csv"), "--no-run")
     assert result.exit_code == 1

@@ -1,0 +1,131 @@
+"""`riskee data show`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.replay import with_database
+from riskee.cli.runtime import read_settings
+from riskee.errors import FatalError, NotFoundError
+
+if TYPE_CHECKING:
+    from riskee.settings import Settings
+    from riskee.storage.membership import Survivorship
+
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+def show(
+    ticker: Annotated[str | None, typer.Argument(help="Show this ticker's bars.", show_default=False)] = None,
+    findings: Annotated[bool, typer.Option("--findings", help="Show what is odd in the bars.")] = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=_FORMATS, help="Bars as known then (UTC), on a date at its end. [default: now]"),
+    ] = None,
+    count: Annotated[int, typer.Option("--bars", min=1, help="How many of a ticker's bars, the last ones.")] = 20,
+    json: Json = False,
+) -> None:
+    """Show what history the database has by ticker, what was imported, why rows were refused, and what is odd."""
+    settings = read_settings()
+    if as_of is not None and ticker is None:
+        raise FatalError("--as-of needs a ticker", "such as `riskee data show AAPL --as-of 2012-03-01`")
+    if findings:
+        _show_findings(settings, ticker, json=json)
+    elif ticker is not None:
+        _show_bars(settings, ticker, as_of, count, json=json)
+    else:
+        _show_all(settings, json=json)
+
+
+def _show_all(settings: Settings, *, json: bool) -> None:
+    from riskee.storage.findings import count_findings
+    from riskee.storage.imports import read_imports
+    from riskee.storage.membership import read_survivorship
+    from riskee.storage.quarantine import count_by_reason
+    from riskee.storage.tickers import summaries
+
+    market = settings.model.market_ticker
+    rows = with_database(settings, summaries)
+    imports = with_database(settings, read_imports)
+    refused = with_database(settings, count_by_reason)
+    odd = with_database(settings, count_findings)
+    survivorship = with_database(settings, lambda connection: read_survivorship(connection, market))
+    if json:
+        reasons = [{"origin": origin, "reason": reason, "rows": n} for (origin, reason), n in refused.items()]
+        told = {"tickers": rows, "imports": imports, "quarantine": reasons}
+        print_json(told | {"findings": odd, "survivorship": survivorship})
+        return
+    cells = (
+        (r.ticker, r.name, r.first, r.last, f"{r.bars:,}", r.versions - r.bars, r.quarantined, ", ".join(r.sources))
+        for r in rows
+    )
+    print_table("", ("ticker", "name", "first", "last", "bars", "corrections", "quarantined", "sources"), cells)
+    made = (
+        (f"{i.imported_at:%Y-%m-%d %H:%M}", i.file_name, i.rows_read, i.rows_accepted, i.rows_quarantined)
+        for i in imports
+    )
+    print_table("Imports", ("at (UTC)", "file", "read", "accepted", "quarantined"), made)
+    if refused:
+        print_table("Quarantine", ("from", "reason", "rows"), ((*key, n) for key, n in refused.items()))
+    if odd:
+        print_table("Findings (each: `riskee data show --findings`)", ("kind", "findings"), odd.items())
+    console().print(f"{len(rows)} tickers, {sum(row.bars for row in rows):,} daily bars")
+    if survivorship is not None:
+        _print_survivorship(market, survivorship)
+
+
+def _print_survivorship(index: str, found: Survivorship) -> None:
+    console().print(
+        f"Of {index}'s members have bars: {found.members_first_with_bars} of {found.members_first} on {found.first}, "
+        f"{found.members_last_with_bars} of {found.members_last} on {found.last}. Of all {found.members} between, "
+        f"{found.members_without_bars} have none: results on these {found.tickers} tickers are those of survivors."
+    )
+
+
+def _show_findings(settings: Settings, ticker: str | None, *, json: bool) -> None:
+    from riskee.storage.findings import read_findings
+
+    found = with_database(settings, lambda connection: read_findings(connection, ticker))
+    if json:
+        print_json(found)
+        return
+    cells = ((one.kind, one.ticker, one.session, one.detail, one.source, f"{one.found_at:%Y-%m-%d}") for one in found)
+    print_table("", ("kind", "ticker", "session", "what", "source", "found"), cells)
+    console().print(f"{len(found):,} findings; the rows are stored as they came")
+
+
+def _show_bars(settings: Settings, ticker: str, as_of: datetime | None, count: int, *, json: bool) -> None:
+    from riskee.clock import SystemClock
+    from riskee.storage.bars import known_bars
+
+    known = SystemClock().now() if as_of is None else _moment(as_of)
+    bars = with_database(settings, lambda connection: known_bars(connection, ticker, known, count))
+    if not bars:
+        raise NotFoundError(
+            f"no bar of {ticker} was known at {known:%Y-%m-%d %H:%M} UTC", "`riskee data show` lists the tickers"
+        )
+    if json:
+        print_json(bars)
+        return
+    newest = bars[-1].adjustment_factor
+    cells = (
+        (
+            b.session, *(f"{price:.2f}" for price in (b.open, b.high, b.low, b.close)), f"{b.volume:,.0f}",
+            f"{b.close * b.adjustment_factor / newest:.4f}", f"{b.dividend:g}", f"{b.split:g}", b.version, b.source,
+            f"{b.known_at:%Y-%m-%d %H:%M}",
+        )
+        for b in bars
+    )  # fmt: skip
+    header = ("session", "open", "high", "low", "close", "volume", "adjusted close", "dividend", "split", "version")
+    print_table("", (*header, "source", "known at (UTC)"), cells)
+    console().print(f"{ticker} as known at {known:%Y-%m-%d %H:%M} UTC; adjusted as seen from the last of these bars")
+
+
+def _moment(as_of: datetime) -> datetime:
+    """The moment that was meant, in UTC: a date is over at its end."""
+    moment = as_of.replace(tzinfo=UTC)
+    return moment if as_of.hour or as_of.minute or as_of.second else moment + timedelta(days=1)

@@ -1,0 +1,113 @@
+"""Importing what is known beside bars: report dates with EPS, members of an index, names and sectors."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from riskee.clock import Clock
+from riskee.ids import import_id
+from riskee.market.report_dates import reconcile, report_gaps
+from riskee.market.sources.earnings import read_reports, with_former_names
+from riskee.market.sources.reference import read_companies, read_membership
+from riskee.market.sources.rows import ParsedFile
+from riskee.storage.calendar import Report, reports, write_reports
+from riskee.storage.database import database_errors
+from riskee.storage.findings import add_findings
+from riskee.storage.imports import ImportRecord, write_import
+from riskee.storage.membership import write_membership
+from riskee.storage.quarantine import Rejection, add_rejections
+from riskee.storage.tickers import describe_tickers
+
+_NEAR = "less than 30 days from another report"
+Refused = Sequence[tuple[str, str]]
+"""For each refused row, why it is, and what it said."""
+
+
+@dataclass(frozen=True)
+class ReferenceReport:
+    """What became of a file's rows: read = stored + quarantined, but for rows that are stored under two tickers."""
+
+    source: str
+    rows_read: int
+    rows_stored: int
+    quarantined: dict[str, int]
+    # Stored, but worth a look: how many findings of each kind.
+    flags: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def import_reports(engine: Engine, path: Path, clock: Clock) -> ReferenceReport:
+    """Import report dates, with EPS where the file has them, beside the dates that are known already.
+
+    Raises PoisonError for a file of something else, RetryableError when the database does not answer.
+    """
+    found = read_reports(path)
+    gaps = list(report_gaps(found.entries))
+    now = clock.now()
+
+    def store(connection: Connection) -> tuple[int, Refused]:
+        known = {ticker: set(of.date.tolist()) for ticker, of in reports(connection).items()}
+        wanted, others = reconcile(with_former_names(found.entries), known)
+        write_reports(connection, wanted)
+        add_findings(connection, gaps, found.source, now)
+        return len(wanted), [(_NEAR, _said(report)) for report in others]
+
+    flags = dict(Counter(str(gap.kind) for gap in gaps))
+    return _import(engine, found, now, store, flags=flags)
+
+
+def import_membership(engine: Engine, path: Path, index_name: str, clock: Clock) -> ReferenceReport:
+    """Import who was in an index. Raises as `import_reports` does."""
+    found = read_membership(path, index_name)
+
+    def store(connection: Connection) -> tuple[int, Refused]:
+        write_membership(connection, found.entries)
+        return len(found.entries), ()
+
+    return _import(engine, found, clock.now(), store)
+
+
+def import_companies(engine: Engine, path: Path, clock: Clock) -> ReferenceReport:
+    """Import names and sectors of the tickers that are known; others are not added. Raises as `import_reports` does."""
+    found = read_companies(path)
+
+    def store(connection: Connection) -> tuple[int, Refused]:
+        return describe_tickers(connection, found.entries), ()
+
+    report = _import(engine, found, clock.now(), store)
+    unknown = len(found.entries) - report.rows_stored
+    notes = (f"{unknown} of its tickers have no bars here: they were passed over",) if unknown else ()
+    return ReferenceReport(report.source, report.rows_read, report.rows_stored, report.quarantined, report.flags, notes)
+
+
+def _import(
+    engine: Engine,
+    found: ParsedFile[Any],
+    now: datetime,
+    store: Callable[[Connection], tuple[int, Refused]],
+    flags: dict[str, int] | None = None,
+) -> ReferenceReport:
+    """Store a file's entries, the rows refused and the record of it in one transaction."""
+    with database_errors(), engine.begin() as connection:
+        stored, refused_here = store(connection)
+        refused = [*found.refused, *refused_here]
+        add_rejections(connection, [Rejection(now, found.file_name, reason, body) for reason, body in refused])
+        write_import(
+            connection,
+            ImportRecord(
+                import_id(found.content_sha256, now), found.source, found.file_name, found.content_sha256,
+                found.rows_read, stored, len(refused), now,
+            ),
+        )  # fmt: skip
+    reasons = Counter(reason for reason, _ in refused)
+    return ReferenceReport(found.source, found.rows_read, stored, dict(reasons), flags or {}, ())
+
+
+def _said(report: Report) -> str:
+    figures = (report.eps_estimate, report.eps_reported)
+    return ",".join([report.ticker, report.report_date.isoformat(), *("" if x is None else f"{x:g}" for x in figures)])
