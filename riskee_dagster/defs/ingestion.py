@@ -1,4 +1,4 @@
-"""History into the database: bars, sessions, report dates, macro series. All from data that comes with the product."""
+"""History into the database: bars, sessions, report dates, macro series."""
 
 from typing import TYPE_CHECKING
 
@@ -14,22 +14,32 @@ if TYPE_CHECKING:
 GROUP = "ingestion"
 BUNDLED = "riskee.market.sources.bundled"
 IMPORTING = "riskee.market.importing"
+FETCHING = "riskee.market.fetching"
+# A vendor counts all requests of a key together.
+VENDOR_POOL = "vendor"
 
 
 @table_asset(
-    "market_data", group=GROUP, kinds={"pandas", "postgres"}, code=[BUNDLED, IMPORTING, "riskee.market.validation"]
+    "market_data",
+    group=GROUP,
+    kinds={"pandas", "postgres"},
+    code=[BUNDLED, FETCHING, IMPORTING, "riskee.market.validation"],
+    pool=VENDOR_POOL,
 )
 def market_data(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     """Daily bars of five stocks and of the S&P 500, checked row by row; what fails goes to `quarantine`.
 
-    Bars that `riskee data import` brought stay. A corrected bar becomes a new version.
+    Then those of a vendor, where `RISKEE_DATA__SOURCE` names one: of each of `RISKEE_DATA__TICKERS` the last days, or
+    all of a new one. Bars that `riskee data import` brought stay. A corrected bar becomes a new version.
     """
-    from riskee.market.sources.bundled import BundledIndex, BundledStocks
+    from riskee.market.sources.catalog import bundled_sources
     from riskee.storage.database import database_errors
     from riskee.storage.tickers import summaries
 
-    sources = (BundledStocks(riskee.blobs), BundledIndex(riskee.blobs, riskee.settings.model.market_ticker))
+    sources = bundled_sources(riskee.blobs, riskee.settings.model.market_ticker)
     reports = [_import(context, riskee, source) for source in sources]
+    if riskee.settings.data.source != "bundled":
+        reports.append(_fetch(context, riskee))
     with database_errors(), riskee.engine.connect() as connection:
         stored = summaries(connection)
     return dg.MaterializeResult(
@@ -58,6 +68,20 @@ def _import(context: dg.AssetExecutionContext, riskee: Platform, source: "Source
         source,
         riskee.clock,
         lambda done, total: context.log.info("stored %d of %d bars", done, total),
+    )
+
+
+def _fetch(context: dg.AssetExecutionContext, riskee: Platform) -> "ImportReport":
+    from riskee.market.fetching import fetch
+
+    data = riskee.settings.data
+    return fetch(
+        riskee.engine,
+        riskee.settings,
+        riskee.clock,
+        data.source,
+        data.tickers,
+        progress=lambda done, total: context.log.info("%s: %d of %d tickers", data.source, done, total),
     )
 
 

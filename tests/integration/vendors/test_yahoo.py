@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yfinance
 
 from riskee.clock import FixedClock
 from riskee.errors import FatalError, NotFoundError, PoisonError, RetryableError
@@ -37,10 +36,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """One request a second at most, on a clock that nobody waits for; yfinance forgets what it kept of other tests."""
-    yfinance.data.YfData._instances.clear()
-    yfinance.data.YfData.cache_get.cache_clear()
+def bench(tmp_path: Path, _fresh_yfinance: None) -> Iterator[Bench]:
+    """One request a second at most, on a clock that nobody waits for."""
     slept: list[float] = []
     with serving(yahoo(LISTINGS)) as server:
         settings = YahooSettings(url=server.url, timeout_seconds=20, retries=3)
