@@ -81,6 +81,11 @@ def document_id(collection: str, source: str, key: str) -> uuid.UUID:
     return _derived("document", collection, source, key)
 
 
+def passage_id(text: uuid.UUID, number: int) -> uuid.UUID:
+    """The identity of one passage of an imported text; importing the text again overwrites it."""
+    return _derived("passage", str(text), str(number))
+
+
 def pattern_key(ticker: str, session: date, pattern: str) -> str:
     """The natural key of a technical pattern seen in one ticker's session."""
     return f"{ticker}:{session.isoformat()}:{pattern}"

@@ -21,7 +21,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """One retrievable text. Times are UTC.
 
     `ticker` is None where it concerns the whole market. `published_at` is when what it tells of happened, `known_at`
-    when all of it could be known: nothing before `known_at` may use it.
+    when all of it could be known: nothing before `known_at` may use it. `parent_id` is the imported text that this is
+    a passage of; None: it was derived from stored data.
     """
 
     document_id: uuid.UUID
@@ -32,6 +33,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     published_at: datetime
     known_at: datetime
+    url: str | None = None
+    parent_id: uuid.UUID | None = None
 
     @property
     def text(self) -> str:

@@ -1,59 +1,120 @@
 """The table of documents: the truth from which the vectors are made."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Engine, bindparam, case, func, select, text
 
 from riskee.documents.document import Collection, Document
 from riskee.storage.tables import documents as table
 
-_BATCH = 1000
+if TYPE_CHECKING:
+    import psycopg
+
+_PAGE = 1000
 _FIELDS = Document.__struct_fields__
+# Copied aside first: tens of thousands at once, most of them often stored already.
+_STAGE = "CREATE TEMPORARY TABLE incoming_documents (LIKE documents) ON COMMIT DROP"
+_COPY = f"COPY incoming_documents ({', '.join(_FIELDS)}, content_sha256) FROM STDIN (FORMAT BINARY)"
+_COPY_TYPES = ["uuid", *["text"] * 5, "timestamptz", "timestamptz", "text", "uuid", "text"]
+_CHANGED = ", ".join(f"{column.name} = excluded.{column.name}" for column in table.c if not column.primary_key)
+_STORE = (
+    "INSERT INTO documents SELECT * FROM incoming_documents "  # noqa: S608 (the table's own columns)
+    f"ON CONFLICT (document_id) DO UPDATE SET {_CHANGED} WHERE documents.content_sha256 <> excluded.content_sha256"
+)
+_DROP_DERIVED = (
+    "DELETE FROM documents WHERE collection = :collection AND parent_id IS NULL "
+    "AND document_id NOT IN (SELECT document_id FROM incoming_documents)"
+)
+_DROP_PASSAGES = (
+    "DELETE FROM documents WHERE parent_id IN (SELECT parent_id FROM incoming_documents) "
+    "AND document_id NOT IN (SELECT document_id FROM incoming_documents)"
+)
 
 
 @dataclass(frozen=True)
 class DocumentCounts:
     """What a write did, in documents."""
 
-    written: int
-    unchanged: int
-    removed: int
+    written: int = 0
+    unchanged: int = 0
+    removed: int = 0
 
-
-def replace_documents(connection: Connection, collection: Collection, documents: Sequence[Document]) -> DocumentCounts:
-    """Make the table hold exactly these documents of the collection. The caller owns the transaction."""
-    stored = {
-        row.document_id: row.content_sha256
-        for row in connection.execute(
-            select(table.c.document_id, table.c.content_sha256).where(table.c.collection == collection)
+    def __add__(self, other: "DocumentCounts") -> "DocumentCounts":
+        return DocumentCounts(
+            self.written + other.written, self.unchanged + other.unchanged, self.removed + other.removed
         )
-    }
+
+
+def replace_documents(connection: Connection, collection: Collection, documents: Iterable[Document]) -> DocumentCounts:
+    """Make the table hold exactly these derived documents of the collection; imported ones stay.
+
+    The caller owns the transaction.
+    """
     wanted = {document.document_id: document for document in documents}
-    gone = [document_id for document_id in stored if document_id not in wanted]
-    if gone:
-        connection.execute(delete(table).where(table.c.document_id.in_(gone)))
-    changed = [_row(d) for d in wanted.values() if stored.get(d.document_id) != d.content_sha256]
-    statement = insert(table)
-    statement = statement.on_conflict_do_update(
-        index_elements=[table.c.document_id],
-        set_={column.name: statement.excluded[column.name] for column in table.c if not column.primary_key},
-    )
-    for start in range(0, len(changed), _BATCH):
-        connection.execute(statement, changed[start : start + _BATCH])
-    return DocumentCounts(len(changed), len(wanted) - len(changed), len(gone))
+    return _store(connection, wanted.values(), _DROP_DERIVED, {"collection": collection})
 
 
-def read_documents(connection: Connection, collection: Collection) -> list[Document]:
-    """All documents of a collection, oldest knowledge first."""
-    rows = connection.execute(
-        select(*(table.c[name] for name in _FIELDS))
-        .where(table.c.collection == collection)
-        .order_by(table.c.known_at, table.c.document_id)
+def write_passages(connection: Connection, passages: Iterable[Document]) -> DocumentCounts:
+    """Store the passages of imported texts, each text with all of its own; what else its text had is removed.
+
+    The caller owns the transaction.
+    """
+    return _store(connection, passages, _DROP_PASSAGES, {})
+
+
+def document_stamps(engine: Engine, collection: Collection) -> Iterator[tuple[uuid.UUID, str]]:
+    """Id and `content_sha256` of every document of a collection, ascending by id, in pages of short transactions."""
+    query = (
+        select(table.c.document_id, table.c.content_sha256)
+        .where(table.c.collection == collection, table.c.document_id > bindparam("after"))
+        .order_by(table.c.document_id)
+        .limit(_PAGE)
     )
+    after = uuid.UUID(int=0)
+    while True:
+        with engine.connect() as connection:
+            rows = connection.execute(query, {"after": after}).all()
+        yield from ((row.document_id, row.content_sha256) for row in rows)
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1].document_id
+
+
+def read_documents(connection: Connection, document_ids: Sequence[uuid.UUID]) -> list[Document]:
+    """Those of the documents that exist."""
+    rows = connection.execute(select(*(table.c[name] for name in _FIELDS)).where(table.c.document_id.in_(document_ids)))
     return [Document(**row) for row in rows.mappings()]
 
 
-def _row(document: Document) -> dict[str, object]:
-    return {name: getattr(document, name) for name in _FIELDS} | {"content_sha256": document.content_sha256}
+def sample_documents(connection: Connection, count: int, seed: int) -> list[Document]:
+    """Some documents, the same for the same seed and table, in an order without meaning."""
+    shuffled = func.md5(func.concat(table.c.document_id, seed))
+    rows = connection.execute(select(*(table.c[name] for name in _FIELDS)).order_by(shuffled).limit(count))
+    return [Document(**row) for row in rows.mappings()]
+
+
+def count_documents(connection: Connection) -> dict[tuple[Collection, str | None], int]:
+    """How many documents there are, by collection and source; the source None stands for all that are derived."""
+    source = case((table.c.parent_id.is_not(None), table.c.source))
+    rows = connection.execute(select(table.c.collection, source, func.count()).group_by(table.c.collection, source))
+    return {(collection, name): count for collection, name, count in rows}
+
+
+def _store(
+    connection: Connection, documents: Iterable[Document], drop: str, scope: dict[str, object]
+) -> DocumentCounts:
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    connection.execute(text(_STAGE))
+    count = 0
+    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(_COPY_TYPES)
+        for document in documents:
+            copy.write_row([*(getattr(document, name) for name in _FIELDS), document.content_sha256])
+            count += 1
+    removed = connection.execute(text(drop), scope).rowcount
+    written = connection.execute(text(_STORE)).rowcount
+    connection.execute(text("DROP TABLE incoming_documents"))
+    return DocumentCounts(written, count - written, removed)

@@ -178,6 +178,16 @@ track_record = Table(
     _text("sha256"),
     Index(None, "ticker", "session_date"),
     Index(None, "model_version", "session_date"),
+    # Of a session that the replay plays again, the first prediction of a model counts.
+    Index("track_record_once_key", "ticker", "data_time", "model_version", unique=True),
+)
+
+scoring_progress = Table(
+    "scoring_progress",
+    metadata,
+    _text("name", primary_key=True),
+    _time("through"),  # every prediction made before this moment is scored or never will be
+    _time("updated_at"),
 )
 
 model_events = Table(
@@ -250,6 +260,8 @@ documents = Table(
     _text("source"),
     _time("published_at"),
     _time("known_at"),
+    _text("url", nullable=True),
+    Column("parent_id", Uuid, nullable=True, index=True),  # the imported text it is a passage of; none: derived
     _text("content_sha256"),
     Index(None, "collection", "known_at"),
 )

@@ -78,18 +78,17 @@ class Vectors:
                     wait=True,
                 )
 
-    def stamps(self, collection: Collection) -> dict[uuid.UUID, str]:
-        """`content_stamp` of every point: what needs no embedding again."""
-        found: dict[uuid.UUID, str] = {}
+    def stamps(self, collection: Collection) -> Iterator[tuple[uuid.UUID, str]]:
+        """Id and `content_stamp` of every point, ascending by id, page by page: what needs no embedding again."""
         offset: Any = None
-        with self._errors():
-            while True:
+        while True:
+            with self._errors():
                 records, offset = self._client.scroll(
                     collection, limit=_PAGE, offset=offset, with_payload=[_STAMP], with_vectors=False
                 )
-                found.update({uuid.UUID(str(r.id)): str((r.payload or {}).get(_STAMP)) for r in records})
-                if offset is None:
-                    return found
+            yield from ((uuid.UUID(str(r.id)), str((r.payload or {}).get(_STAMP))) for r in records)
+            if offset is None:
+                return
 
     def delete(self, collection: Collection, document_ids: Sequence[uuid.UUID]) -> None:
         """Remove points."""
@@ -97,6 +96,11 @@ class Vectors:
             for start in range(0, len(document_ids), _PAGE):
                 ids: list[int | str | uuid.UUID] = [str(one) for one in document_ids[start : start + _PAGE]]
                 self._client.delete(collection, models.PointIdsList(points=ids), wait=True)
+
+    def exists(self, collection: Collection) -> bool:
+        """Whether the collection was ever made."""
+        with self._errors():
+            return self._client.collection_exists(collection)
 
     def count(self, collection: Collection) -> int:
         """Points in a collection."""
@@ -170,9 +174,9 @@ class Vectors:
             raise FatalError(f"Qdrant at {self._url} does not take the request: {error}") from error
 
 
-def content_stamp(document: Document, model: str) -> str:
+def content_stamp(content_sha256: str, model: str) -> str:
     """Changes when the document or the model that embeds it does."""
-    return f"{model}:{document.content_sha256}"
+    return f"{model}:{content_sha256}"
 
 
 def _remedy(collection: Collection) -> str:
@@ -186,7 +190,7 @@ def _payload(document: Document, model: str) -> dict[str, Any]:
     payload: dict[str, Any] = msgspec.to_builtins(document)
     del payload["collection"]
     payload["ticker"] = document.ticker or WHOLE_MARKET
-    return payload | {_STAMP: content_stamp(document, model)}
+    return payload | {_STAMP: content_stamp(document.content_sha256, model)}
 
 
 def _document(collection: Collection, point: models.ScoredPoint) -> Document:

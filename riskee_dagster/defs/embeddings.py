@@ -21,17 +21,12 @@ def _asset(collection: Collection) -> dg.AssetsDefinition:
         description=f"The vectors of `{collection}` in Qdrant. Only what is new or changed is embedded.",
     )
     def embeddings(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:
-        from riskee.documents.indexing import index_documents
-        from riskee.storage.database import database_errors
-        from riskee.storage.documents import read_documents
+        from riskee.documents.indexing import Index, IndexCounts
 
-        with database_errors(), riskee.engine.connect() as connection:
-            documents = read_documents(connection, collection)
+        def progress(counts: IndexCounts) -> None:
+            context.log.info("%s: %d embedded, %d as they were", collection, counts.embedded, counts.unchanged)
 
-        def progress(done: int, total: int) -> None:
-            context.log.info("embedded %d of %d documents", done, total)
-
-        counts = index_documents(collection, documents, riskee.embedder, riskee.vectors, progress)
+        counts = Index(riskee.engine, riskee.embedder, riskee.vectors).update(collection, progress)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": riskee.vectors.count(collection),

@@ -84,7 +84,7 @@ def documents(settings: Settings, embedder: Embedder, market: Market) -> Iterato
     vectors = Vectors(settings.vectors)
     vectors.ensure_collections(embedder.dimensions, COLLECTIONS)
     for collection in COLLECTIONS:  # other tests leave theirs in the collections that all share
-        vectors.delete(collection, list(vectors.stamps(collection)))
+        vectors.delete(collection, [document_id for document_id, _ in vectors.stamps(collection)])
     for document in made:
         vectors.upsert([document], embedder.encode([document.text]), embedder.name)
     yield made

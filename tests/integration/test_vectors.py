@@ -104,14 +104,16 @@ def test_embedding_again_overwrites_and_stamps_tell_what_is_stored(running: Runn
     changed = msgspec.structs.replace(first, body="mended")
     running.vectors.upsert([first], unit(0)[None], MODEL)
     running.vectors.upsert([changed], unit(1)[None], MODEL)
-    assert running.vectors.stamps("market_news") == {first.document_id: content_stamp(changed, MODEL)}
-    assert content_stamp(changed, MODEL) != content_stamp(first, MODEL)
+    stamp = content_stamp(changed.content_sha256, MODEL)
+    assert list(running.vectors.stamps("market_news")) == [(first.document_id, stamp)]
+    assert stamp != content_stamp(first.content_sha256, MODEL)
 
 
-def test_stamps_pages_through_everything_and_delete_removes(running: Running) -> None:
+def test_stamps_pages_through_everything_in_order_and_delete_removes(running: Running) -> None:
     documents = [document(number) for number in range(1100)]
     running.vectors.upsert(documents, np.stack([unit(n % SIZE) for n in range(1100)]), MODEL)
-    assert set(running.vectors.stamps("market_news")) == {d.document_id for d in documents}
+    ids = [document_id for document_id, _ in running.vectors.stamps("market_news")]
+    assert ids == sorted(d.document_id for d in documents)
     running.vectors.delete("market_news", [d.document_id for d in documents[1:]])
     assert running.vectors.count("market_news") == 1
 

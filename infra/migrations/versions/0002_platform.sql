@@ -25,6 +25,10 @@ AS 'SELECT DISTINCT ON (ticker, resolution, "timestamp")
 
 ALTER TABLE features_daily ADD COLUMN earnings_surprise double precision;
 
+ALTER TABLE documents ADD COLUMN url text;
+ALTER TABLE documents ADD COLUMN parent_id uuid;
+CREATE INDEX documents_parent_id_idx ON documents (parent_id);
+
 ALTER TABLE model_metadata ADD COLUMN trials integer NOT NULL DEFAULT 1;
 ALTER TABLE model_metadata ADD COLUMN evaluation jsonb NOT NULL DEFAULT '{}';
 
@@ -51,6 +55,14 @@ CREATE TABLE track_record (
 );
 CREATE INDEX track_record_ticker_session_date_idx ON track_record (ticker, session_date);
 CREATE INDEX track_record_model_version_session_date_idx ON track_record (model_version, session_date);
+CREATE UNIQUE INDEX track_record_once_key ON track_record (ticker, data_time, model_version);
+
+CREATE TABLE scoring_progress (
+    name text NOT NULL,
+    through timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (name)
+);
 
 CREATE FUNCTION riskee_append_only() RETURNS trigger
 LANGUAGE plpgsql

@@ -1,0 +1,131 @@
+"""`riskee bench documents`."""
+
+from __future__ import annotations
+
+import os
+import resource
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.runtime import REPO_ROOT, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.embedded.stack import Stack
+    from riskee.documents.bench import Measured
+    from riskee.documents.texts import Kind
+    from riskee.settings import Settings
+
+app = typer.Typer(help="Measure Riskee on this machine.", no_args_is_help=True)
+_FILES: dict[Kind, str] = {"news": "stocknet_tweets*.jsonl.gz", "calls": "maec_calls*.jsonl.gz"}
+
+
+@app.callback()
+def group() -> None:
+    """Measure Riskee on this machine, with servers of its own that end with it."""
+
+
+@app.command()
+def documents(
+    count: Annotated[int, typer.Option(min=100, help="Documents to measure with.")] = 100_000,
+    data: Annotated[
+        Path | None, typer.Option(help="A folder with StockNet and MAEC files; without, texts are made up.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Import, embed and search documents; in a database and a vector server of its own."""
+    model_home = read_settings().home
+    with _servers() as (stack, settings):
+        measured = _measure(settings, model_home, count, data)
+        memory = _memory(stack)
+    if json:
+        print_json(_plain(measured) | {"memory_mib": memory})
+    else:
+        _print(measured, memory)
+
+
+@contextmanager
+def _servers() -> Iterator[tuple[Stack, Settings]]:
+    """The five servers with a home of their own, deleted at the end."""
+    from infra.embedded.stack import Stack
+    from riskee.settings import load_settings
+    from riskee.storage.migrations import migrate
+
+    with tempfile.TemporaryDirectory(prefix="riskee-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o711)  # PostgreSQL may run as another user
+        stack = Stack(home, REPO_ROOT)
+        os.environ["RISKEE_HOME"] = folder  # of this process, whose one command this is
+        try:
+            stack.start_servers()
+            settings = load_settings()
+            migrate(settings.database.url, settings)
+            yield stack, settings
+        finally:
+            stack.stop()
+
+
+def _measure(settings: Settings, model_home: Path, count: int, data: Path | None) -> Measured:
+    from riskee.clock import SystemClock
+    from riskee.documents.bench import DocumentsBench
+    from riskee.embedding import make_embedder
+    from riskee.embedding.word_pieces import WordPieces
+    from riskee.storage.database import make_engine
+
+    found = {kind: next(iter(sorted(data.rglob(name))), None) for kind, name in _FILES.items()} if data else {}
+    engine = make_engine(settings.database.url, pool_size=2)
+    folder = settings.home / "bench"
+    folder.mkdir()
+    try:
+        return DocumentsBench(
+            engine=engine,
+            vectors=settings.vectors,
+            embedder=make_embedder(settings.embedding, model_home),
+            pieces=WordPieces.fetched(model_home),
+            folder=folder,
+            clock=SystemClock(),
+            tell=lambda line: typer.echo(line, err=True),
+        ).run(count, {kind: path for kind, path in found.items() if path})
+    finally:
+        engine.dispose()
+
+
+def _memory(stack: Stack) -> dict[str, int]:
+    """Resident MiB: the vector server's now, this process' at its most."""
+    (pid,) = (process.pid for process in stack.status() if process.name == "qdrant")
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    server = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+    return {"vector server": server // 1024, "embedder": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+
+
+def _percentiles(milliseconds: list[float]) -> tuple[float, float]:
+    import numpy as np
+
+    p50, p95 = np.percentile(milliseconds, [50, 95]).round(2).tolist()
+    return p50, p95
+
+
+def _plain(measured: Measured) -> dict[str, Any]:
+    return {
+        "documents": measured.documents,
+        "phases": [
+            {"name": one.name, "documents": one.documents, "seconds": one.seconds, "a_second": one.rate}
+            for one in measured.phases
+        ],
+        "search_ms": {name: _percentiles(found) for name, found in measured.milliseconds.items()},
+    }
+
+
+def _print(measured: Measured, memory: dict[str, int]) -> None:
+    print_table("Documents", ("collection", "documents"), ((k, f"{n:,}") for k, n in measured.documents.items()))
+    phases = ((p.name, f"{p.documents:,}", f"{p.seconds:,.1f}", f"{p.rate:,.0f}") for p in measured.phases)
+    print_table("Phases", ("phase", "documents", "s", "documents/s"), phases)
+    searches = ((name, *_percentiles(found)) for name, found in measured.milliseconds.items())
+    print_table("Searches by ticker and known_at", ("what", "p50 ms", "p95 ms"), searches)
+    console().print(", ".join(f"{name}: {mib:,} MiB" for name, mib in memory.items()))
