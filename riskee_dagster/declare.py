@@ -46,7 +46,7 @@ code_version = source_digest
 """Changes with the source of modules or with texts, so that Dagster marks what is out of date."""
 
 
-def table_asset(
+def table_asset(  # noqa: PLR0913 (all by keyword: what an asset of this product may declare)
     key: dg.AssetKey | str,
     *,
     group: str,
