@@ -60,8 +60,8 @@ def _baselines(parts: Split, result: OutOfFold) -> dict[str, Forecast]:
     development, sealed = parts.development, parts.sealed
     goal, seen = targets(development), result.fold >= 0
     outcome, scale = development.outcome[seen], development.scale[seen]
-    made = {EWMA: ewma_forecast(sealed, np.ones(len(sealed), np.bool_))}
+    made = {}
     for name, method in baselines(sealed.model_type).items():
         calibrator = fit_calibrator(result.scores[name][seen], outcome, scale)
         made[name] = calibrator.forecast(method(development.features, goal, sealed.features))
-    return made
+    return {**made, EWMA: ewma_forecast(sealed, np.ones(len(sealed), np.bool_))}

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from riskee.messaging.messages import MODEL_TYPES, ModelType
-from riskee_dagster.declare import OWNERS, RETRY, code_version, product_errors, table_asset
+from riskee_dagster.declare import OWNERS, RETRY, code_version, product_errors
 from riskee_dagster.defs.features import model_key
+from riskee_dagster.evaluation_metadata import training_metadata
 from riskee_dagster.resources import Platform, RiskeeParam
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from riskee.model.training import TrainingResult
 
 GROUP = "models"
+HELD_OUT, NO_LEAK = "replay_is_held_out", "no_feature_knows_the_outcome"
 TRAINING = (
     "riskee.features.definitions", "riskee.model.artifact", "riskee.model.baselines", "riskee.model.calibration",
     "riskee.model.decision", "riskee.model.evaluation", "riskee.model.evidence", "riskee.model.holdout",
@@ -69,16 +71,35 @@ def read_rows(connection: "Connection", riskee: Platform, model_type: ModelType)
 
 
 def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
-    @table_asset(
-        training_key(model_type),
-        group=GROUP,
+    key = training_key(model_type)
+
+    @dg.asset(
+        key=key,
+        group_name=GROUP,
         kinds={"sql", "numpy"},
-        code=["riskee.features.definitions", "riskee.model.dataset"],
         deps=[model_key("features_daily"), "market_data", "trading_sessions"],
-        check="replay_is_held_out",
+        owners=OWNERS,
+        retry_policy=RETRY,
+        code_version=code_version(["riskee.features.definitions", "riskee.model.dataset"]),
+        check_specs=[
+            dg.AssetCheckSpec(
+                HELD_OUT,
+                asset=key,
+                blocking=True,
+                description="No outcome lies in the sessions that the replay plays.",
+            ),
+            dg.AssetCheckSpec(
+                NO_LEAK,
+                asset=key,
+                blocking=True,
+                description="No feature alone tells the outcome better than a whole model honestly can: a correlation "
+                "above 0.05 is a warning, above 0.10 it stops the training. The sealed sessions are not looked at.",
+            ),
+        ],
         description=f"The rows that a model of type `{model_type}` learns from, as features and bars make them now. "
         "Its data version is their digest. The sessions that the replay plays are held out.",
     )
+    @product_errors
     def training_set(riskee: RiskeeParam) -> dg.MaterializeResult:  # type: ignore[type-arg] # Dagster wants it bare
         from riskee.storage.database import database_errors
 
@@ -99,10 +120,31 @@ def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
                 "sha256": rows.sha256,
             },
             data_version=dg.DataVersion(rows.sha256[:16]),
-            check_results=[dg.AssetCheckResult(passed=held_out, metadata={"last_outcome": str(last)})],
+            check_results=[
+                dg.AssetCheckResult(check_name=HELD_OUT, passed=held_out, metadata={"last_outcome": str(last)}),
+                _leaks(found),
+            ],
         )
 
     return training_set
+
+
+def _leaks(found: Rows) -> dg.AssetCheckResult:
+    from riskee.model.holdout import split
+    from riskee.model.leaks import suspects
+
+    suspected = suspects(split(found.data, found.holdout_from).development)
+    told = {
+        one.feature: f"correlation {one.ic.value:+.3f} ({one.ic.low:+.3f} … {one.ic.high:+.3f})" for one in suspected
+    }
+    return dg.AssetCheckResult(
+        check_name=NO_LEAK,
+        passed=not suspected,
+        severity=dg.AssetCheckSeverity.ERROR
+        if any(one.impossible for one in suspected)
+        else dg.AssetCheckSeverity.WARN,
+        metadata=told or {"suspected": "none"},
+    )
 
 
 def _model(model_type: ModelType) -> dg.AssetsDefinition:
@@ -121,6 +163,7 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
     @product_errors
     def model(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[Any]:
         from riskee.model.registry import champion, count_openings, count_trials
+        from riskee.model.report import write_report
         from riskee.model.training import Past, train
         from riskee.storage.database import database_errors
 
@@ -138,28 +181,12 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
             past,
         )
         return dg.MaterializeResult(
-            value=result, metadata=_metadata(result), data_version=dg.DataVersion(result.artifact.version)
+            value=result,
+            metadata=training_metadata(result, write_report(riskee.settings.home, result)),
+            data_version=dg.DataVersion(result.artifact.version),
         )
 
     return model
-
-
-def _metadata(result: "TrainingResult") -> dict[str, dg.MetadataValue]:
-    measures = ("ic", "hit_rate", "brier", "log_loss", "mae", "coverage_80", "width_80")
-    methods = {"**model**": result.metrics, **result.baselines}
-    rows = ["| method | " + " | ".join(measures) + " |", "|---" * (len(measures) + 1) + "|"]
-    for name, values in methods.items():
-        cells = (values.get(measure) for measure in measures)
-        rows.append(f"| {name} | " + " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells) + " |")
-    return {
-        "version": dg.MetadataValue.text(result.artifact.version),
-        "decision": dg.MetadataValue.text(result.decision),
-        "reason": dg.MetadataValue.text(result.reason),
-        "walk_forward": dg.MetadataValue.md("\n".join(rows)),
-        "trained_through": dg.MetadataValue.text(result.artifact.trained_through.isoformat()),
-        "dagster/row_count": dg.MetadataValue.int(result.rows),
-        "parameters": dg.MetadataValue.json(result.parameters),
-    }
 
 
 def _champion(model_type: ModelType) -> dg.AssetsDefinition:
