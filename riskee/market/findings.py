@@ -72,12 +72,23 @@ def _actions(bars: pd.DataFrame) -> Iterator[Finding]:
     yield from _each(bars, is_split & unexplained, Kind.SUSPICIOUS_SPLIT, action)
     yield from _each(bars, ~is_split & unexplained, Kind.SUSPICIOUS_FACTOR, action)
     yield from _each(bars, odd & ~unexplained, Kind.SPIN_OFF_RATIO, action)
-    yield from _each(
-        bars,
-        np.abs(whole) > JUMP,
-        Kind.PRICE_JUMP,
-        lambda row: f"the adjusted close is {np.exp(whole[row]):.3f} of the one before",
-    )
+    yield from _jumps(bars, whole)
+
+
+def _jumps(bars: pd.DataFrame, change: Floats) -> Iterator[Finding]:
+    """Adjusted closes that doubled or halved: those that went back the next day may be wrong, the others happen.
+
+    `change` (n,) is the log of each adjusted close against the one before, 0 for a ticker's first.
+    """
+    large = np.abs(change) > JUMP
+    spike = large & (np.abs(change + np.roll(change, -1)) < SLACK)
+    back = np.roll(spike, 1)
+
+    def detail(row: int) -> str:
+        return f"the adjusted close is {np.exp(change[row]):.3f} of the one before"
+
+    yield from _each(bars, spike, Kind.PRICE_SPIKE, lambda row: f"{detail(row)}, and back the next day")
+    yield from _each(bars, large & ~spike & ~back, Kind.PRICE_JUMP, detail)
 
 
 def _empty(bars: pd.DataFrame) -> Iterator[Finding]:

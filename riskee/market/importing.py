@@ -13,9 +13,10 @@ from riskee.blobs import Blobs
 from riskee.clock import Clock
 from riskee.ids import import_id
 from riskee.market.frames import RawBars
+from riskee.market.report_dates import report_gaps
 from riskee.market.sessions import EARLIEST, Session, exchange_sessions
 from riskee.market.sources import Source
-from riskee.market.sources.bundled import earnings_reports, macro_values
+from riskee.market.sources.bundled import EARNINGS, earnings_reports, macro_values
 from riskee.market.sources.files import FileSource
 from riskee.market.sources.index import IndexFile
 from riskee.market.validation import Validated, validate
@@ -108,11 +109,12 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
     return replace(report, bars=bars)
 
 
-def import_earnings(engine: Engine, blobs: Blobs) -> int:
+def import_earnings(engine: Engine, blobs: Blobs, clock: Clock) -> int:
     """Store the bundled report dates of all companies; returns how many there are."""
     found = earnings_reports(blobs)
     with database_errors(), engine.begin() as connection:
         write_reports(connection, found)
+        add_findings(connection, report_gaps(found), EARNINGS, clock.now())
     return len(found)
 
 

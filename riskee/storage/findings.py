@@ -21,6 +21,7 @@ class Kind(StrEnum):
     SUSPICIOUS_SPLIT = "suspicious_split"
     SUSPICIOUS_FACTOR = "suspicious_factor"
     SPIN_OFF_RATIO = "spin_off_ratio"
+    PRICE_SPIKE = "price_spike"
     PRICE_JUMP = "price_jump"
     ZERO_VOLUME = "zero_volume"
     NO_VOLUME = "no_volume"
@@ -33,7 +34,7 @@ class Kind(StrEnum):
     REPORT_GAP = "report_gap"
 
 
-DOUBTFUL = frozenset({Kind.SUSPICIOUS_SPLIT, Kind.SUSPICIOUS_FACTOR, Kind.PRICE_JUMP, Kind.ZERO_VOLUME, Kind.GAP})
+DOUBTFUL = frozenset({Kind.SUSPICIOUS_SPLIT, Kind.SUSPICIOUS_FACTOR, Kind.PRICE_SPIKE, Kind.ZERO_VOLUME, Kind.GAP})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from riskee_dagster.declare import table_asset
+from riskee_dagster.defs.findings import bars_are_plausible
 from riskee_dagster.resources import Platform, RiskeeParam
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ VENDOR_POOL = "vendor"
     "market_data",
     group=GROUP,
     kinds={"pandas", "postgres"},
-    code=[BUNDLED, FETCHING, IMPORTING, "riskee.market.validation"],
+    code=[BUNDLED, FETCHING, IMPORTING, "riskee.market.validation", "riskee.market.findings"],
     pool=VENDOR_POOL,
 )
 def market_data(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:
@@ -34,6 +35,7 @@ def market_data(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.Ma
     """
     from riskee.market.sources.catalog import bundled_sources
     from riskee.storage.database import database_errors
+    from riskee.storage.findings import count_findings
     from riskee.storage.tickers import summaries
 
     sources = bundled_sources(riskee.blobs, riskee.settings.model.market_ticker)
@@ -42,6 +44,7 @@ def market_data(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.Ma
         reports.append(_fetch(context, riskee))
     with database_errors(), riskee.engine.connect() as connection:
         stored = summaries(connection)
+        findings = count_findings(connection)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(ticker.bars for ticker in stored),
@@ -55,6 +58,7 @@ def market_data(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.Ma
             "new": sum(report.bars.new for report in reports),
             "changed": sum(report.bars.changed for report in reports),
             "quarantined": sum(report.rows_quarantined for report in reports),
+            "findings": dg.MetadataValue.json({kind.value: count for kind, count in findings.items()}),
             "sources": dg.MetadataValue.json({report.source: _told(report) for report in reports}),
         }
     )
@@ -108,12 +112,18 @@ def trading_sessions(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"dagster/row_count": import_sessions(riskee.engine, riskee.clock)})
 
 
-@table_asset("earnings_calendar", group=GROUP, kinds={"python", "postgres"}, code=[BUNDLED, IMPORTING])
+@table_asset(
+    "earnings_calendar",
+    group=GROUP,
+    kinds={"python", "postgres"},
+    code=[BUNDLED, IMPORTING, "riskee.market.sources.earnings", "riskee.market.report_dates"],
+)
 def earnings_calendar(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     """The dates on which companies reported results."""
     from riskee.market.importing import import_earnings
 
-    return dg.MaterializeResult(metadata={"dagster/row_count": import_earnings(riskee.engine, riskee.blobs)})
+    rows = import_earnings(riskee.engine, riskee.blobs, riskee.clock)
+    return dg.MaterializeResult(metadata={"dagster/row_count": rows})
 
 
 @table_asset("macro_series", group=GROUP, kinds={"python", "postgres"}, code=[BUNDLED, IMPORTING])
@@ -141,4 +151,4 @@ def market_index_present(riskee: RiskeeParam) -> dg.AssetCheckResult:
 
 
 ASSETS = [market_data, trading_sessions, earnings_calendar, macro_series]
-CHECKS = [market_index_present]
+CHECKS = [market_index_present, bars_are_plausible]

@@ -50,7 +50,7 @@ def imported(settings: Settings) -> Iterator[Engine]:
         blobs, clock = Blobs(REPOSITORY / ".riskee"), FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
         import_bars(engine, BundledStocks(blobs), clock)
         import_bars(engine, BundledIndex(blobs, MARKET), clock)
-        import_earnings(engine, blobs)
+        import_earnings(engine, blobs, clock)
         import_sessions(engine, clock)
         yield engine
         engine.dispose()

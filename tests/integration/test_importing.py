@@ -146,7 +146,7 @@ def test_a_database_that_is_down_may_come_back(tmp_path: Path) -> None:
 def test_the_bundled_history(engine: Engine, blobs: FolderBlobs) -> None:
     assert import_bars(engine, BundledStocks(blobs), CLOCK).bars == BarCounts(new=1)
     assert import_bars(engine, BundledIndex(blobs, "SPX"), CLOCK).bars == BarCounts(new=1)
-    assert import_earnings(engine, blobs) == import_earnings(engine, blobs) == 3
+    assert import_earnings(engine, blobs, CLOCK) == import_earnings(engine, blobs, CLOCK) == 3
     assert import_macro(engine, blobs) == import_macro(engine, blobs) == 24
     assert import_sessions(engine, CLOCK) > 0
     with engine.connect() as connection:

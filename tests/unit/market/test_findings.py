@@ -92,6 +92,17 @@ def test_a_dividend_that_the_price_does_not_show_is_suspicious_and_a_crash_is_no
     assert kinds(acted(1.0, 1.1, 1.03, 2.0)) == []
 
 
+def test_a_price_that_doubles_for_a_day_is_a_spike_and_one_that_stays_a_jump() -> None:
+    spike, jump, end = history("A"), history("B"), history("C")
+    prices = ["open", "high", "low", "close"]
+    spike.loc[4, prices] *= 2.5
+    jump.loc[4:, prices] *= 0.4
+    end.loc[9, prices] *= 2.5
+    assert kinds(spike, jump, end) == [
+        ("A", 4, Kind.PRICE_SPIKE), ("B", 4, Kind.PRICE_JUMP), ("C", 9, Kind.PRICE_JUMP),
+    ]  # fmt: skip
+
+
 def test_the_first_bar_of_a_ticker_is_compared_with_none() -> None:
     dear = history("IBM")
     dear[["open", "high", "low", "close"]] *= 50

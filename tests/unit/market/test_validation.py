@@ -108,7 +108,7 @@ def test_odd_bars_are_kept_and_found() -> None:
     checked = validate(frame, SESSIONS, NOW)
     assert checked.reasons.empty
     assert [(finding.ticker, finding.session.day, finding.kind) for finding in checked.findings] == [
-        ("AAPL", 5, Kind.PRICE_JUMP), ("AAPL", 6, Kind.PRICE_JUMP), ("AAPL", 3, Kind.ZERO_VOLUME),
+        ("AAPL", 5, Kind.PRICE_SPIKE), ("AAPL", 3, Kind.ZERO_VOLUME),
     ]  # fmt: skip
 
 
