@@ -1,48 +1,144 @@
-"""What became of published predictions."""
+"""What became of published predictions: each is scored into the track record, once its horizon has passed."""
+
+from dataclasses import dataclass
+from datetime import UTC
 
 from sqlalchemy import Connection, text
 
+from riskee.clock import Clock
 from riskee.messaging.messages import Accuracy, Flag
+from riskee.storage.track_record import BATCH, Head, append, head, lock
 
-# A prediction's outcome is the next session's close, once the prediction's own feed has played that session to its
-# end. In a replay the bars of later sessions are stored already: they must not count before. A ticker that did not
-# trade in the next session has no outcome, and a prediction of what the model was trained on proves nothing.
-_ACCURACY = text("""
-    WITH played AS (
-        SELECT feed, max(session_date) AS running FROM predictions GROUP BY feed
+_PROGRESS = "predictions"
+
+# What was predicted since everything before was settled; along the index, one probe a ticker. A prediction is settled
+# when the session after its own was played to its end, which is when its feed has gone on to a later one: in a replay
+# the bars of later sessions are stored already, and must not count before.
+_SEEN = text("""
+    CREATE TEMPORARY TABLE seen ON COMMIT DROP AS
+    WITH since AS (
+        SELECT COALESCE((SELECT through FROM scoring_progress WHERE name = :progress), '-infinity') AS moment
+    ),
+    recent AS (
+        SELECT prediction.*
+        FROM since
+        CROSS JOIN tickers
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM predictions
+            WHERE predictions.ticker = tickers.ticker AND prediction_time >= since.moment
+        ) AS prediction
+    ),
+    -- Of a pass of the replay that a later one has followed, nothing more will come.
+    played AS (
+        SELECT
+            feed,
+            max(session_date) AS running,
+            max(prediction_time) = max(max(prediction_time)) OVER (PARTITION BY split_part(feed, '/', 1)) AS goes_on
+        FROM recent
+        GROUP BY feed
     ),
     calendar AS (
-        SELECT session_date, lead(session_date) OVER (ORDER BY session_date) AS following FROM trading_sessions
-    ),
-    closes AS (
-        SELECT
-            ticker,
-            session_date,
-            adjustment_factor,
-            lead(session_date) OVER ticker_bars AS next_session,
-            lead(close * adjustment_factor) OVER ticker_bars AS next_close
-        FROM bars
-        WHERE resolution = '1d' AND session_date >= (SELECT min(session_date) FROM predictions)
-        WINDOW ticker_bars AS (PARTITION BY ticker ORDER BY "timestamp")
-    ),
-    outcomes AS (
-        SELECT model_type, model_version, p_up, next_close > price * adjustment_factor AS rose
-        FROM predictions
-        JOIN closes USING (ticker, session_date)
-        JOIN calendar USING (session_date)
-        JOIN played USING (feed)
-        WHERE next_session = following AND next_session < running AND NOT :in_sample = ANY(flags)
+        SELECT session_date, lead(session_date) OVER (ORDER BY session_date) AS outcome_session FROM trading_sessions
     )
+    SELECT
+        recent.*,
+        calendar.outcome_session,
+        COALESCE(
+            calendar.outcome_session < played.running AND calendar.outcome_session <= CAST(:newest AS date), false
+        ) AS settled,
+        played.goes_on
+    FROM recent
+    JOIN played USING (feed)
+    LEFT JOIN calendar USING (session_date)
+""")
+_NEWEST = text("SELECT CAST(max(\"timestamp\") AT TIME ZONE 'UTC' AS date) FROM market_data WHERE resolution = '1d'")
+
+# The outcome is the next session's close; a ticker that did not trade then has none. A prediction of what the model was
+# trained on proves nothing. Of a session that was played before, the first prediction of a model counts.
+_OUTCOMES = text("""
+    WITH closes AS (
+        SELECT ticker, session_date, adjustment_factor, close * adjustment_factor AS adjusted_close
+        FROM bars
+        WHERE resolution = '1d'
+            AND "timestamp" >= (SELECT min(session_date) FROM seen WHERE settled)
+            AND "timestamp" <= (SELECT max(outcome_session) FROM seen WHERE settled)
+    ),
+    first AS (
+        SELECT DISTINCT ON (ticker, data_time, model_version) *
+        FROM seen
+        WHERE settled AND NOT :in_sample = ANY(flags)
+        ORDER BY ticker, data_time, model_version, prediction_time
+    )
+    SELECT
+        prediction_id, ticker, model_type, model_version, feed, data_time, session_date, outcome_session,
+        expected_return, p_up, ln(price_p10 / price) AS interval_low, ln(price_p90 / price) AS interval_high,
+        ln(outcome.adjusted_close / (price * today.adjustment_factor)) AS realised_return
+    FROM first
+    JOIN closes AS today USING (ticker, session_date)
+    JOIN closes AS outcome (ticker, outcome_session, factor, adjusted_close) USING (ticker, outcome_session)
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM track_record AS scored
+        WHERE scored.ticker = first.ticker
+            AND scored.data_time = first.data_time
+            AND scored.model_version = first.model_version
+    )
+    ORDER BY session_date, data_time, ticker, model_version
+""")
+
+# With ten minutes to spare, for what the bus delivered late.
+_REMEMBER = text("""
+    INSERT INTO scoring_progress (name, through, updated_at)
+    SELECT
+        :progress,
+        COALESCE(min(prediction_time) FILTER (WHERE NOT settled AND goes_on), max(prediction_time))
+        - INTERVAL '10 minutes',
+        :now
+    FROM seen
+    HAVING count(*) > 0
+    ON CONFLICT (name) DO UPDATE SET through = excluded.through, updated_at = excluded.updated_at
+""")
+
+# How often each model's live predictions were right.
+_ACCURACY = text("""
     SELECT
         model_type,
         model_version,
         count(*) AS outcomes,
-        avg(CAST((p_up >= 0.5) = rose AS integer)) AS hit_rate,
-        avg(power(p_up - CAST(rose AS integer), 2)) AS brier
-    FROM outcomes
+        avg(CAST((p_up >= 0.5) = (realised_return > 0) AS integer)) AS hit_rate,
+        avg(power(p_up - CAST(realised_return > 0 AS integer), 2)) AS brier
+    FROM track_record
     GROUP BY model_type, model_version
     ORDER BY model_type, model_version
 """)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one scoring did: how many predictions are new in the track record, and its end."""
+
+    rows: int
+    head: Head
+
+
+def score(connection: Connection, clock: Clock) -> Scored:
+    """Score what can be scored, in the connection's transaction.
+
+    Safe to repeat and to run in parallel: the second waits, and finds nothing left to do.
+    """
+    lock(connection)
+    newest = connection.scalar(_NEWEST)
+    connection.execute(text("DROP TABLE IF EXISTS seen"))
+    connection.execute(_SEEN, {"progress": _PROGRESS, "newest": newest})
+    before = end = head(connection)
+    scored_at = clock.now().astimezone(UTC)
+    flags = {"in_sample": Flag.IN_SAMPLE.value}
+    with connection.execute(_OUTCOMES, flags, execution_options={"yield_per": BATCH}) as rows:
+        for batch in rows.partitions():
+            end = append(connection, ((*row, scored_at) for row in batch), end)
+    connection.execute(_REMEMBER, {"progress": _PROGRESS, "now": scored_at})
+    return Scored(end.rows - before.rows, end)
 
 
 def live_accuracy(connection: Connection) -> list[Accuracy]:
@@ -55,5 +151,5 @@ def live_accuracy(connection: Connection) -> list[Accuracy]:
             hit_rate=float(row.hit_rate),
             brier=float(row.brier),
         )
-        for row in connection.execute(_ACCURACY, {"in_sample": Flag.IN_SAMPLE.value})
+        for row in connection.execute(_ACCURACY)
     ]

@@ -11,14 +11,35 @@ GROUP = "outcomes"
 
 
 @table_asset(
+    "track_record",
+    group=GROUP,
+    kinds={"sql", "postgres"},
+    code=["riskee.storage.outcomes", "riskee.storage.track_record"],
+    deps=["market_data", "trading_sessions"],
+)
+def track_record(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
+    """Every published prediction whose horizon has passed, beside what happened: added once, never changed, each row
+    sealed by a digest over itself and the row before it. `riskee verify track-record` computes the chain again."""
+    from riskee.storage.database import database_errors
+    from riskee.storage.outcomes import score
+
+    with database_errors(), riskee.engine.begin() as connection:
+        done = score(connection, riskee.clock)
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": done.head.rows, "scored_now": done.rows, "head_sha256": done.head.sha256},
+        data_version=dg.DataVersion(done.head.sha256[:16]),
+    )
+
+
+@table_asset(
     "live_accuracy",
     group=GROUP,
     kinds={"sql", "nats"},
     code=["riskee.storage.outcomes"],
-    deps=["market_data", *map(champion_key, MODEL_TYPES)],
+    deps=["track_record", *map(champion_key, MODEL_TYPES)],
 )
 def live_accuracy(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
-    """Hit rate and Brier score of the published predictions whose outcome is known, announced on the bus."""
+    """Hit rate and Brier score of the predictions in the track record, by model, announced on the bus."""
     from riskee import ids
     from riskee.messaging.subjects import ACCURACY
     from riskee.storage.database import database_errors
@@ -40,4 +61,4 @@ def live_accuracy(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     )
 
 
-ASSETS = [live_accuracy]
+ASSETS = [track_record, live_accuracy]

@@ -1,35 +1,41 @@
-"""The accuracy of published predictions."""
+"""Scoring published predictions into the track record."""
 
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from math import log
 
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, Engine, delete, insert, select
 
+from riskee.clock import FixedClock
 from riskee.market.sessions import Session
 from riskee.messaging.messages import Flag
-from riskee.storage.database import make_engine
-from riskee.storage.outcomes import live_accuracy
+from riskee.storage import outcomes
+from riskee.storage.outcomes import live_accuracy, score
 from riskee.storage.sessions import write_sessions
-from riskee.storage.tables import market_data, predictions
+from riskee.storage.tables import market_data, predictions, track_record
+from riskee.storage.tickers import TickerInfo, write_tickers
+from riskee.storage.track_record import GENESIS, verify
 
 pytestmark = pytest.mark.integration
 FIRST = date(2012, 9, 3)
 # The second session halves the price by a split: in adjusted prices it rises.
 CLOSES = ((100.0, 0.5), (51.0, 1.0), (50.0, 1.0), (55.0, 1.0), (60.0, 1.0))
+CLOCK = FixedClock(datetime(2026, 1, 5, 12, tzinfo=UTC))
 
 
 def at(session: int) -> datetime:
     return datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC) + timedelta(days=session)
 
 
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    engine = make_engine(SecretStr(database_url), 1)
+@pytest.fixture(autouse=True)
+def history(engine: Engine) -> None:
+    """One ticker, five sessions."""
     with engine.begin() as opened:
         write_sessions(opened, (Session(at(day).date(), at(day), at(day)) for day in range(len(CLOSES))))
+        write_tickers(opened, [TickerInfo("AAPL", "Apple", is_index=False, source="test")])
         for session, (close, factor) in enumerate(CLOSES):
             values = dict.fromkeys(("open", "high", "low", "close"), close) | {
                 "volume": 1.0,
@@ -42,55 +48,158 @@ def connection(database_url: str) -> Iterator[Connection]:
                     known_at=at(session), **values,
                 )
             )  # fmt: skip
+
+
+@pytest.fixture
+def connection(engine: Engine) -> Iterator[Connection]:
+    with engine.begin() as opened:
         yield opened
-    engine.dispose()
 
 
 def predict(
-    connection: Connection, session: int, p_up: float, feed: str = "replay/1", flags: Sequence[Flag] = ()
-) -> None:
-    price = CLOSES[session][0]
-    prices = dict.fromkeys(("price", "predicted_price", "price_p10", "price_p50", "price_p90"), price)
+    connection: Connection,
+    session: int,
+    p_up: float,
+    feed: str = "replay/1",
+    flags: Sequence[Flag] = (),
+    version: str = "m1",
+) -> uuid.UUID:
+    """A prediction at the session's close. Each pass of the replay predicts a year after the one before it."""
+    price, made = CLOSES[session][0], at(session) + timedelta(days=365 * int(feed.partition("/")[2]))
+    identity = uuid.uuid4()
     connection.execute(
         insert(predictions).values(
-            prediction_id=uuid.uuid4(), quote_id=uuid.uuid4(), prediction_time=at(session), ticker="AAPL", feed=feed,
-            data_time=at(session), as_of=at(session), session_date=at(session).date(), horizon="1d",
-            model_type="normal", model_version="m1", feature_set="f", expected_return=0.0, p_up=p_up,
-            confidence=max(p_up, 1 - p_up), flags=list(flags), **prices,
+            prediction_id=identity, quote_id=uuid.uuid4(), prediction_time=made, ticker="AAPL", feed=feed,
+            data_time=at(session), as_of=made, session_date=at(session).date(), horizon="1d",
+            model_type="normal", model_version=version, feature_set="f", expected_return=0.0, p_up=p_up,
+            confidence=max(p_up, 1 - p_up), flags=list(flags), price=price, predicted_price=price,
+            price_p10=price * 0.97, price_p50=price, price_p90=price * 1.04,
         )
     )  # fmt: skip
+    return identity
 
 
-def test_nothing_is_known_of_no_predictions(connection: Connection) -> None:
+def sessions(connection: Connection) -> list[tuple[int, str, str]]:
+    """Number of the session, model and feed of each row of the record, in its order."""
+    rows = connection.execute(select(track_record).order_by(track_record.c.sequence))
+    return [((row.session_date - FIRST).days, row.model_version, row.feed) for row in rows]
+
+
+def test_nothing_comes_of_no_predictions(connection: Connection) -> None:
+    done = score(connection, CLOCK)
+    assert (done.rows, done.head.sha256) == (0, GENESIS)
     assert live_accuracy(connection) == []
 
 
-def test_counts_hits_on_adjusted_closes(connection: Connection) -> None:
-    for session, p_up in enumerate((0.6, 0.7, 0.4, 0.5)):
-        predict(connection, session, p_up)
+def test_a_prediction_is_scored_on_adjusted_closes_once_its_horizon_has_passed(connection: Connection) -> None:
+    identities = [predict(connection, session, p_up) for session, p_up in enumerate((0.6, 0.7, 0.4, 0.5))]
     # Session 3 is running: of sessions 0 and 1 the next session is over, of session 2 it is not.
+    done = score(connection, CLOCK)
+    assert done.rows == 2
+    first, second = connection.execute(select(track_record).order_by(track_record.c.sequence))
+    assert (first.sequence, first.prediction_id, first.outcome_session) == (1, identities[0], at(1).date())
+    assert first.realised_return == pytest.approx(log(51.0 / 50.0))
+    assert (first.interval_low, first.interval_high) == pytest.approx((log(0.97), log(1.04)))
+    assert second.realised_return == pytest.approx(log(50.0 / 51.0))
+    assert (first.previous_sha256, second.previous_sha256) == (GENESIS, first.sha256)
+    assert done.head.sha256 == second.sha256
+    assert first.scored_at == CLOCK.at
+    assert verify(connection).broken is None
     (accuracy,) = live_accuracy(connection)
     assert (accuracy.model_version, accuracy.outcomes, accuracy.hit_rate) == ("m1", 2, 0.5)
     assert accuracy.brier == pytest.approx((0.4**2 + 0.7**2) / 2)
 
 
-def test_each_feed_knows_only_what_it_has_played(connection: Connection) -> None:
-    predict(connection, 0, 0.6, "replay/2")
-    assert live_accuracy(connection) == []
+def test_scoring_again_adds_only_what_has_passed_since(connection: Connection) -> None:
     for session in range(4):
         predict(connection, session, 0.6)
-    (accuracy,) = live_accuracy(connection)
-    assert accuracy.outcomes == 2
+    assert [score(connection, CLOCK).rows for _ in range(2)] == [2, 0]
+    predict(connection, 4, 0.6)
+    assert score(connection, CLOCK).rows == 1
+    assert [number for number, *_ in sessions(connection)] == [0, 1, 2]
+
+
+def test_settled_predictions_are_not_looked_at_again(engine: Engine) -> None:
+    """Else each scoring would read everything that is kept."""
+    with engine.begin() as connection:
+        for session in range(4):
+            predict(connection, session, 0.6)
+        score(connection, CLOCK)
+    with engine.begin() as connection:
+        connection.execute(outcomes._SEEN, {"progress": "predictions", "newest": at(4).date()})
+        seen = connection.exec_driver_sql("SELECT session_date FROM seen ORDER BY 1").scalars().all()
+    assert seen == [at(2).date(), at(3).date()]
+
+
+def test_each_feed_knows_only_what_it_has_played(connection: Connection) -> None:
+    for session in range(4):
+        predict(connection, session, 0.6)
+    predict(connection, 0, 0.6, "replay/2", version="m2")
+    assert score(connection, CLOCK).rows == 2
+    assert {version for _, version, _ in sessions(connection)} == {"m1"}
+
+
+def test_a_session_that_is_played_again_counts_once(connection: Connection) -> None:
+    for session in range(4):
+        predict(connection, session, 0.6)
+    score(connection, CLOCK)
+    for session in range(5):
+        predict(connection, session, 0.6, "replay/2")
+        predict(connection, session, 0.6, "replay/2", version="m2")
+    assert score(connection, CLOCK).rows == 1 + 3
+    # The last two sessions of the first pass had no end in it.
+    assert sessions(connection) == [
+        (0, "m1", "replay/1"), (1, "m1", "replay/1"),
+        (0, "m2", "replay/2"), (1, "m2", "replay/2"), (2, "m1", "replay/2"), (2, "m2", "replay/2"),
+    ]  # fmt: skip
 
 
 def test_what_the_model_was_trained_on_proves_nothing(connection: Connection) -> None:
     for session in range(4):
         predict(connection, session, 0.6, flags=[Flag.REPLAY, Flag.IN_SAMPLE])
-    assert live_accuracy(connection) == []
+    assert score(connection, CLOCK).rows == 0
 
 
 def test_a_ticker_that_missed_the_next_session_has_no_outcome(connection: Connection) -> None:
     for session in range(4):
         predict(connection, session, 0.6)
     connection.execute(delete(market_data).where(market_data.c.timestamp == at(1)))
-    assert live_accuracy(connection) == []
+    assert [number for number, *_ in (score(connection, CLOCK), sessions(connection))[1]] == []
+
+
+def test_an_outcome_waits_for_its_bar(connection: Connection) -> None:
+    """The feed went on, and the day's bars are not imported yet."""
+    for session in range(4):
+        predict(connection, session, 0.6)
+    kept = connection.execute(select(market_data).where(market_data.c.timestamp >= at(2))).mappings().all()
+    connection.execute(delete(market_data).where(market_data.c.timestamp >= at(2)))
+    assert score(connection, CLOCK).rows == 1
+    connection.execute(insert(market_data), [dict(row) for row in kept])
+    assert score(connection, CLOCK).rows == 1
+
+
+def test_two_who_score_at_once_write_each_row_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcomes, "BATCH", 1)
+    with engine.begin() as connection:
+        for session in range(5):
+            predict(connection, session, 0.6)
+
+    def run(_: int) -> int:
+        with engine.begin() as own:
+            return score(own, CLOCK).rows
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(run, range(4))) == [0, 0, 0, 3]
+    with engine.begin() as connection:
+        assert verify(connection).head.rows == 3
+
+
+def test_a_scoring_that_fails_leaves_nothing(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for session in range(5):
+            predict(connection, session, 0.6)
+    with engine.connect() as connection:
+        score(connection, CLOCK)
+        connection.rollback()
+    with engine.begin() as connection:
+        assert score(connection, CLOCK).rows == 3
