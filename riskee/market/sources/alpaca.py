@@ -100,9 +100,12 @@ class Alpaca:
         actions = self._actions(ticker, first)
         days = bars["session"].to_numpy().astype("datetime64[D]")
         dividends = [(dividend.ex_date, dividend.rate) for dividend in actions.cash_dividends]
+        # Spin-offs are listed without what they were worth.
         return History(
             bars.assign(
-                dividend=_on(days, dividends, np.add, 0.0), split=_on(days, _splits(actions), np.multiply, 1.0)
+                spin_off=1.0,
+                dividend=_on(days, dividends, np.add, 0.0),
+                split=_on(days, _splits(actions), np.multiply, 1.0),
             ),
             notes=tuple(
                 f"spun off {off.new_symbol} on {off.ex_date}, which looks like a fall: the price is not adjusted for it"

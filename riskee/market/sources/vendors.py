@@ -10,18 +10,20 @@ import pandas as pd
 
 from riskee.errors import PoisonError, RetryableError
 from riskee.market.adjustment import adjustment_factors
-from riskee.market.frames import PRICES, RawBars
+from riskee.market.frames import NUMBERS, PRICES, RawBars
 from riskee.storage.tickers import TickerInfo
 
+_ACTIONS = ("dividend", "split", "spin_off")
 # What a vendor's adapter returns for one ticker, in order of time: naive midnights and float64.
-HISTORY_COLUMNS = ("session", *PRICES, "volume", "dividend", "split")
+HISTORY_COLUMNS = ("session", *PRICES, "volume", *_ACTIONS)
 
 
 @dataclass(frozen=True)
 class History:
     """One ticker's daily bars, raw as traded: the columns HISTORY_COLUMNS, and others that the vendor has.
 
-    `dividend` is in dollars for each share of that day, `split` new shares for each old one, 1 where nothing happened.
+    The actions are those of `riskee.market.adjustment`: `dividend` in dollars for each share of that day, `split` new
+    shares for each old one, `spin_off` the share of the price that was left.
     """
 
     bars: pd.DataFrame
@@ -90,7 +92,7 @@ class VendorSource:
 
     def _raw(self, found: list[History], notes: list[str]) -> RawBars:
         rows = pd.concat([history.bars for history in found], ignore_index=True)
-        bars = rows[["ticker", *HISTORY_COLUMNS, "adjustment_factor"]]
+        bars = rows[["ticker", "session", *NUMBERS]]
         notes = [*(note for history in found for note in history.notes), *notes]
         infos = tuple(history.info for history in found if history.info)
         name = f"{self.vendor.source} {min(self.tickers.values())}..{self.last}"
@@ -99,7 +101,7 @@ class VendorSource:
 
 def _named(ticker: str, history: History) -> History:
     """With the ticker and its factors in the bars, and its name before its notes."""
-    columns = (history.bars[name].to_numpy("float64") for name in ("close", "dividend", "split"))
+    columns = (history.bars[name].to_numpy("float64") for name in ("close", *_ACTIONS))
     bars = history.bars.assign(ticker=ticker, adjustment_factor=adjustment_factors(*columns))
     return replace(history, bars=bars, notes=tuple(f"{ticker}: {note}" for note in history.notes))
 

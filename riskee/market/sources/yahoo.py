@@ -82,7 +82,8 @@ class Yahoo:
         meta = share.history_metadata
         name = meta.get("longName") or meta.get("shortName") or ticker
         info = TickerInfo(ticker, str(name), meta.get("instrumentType") == "INDEX", SOURCE)
-        return History(bars, info, _disagreements(bars))
+        bars, notes = _reconciled(bars)
+        return History(bars, info, notes)
 
     def _asked(self, share: yfinance.Ticker, first: date) -> pd.DataFrame:
         # To this day, whatever is wanted: the splits of all days since count.
@@ -182,13 +183,28 @@ def _rounded(price: Floats) -> Floats:
     return rounded
 
 
-def _disagreements(bars: pd.DataFrame) -> tuple[str, ...]:
-    """A note where Yahoo's adjusted close moves otherwise than its own splits and dividends say."""
+def _reconciled(bars: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """With the spin-offs, and notes where Yahoo's adjusted close moves otherwise than its own splits and dividends say.
+
+    Where there is a split or a dividend, that counts: it says what happened. Where there is none, something else was
+    given away, which only the adjusted close knows: a company, a fund's gains.
+    """
+    bars = bars.assign(spin_off=1.0)
     known = bars[bars["close"].notna()]
-    own = adjustment_factors(*(known[name].to_numpy() for name in ("close", "dividend", "split")))
+    own = adjustment_factors(*(known[name].to_numpy() for name in ("close", "dividend", "split", "spin_off")))
     theirs = (known["adjusted_close"] / known["close"]).to_numpy()
-    odd = np.abs(own[1:] * theirs[:-1] / (own[:-1] * theirs[1:]) - 1.0) > _SAME_STEP
-    if not odd.any():
-        return ()
-    day = known["session"].iloc[1:][odd].iloc[0].date()
-    return (f"Yahoo's adjusted close disagrees with its own splits and dividends on {odd.sum()} days, first {day}",)
+    # How far Yahoo's factors fall at each bar, beside the own ones.
+    beside = np.append(1.0, (own[1:] * theirs[:-1]) / (own[:-1] * theirs[1:]))
+    odd = np.abs(beside - 1.0) > _SAME_STEP
+    told = ((known["dividend"] > 0) | (known["split"] != 1)).to_numpy()
+    given = known.index[odd & ~told]
+    bars.loc[given, "spin_off"] = beside[odd & ~told].round(6)
+    notes = (
+        (known.index[odd & told], "disagrees with its own splits and dividends, which count"),
+        (given, "alone tells of something given away, and counts"),
+    )
+    return bars, tuple(
+        f"Yahoo's adjusted close {what}, on {len(days)} days, first {bars.loc[days[0], 'session']:%Y-%m-%d}"
+        for days, what in notes
+        if len(days)
+    )

@@ -186,13 +186,27 @@ def test_a_stale_crumb_is_renewed_and_a_refusal_names_what_to_set(bench: Bench) 
         bench.history("MSFT")
 
 
-def test_an_adjusted_close_that_forgets_a_dividend_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.integration.vendors.listings._adjusted_close", lambda listing: [
-        price / (4 if day < DAYS[3] else 1) for price, day in zip(listing.close, DAYS, strict=True)
-    ])  # fmt: skip
-    aapl = Listing(AAPL.close, {DAYS[2]: 8.2}, AAPL.splits)
-    bench.server.answer = yahoo({"AAPL": aapl})
+def adjusted_close(monkeypatch: pytest.MonkeyPatch, factors: list[float]) -> None:
+    """Have Yahoo adjust otherwise: raw prices by these factors."""
+    close = np.multiply(AAPL.close, factors).tolist()
+    monkeypatch.setattr("tests.integration.vendors.listings._adjusted_close", lambda _: close)
+
+
+def test_a_dividend_counts_that_the_adjusted_close_forgets(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    adjusted_close(monkeypatch, [0.25, 0.25, 0.25, 1, 1, 1])
+    bench.server.answer = yahoo({"AAPL": Listing(AAPL.close, {DAYS[2]: 8.2}, AAPL.splits)})
     raw = VendorSource(bench.vendor, {"AAPL": DAYS[0]}, DAYS[-1]).read()
-    assert raw.notes == (
-        "AAPL: Yahoo's adjusted close disagrees with its own splits and dividends on 1 days, first 2020-08-28",
-    )
+    factors = [(1 - 8.2 / 500.04) / 4] * 2 + [1 / 4] + [1.0] * 3
+    np.testing.assert_allclose(raw.bars["adjustment_factor"], factors, rtol=1e-12)
+    (note,) = raw.notes
+    assert note.endswith("disagrees with its own splits and dividends, which count, on 1 days, first 2020-08-28")
+
+
+def test_a_spin_off_counts_that_only_the_adjusted_close_knows(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    adjusted_close(monkeypatch, [factor * (0.9 if n < 4 else 1) for n, factor in enumerate(AAPL_FACTORS)])
+    raw = VendorSource(bench.vendor, {"AAPL": DAYS[0]}, DAYS[-1]).read()
+    factors = [factor * (0.9 if n < 4 else 1) for n, factor in enumerate(AAPL_FACTORS)]
+    np.testing.assert_allclose(raw.bars["adjustment_factor"], factors, rtol=1e-12)
+    assert raw.bars["close"].to_list() == AAPL.close
+    (note,) = raw.notes
+    assert note.endswith("alone tells of something given away, and counts, on 1 days, first 2020-09-01")
