@@ -9,5 +9,7 @@ class Source(Protocol):
     """Anything that yields daily bars: a file, a package, a vendor."""
 
     def read(self) -> RawBars:
-        """All bars of the source. Raises PoisonError when there is nothing usable, naming cause and remedy."""
+        """All bars of the source. Raises PoisonError when there is nothing usable, naming cause and remedy; a vendor
+        also RetryableError where it does not answer, FatalError where it refuses us.
+        """
         ...
