@@ -37,6 +37,23 @@ def find(accepted: pd.DataFrame, sessions: list[Session]) -> list[Finding]:
     return [*_actions(accepted), *_empty(accepted), *_extent(accepted, number), *_holes(accepted, number, days)]
 
 
+def thin(bars: pd.DataFrame, sessions: list[Session]) -> Iterator[Finding]:
+    """Tickers for which intraday rows leave out too much of their sessions. Such rows are refused, since daily bars are
+    stored; this much is said of them before they are used for anything else."""
+    length = pd.Series({pd.Timestamp(one.session_date): one.closes_at - one.opens_at for one in sessions})
+    for ticker, moments in bars.groupby("ticker")["session"]:
+        stamps = moments.drop_duplicates().sort_values()
+        day = stamps.dt.normalize()
+        step = stamps.diff()[day == day.shift()].min()
+        if pd.isna(step):
+            continue
+        wanted = length.reindex(day.unique()).dropna().sum() / step
+        if len(stamps) < (1 - SPARSE) * wanted:
+            minutes = step.total_seconds() / 60
+            told = f"{len(stamps)} of {wanted:.0f} intraday bars of {minutes:g} min are there; none is stored"
+            yield Finding(str(ticker), day.iloc[0].date(), Kind.SPARSE, told)
+
+
 def usual_split(split: Floats) -> Mask:
     """Whether a ratio (n,), or its inverse, is one that companies split by."""
     steps = np.maximum(split, 1 / split)[:, None] * _DENOMINATORS

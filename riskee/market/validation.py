@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskee.market.findings import find
+from riskee.market.findings import find, thin
 from riskee.market.frames import PRICES
 from riskee.market.sessions import Session
 from riskee.messaging.messages import TICKER_PATTERN
@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 
 # Quotients such as an adjusted price are off by a few units in the last place; a wrong price is off by more.
 TOLERANCE = 1e-6
+INTRADAY = "has a time of day: not a daily bar"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def validate(bars: pd.DataFrame, sessions: list[Session], now: datetime) -> Vali
     reasons[duplicates.index] = duplicates
     accepted = _widened(bars[reasons.isna()].sort_values(["ticker", "session"]))
     accepted = accepted.assign(known_at=_known_at(accepted["session"], sessions))
-    return Validated(accepted, reasons.dropna().astype(str), tuple(find(accepted, sessions)))
+    findings = (*find(accepted, sessions), *thin(bars[(reasons == INTRADAY).to_numpy()], sessions))
+    return Validated(accepted, reasons.dropna().astype(str), findings)
 
 
 def _identity(bars: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
@@ -66,7 +68,7 @@ def _date(sessions: list[Session], now: datetime) -> Callable[[pd.DataFrame], It
         stamp = bars["session"].to_numpy()
         day = stamp.astype("datetime64[D]")
         yield "date cannot be read: write it as 2012-01-31", np.isnat(stamp)
-        yield "has a time of day: not a daily bar", stamp != day
+        yield INTRADAY, stamp != day
         yield "date in the future", day > np.datetime64(now.date(), "D")
         yield "no trading session on this date", ~np.isin(day, open_days)
         yield "session not over yet", np.isin(day, open_days[~closed])

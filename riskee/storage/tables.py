@@ -210,7 +210,7 @@ data_findings = Table(
     Column("finding_id", Uuid, primary_key=True),  # of ticker, session and kind: found again, it stays one
     _text("ticker"),
     Column("session_date", Date, nullable=False),
-    _text("kind"),  # suspicious_split, zero_volume, price_jump, late_listing, gap, close_only
+    _text("kind"),  # one of riskee.storage.findings.Kind
     _text("detail"),
     _text("source"),
     _time("found_at"),

@@ -1,6 +1,7 @@
 """What is odd in accepted bars: found, named, and nothing else."""
 
 import os
+import tarfile
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskee.market.findings import find, usual_split
+from riskee.market.findings import find, thin, usual_split
 from riskee.market.sessions import Session, exchange_sessions
 from riskee.market.sources.files import FileSource
-from riskee.market.validation import validate
+from riskee.market.validation import INTRADAY, validate
 from riskee.storage.findings import WHOLE_SOURCE, Finding, Kind
 
 DATA = os.environ.get("RISKEE_TEST_DATA")
@@ -136,6 +137,26 @@ def test_a_hole_is_one_finding_and_a_history_full_of_them_too() -> None:
     assert details == {("B", SESSIONS[0].session_date, Kind.SPARSE): "29 of 60 sessions have no bar"}
 
 
+def minutes(ticker: str, *, every: int, leave_out: int = 1, days: int = 2) -> pd.DataFrame:
+    """Rows of the first sessions, one in so many minutes; of each `leave_out` steps after the first ten, one."""
+    frames = []
+    for session in SESSIONS[:days]:
+        stamps = pd.date_range(f"{session.session_date} 09:30", periods=390 // every, freq=f"{every}min")
+        frames.append(pd.DataFrame({"ticker": ticker, "session": [*stamps[:10], *stamps[10::leave_out]]}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_intraday_rows_with_too_few_of_a_sessions_minutes_are_sparse() -> None:
+    whole = [minutes("A", every=1), minutes("B", every=15), minutes("C", every=15, days=1).iloc[:1]]
+    bars = pd.concat([*whole, minutes("D", every=1, leave_out=4), minutes("E", every=15, leave_out=3)])
+    assert [(one.ticker, one.session, one.kind, one.detail) for one in thin(bars, SESSIONS)] == [
+        (ticker, SESSIONS[0].session_date, Kind.SPARSE, f"{told}; none is stored")
+        for ticker, told in (
+            ("D", "210 of 780 intraday bars of 1 min are there"), ("E", "32 of 52 intraday bars of 15 min are there"),
+        )
+    ]  # fmt: skip
+
+
 def test_many_tickers_of_which_none_vanishes_are_a_choice_of_survivors() -> None:
     frames = [history(f"T{number}", last=600) for number in range(20)]
     assert list(found(*frames)) == [(WHOLE_SOURCE, SESSIONS[599].session_date, Kind.SURVIVORSHIP_BIAS)]
@@ -162,3 +183,22 @@ def test_the_faults_of_the_real_file_are_found() -> None:
         "GNRC", date(2010, 2, 12), Kind.SUSPICIOUS_SPLIT,
         "split 0.303582, dividend 0: opened at 0.994 of the close before, 0.302 when adjusted by 0.3036",
     ) in of_generac  # fmt: skip
+
+
+@pytest.mark.skipif(DATA is None, reason="RISKEE_TEST_DATA names no folder with the intraday file")
+def test_the_faults_of_the_real_intraday_file_are_found(tmp_path: Path) -> None:
+    """VIX has no volume; PPLT and UGA trade in few minutes; all intraday rows are refused as such."""
+    with tarfile.open(Path(str(DATA)) / "intraday" / "eqker_24tickers_1min_15min_daily.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    sessions = exchange_sessions(date(2017, 12, 1), date(2019, 2, 28))
+    told: dict[tuple[str, Kind], str] = {}
+    for path in sorted((tmp_path / "data").iterdir()):
+        bars = FileSource(path, path.stem.split("_")[0]).read().bars
+        checked = validate(bars, sessions, datetime(2020, 1, 1, tzinfo=UTC))
+        assert set(checked.reasons) <= {INTRADAY}
+        told |= {(path.stem, finding.kind): finding.detail for finding in checked.findings}
+    few = "intraday bars of 1 min are there; none is stored"
+    assert told["PPLT_1min", Kind.SPARSE] == f"566 of 1950 {few}"
+    assert told["UGA_1min", Kind.SPARSE] == f"388 of 1950 {few}"
+    assert {name for name, kind in told if kind is Kind.SPARSE} == {"PPLT_1min", "UGA_1min", "UGA_15min"}
+    assert {name for name, kind in told if kind is Kind.NO_VOLUME} == {"VIX_daily"}
