@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from infra.embedded.stack import Stack
     from riskee.documents.bench import Measured
     from riskee.documents.texts import Kind
+    from riskee.embedding import Embedder
+    from riskee.embedding.word_pieces import WordPieces
     from riskee.settings import Settings
 
 app = typer.Typer(help="Measure Riskee on this machine.", no_args_is_help=True)
@@ -37,12 +39,21 @@ def documents(
     data: Annotated[
         Path | None, typer.Option(help="A folder with StockNet and MAEC files; without, texts are made up.")
     ] = None,
+    model: Annotated[
+        bool, typer.Option(help="Embed with the model; without, vectors are made up and all else is measured.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Import, embed and search documents; in a database and a vector server of its own."""
-    model_home = read_settings().home
+    from riskee.documents.made_up import MadeUpEmbedder
+    from riskee.embedding import make_embedder
+    from riskee.embedding.word_pieces import WordPieces
+
+    own = read_settings()
+    embedder = make_embedder(own.embedding, own.home) if model else MadeUpEmbedder()
+    pieces = WordPieces.fetched(own.home)
     with _servers() as (stack, settings):
-        measured = _measure(settings, model_home, count, data)
+        measured = _measure(settings, embedder, pieces, count, data)
         memory = _memory(stack)
     if json:
         print_json(_plain(measured) | {"memory_mib": memory})
@@ -71,11 +82,9 @@ def _servers() -> Iterator[tuple[Stack, Settings]]:
             stack.stop()
 
 
-def _measure(settings: Settings, model_home: Path, count: int, data: Path | None) -> Measured:
+def _measure(settings: Settings, embedder: Embedder, pieces: WordPieces, count: int, data: Path | None) -> Measured:
     from riskee.clock import SystemClock
     from riskee.documents.bench import DocumentsBench
-    from riskee.embedding import make_embedder
-    from riskee.embedding.word_pieces import WordPieces
     from riskee.storage.database import make_engine
 
     found = {kind: next(iter(sorted(data.rglob(name))), None) for kind, name in _FILES.items()} if data else {}
@@ -86,8 +95,8 @@ def _measure(settings: Settings, model_home: Path, count: int, data: Path | None
         return DocumentsBench(
             engine=engine,
             vectors=settings.vectors,
-            embedder=make_embedder(settings.embedding, model_home),
-            pieces=WordPieces.fetched(model_home),
+            embedder=embedder,
+            pieces=pieces,
             folder=folder,
             clock=SystemClock(),
             tell=lambda line: typer.echo(line, err=True),

@@ -1,8 +1,8 @@
 """`earnings_calls`: the record of each report, with the price's reaction.
 
-The stored calendar has report dates, not transcripts; each document says so. Whether a report came before the open
-or after the close is not known either, so both the session of the report and the next one are given, and the document
-can be known after the second.
+They are made from the calendar's dates, not from transcripts; each document says so. Whether a report came before the
+open or after the close is not known either, so both the session of the report and the next one are given, and the
+document can be known after the second.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,24 @@ EARLIER_REPORTS = 4
 
 
 def earnings_calls(
-    stocks: Sequence[History], reports: Mapping[str, Dates], sources: Mapping[str, str], since: date
+    stocks: Sequence[History],
+    reports: Mapping[str, Dates],
+    sources: Mapping[str, str],
+    since: date,
+    per_ticker: int,
 ) -> list[Document]:
-    """Reports from `since` on whose reaction is over. `sources` names where each ticker's report dates are from."""
+    """The last `per_ticker` reports of each ticker from `since` on whose reaction is over.
+
+    `sources` names where each ticker's report dates are from.
+    """
     documents = []
     for history in stocks:
         positions = _report_positions(history, reports.get(history.ticker, np.empty(0, dtype="datetime64[D]")))
-        for index, (report, at) in enumerate(positions):
-            if report >= since:
-                earlier = [at for _, at in positions[max(0, index - EARLIER_REPORTS) : index]]
-                documents.append(_document(history, report, at, earlier, sources[history.ticker]))
+        recent = [index for index, (report, _) in enumerate(positions) if report >= since]
+        for index in recent[-per_ticker:]:
+            report, at = positions[index]
+            earlier = [at for _, at in positions[max(0, index - EARLIER_REPORTS) : index]]
+            documents.append(_document(history, report, at, earlier, sources[history.ticker]))
     return documents
 
 
@@ -59,7 +67,7 @@ def _document(history: History, report: date, at: int, earlier: Sequence[int], s
         collection="earnings_calls",
         ticker=ticker,
         title=f"{ticker} reported results on {day(report)}",
-        body=f"Record of the report and the price's reaction; no transcript is stored. {ticker} "
+        body=f"Record of the report and the price's reaction, not its transcript. {ticker} "
         f"{moved(float(history.move[at]))} in the session of the report and {moved(float(history.move[at + 1]))} "
         f"in the next, together it {moved(_reaction(history, at))}.{usual}",
         source=source,

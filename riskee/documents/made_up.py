@@ -1,9 +1,13 @@
-"""Texts without meaning in the form of real ones, for measurements where no real texts are at hand."""
+"""Texts and vectors without meaning in the form of real ones, for measurements."""
 
+import hashlib
 import json
 import random
 from collections.abc import Iterator
 from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
 
 _TEXT = """
 revenue margin guidance demand quarter growth orders cash debt dividend shares buyback analysts estimates target upgrade
@@ -36,6 +40,23 @@ def calls(count: int, seed: int) -> Iterator[str]:
         day = _FIRST_DAY + timedelta(days=number // len(TICKERS))
         text = " ".join(_sentence(rng, rng.randint(5, 40)) for _ in range(90))
         yield json.dumps({"ticker": TICKERS[number % len(TICKERS)], "date": day.isoformat(), "text": text})
+
+
+class MadeUpEmbedder:
+    """Vectors that depend on the text alone and say nothing of it: all that comes after the model, without it."""
+
+    name = "made-up"
+    dimensions = 384
+
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+        """See Embedder."""
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for row, text in enumerate(texts):
+            seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+            vectors[row] = np.random.default_rng(seed).standard_normal(self.dimensions)
+        lengths: NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= lengths
+        return vectors
 
 
 def _day(rng: random.Random) -> date:

@@ -1,12 +1,12 @@
 """`prediction_context`: past predictions with the circumstances and what came of them.
 
-They come from the walk-forward evaluation: each was made by a model that had not seen the session or any later one.
-The documents say that they are such a backtest and not predictions that were published at the time.
+They come from the track record of what was published, and from the walk-forward evaluation: there each was made by a
+model that had not seen the session or any later one. The documents say which of the two they are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
@@ -16,13 +16,17 @@ from riskee.documents.history import History, trailing_deviation
 from riskee.documents.wording import day, moved, percent
 from riskee.market.bars import Floats
 
-SOURCE = "walk-forward backtest"
+BACKTEST = "walk-forward backtest"
+LIVE = "track record"
 CIRCUMSTANCE_SESSIONS = 20
 
 
 @dataclass(frozen=True)
 class PastPrediction:
-    """An out-of-fold prediction made at the close of `session`; returns are log returns to the next close."""
+    """A prediction of `session` with its outcome; returns are log returns to the next session's close.
+
+    `made_at` is when it was published; None: it is an out-of-fold one, made at the session's close.
+    """
 
     ticker: str
     session: date
@@ -30,6 +34,7 @@ class PastPrediction:
     expected_return: float
     p_up: float
     outcome: float
+    made_at: datetime | None = None
 
 
 def prediction_context(
@@ -61,22 +66,29 @@ def _documents(history: History, predictions: Sequence[PastPrediction]) -> list[
 
 
 def _document(history: History, at: int, prediction: PastPrediction, volatility: Floats) -> Document:
-    ticker, session = history.ticker, prediction.session
+    ticker, session, live = history.ticker, prediction.session, prediction.made_at is not None
     right = (prediction.expected_return > 0) == (prediction.outcome > 0)
     direction = "a gain" if prediction.expected_return > 0 else "a loss"
+    source = LIVE if live else BACKTEST
+    origin = (
+        "Prediction published at the time."
+        if live
+        else "Out-of-fold prediction from the walk-forward backtest, not published at the time."
+    )
     return Document(
         document_id=ids.document_id(
-            "prediction_context", SOURCE, f"{prediction.model_type}:{ticker}:{session.isoformat()}"
+            "prediction_context", source, f"{prediction.model_type}:{ticker}:{session.isoformat()}"
         ),
         collection="prediction_context",
         ticker=ticker,
-        title=f"Backtest: the {prediction.model_type} model expected {direction} of {ticker} after {day(session)}",
-        body=f"Out-of-fold prediction from the walk-forward backtest, not published at the time. "
-        f"{_circumstances(history, at, volatility)}The model expected {direction} of "
+        title=f"{'Live' if live else 'Backtest'}: the {prediction.model_type} model expected {direction} of {ticker} "
+        f"{'on' if live else 'after'} {day(session)}",
+        # What was published during a session did not know its close.
+        body=f"{origin} {_circumstances(history, at - live, volatility)}The model expected {direction} of "
         f"{percent(prediction.expected_return)} by the next close with {prediction.p_up:.0%} for a gain. "
         f"{ticker} {moved(prediction.outcome)}: the direction was {'right' if right else 'wrong'}.",
-        source=SOURCE,
-        published_at=history.closed_at[at],
+        source=source,
+        published_at=prediction.made_at or history.closed_at[at],
         known_at=history.closed_at[at + 1],
     )
 

@@ -5,12 +5,14 @@ from datetime import date, timedelta
 
 import numpy as np
 from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from riskee.documents.history import History, histories
+from riskee.documents.prediction_context import PastPrediction
 from riskee.settings import Settings
 from riskee.storage.bars import bar_sources, last_sessions, recent_bars
 from riskee.storage.sessions import read_sessions
-from riskee.storage.tables import earnings_calendar
+from riskee.storage.tables import earnings_calendar, track_record
 
 YEARS = 3
 _SESSIONS_A_YEAR = 252
@@ -45,6 +47,19 @@ def market_record(connection: Connection, settings: Settings) -> MarketRecord:
         market=market if market and market.sessions else None,
         since=sessions[0] - timedelta(days=365 * YEARS),
     )
+
+
+def published_predictions(connection: Connection, since: date) -> list[PastPrediction]:
+    """From the track record: of each ticker, session and model type the last prediction, with its outcome."""
+    row = track_record.c
+    key = (row.ticker, row.session_date, row.model_type)
+    rows = connection.execute(
+        select(*key, row.expected_return, row.p_up, row.realised_return, row.data_time)
+        .ext(distinct_on(*key))
+        .where(row.session_date >= since)
+        .order_by(*key, row.data_time.desc(), row.sequence.desc())
+    )
+    return [PastPrediction(*found) for found in rows]
 
 
 def report_sources(connection: Connection) -> dict[str, str]:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from riskee.model.training import TrainingResult
 
 GROUP = "documents"
-# At most so many documents a collection, shared out among the tickers: what two cores embed within a minute.
-NEWS, PATTERNS, PREDICTIONS = 600, 1200, 500
+# So many documents a collection, shared out among the tickers: with the bundled ones, what two cores embed within a
+# minute. With many tickers each still has a few to cite: 446 of them have 12,000 documents, a tenth of all that their
+# ten years would give, and those of a ticker are the most telling, the latest or spread evenly over time.
+NEWS, PATTERNS, REPORTS, PREDICTIONS = 600, 1200, 600, 500
 LEAST_PER_TICKER = 5
 QUARTERS = 60
 
@@ -58,7 +60,8 @@ def _earnings_calls(connection: Connection, riskee: Platform) -> list[Document]:
 
     record = market_record(connection, riskee.settings)
     dates = {ticker: company.date for ticker, company in reports(connection).items()}
-    return earnings_calls(record.stocks, dates, report_sources(connection), record.since)
+    limit = _share(REPORTS, len(record.stocks))
+    return earnings_calls(record.stocks, dates, report_sources(connection), record.since, limit)
 
 
 def _economic_indicators(connection: Connection, _riskee: Platform) -> list[Document]:
@@ -72,15 +75,21 @@ def _prediction_context(
     connection: Connection, riskee: Platform, candidates: "Iterable[TrainingResult]"
 ) -> list[Document]:
     from riskee.documents.prediction_context import PastPrediction, prediction_context
-    from riskee.documents.records import market_record
+    from riskee.documents.records import market_record, published_predictions
 
     record = market_record(connection, riskee.settings)
-    predictions = [
+    limit = _share(PREDICTIONS, len(record.stocks))
+    # Half a million of them: made one by one, and dropped where they are too old.
+    past = (
         PastPrediction(one.ticker, one.session, found.artifact.model_type, one.expected_return, one.p_up, one.outcome)
         for found in candidates
         for one in found.backtest
+    )
+    published = published_predictions(connection, record.since)
+    return [
+        *prediction_context(past, record.stocks, record.since, limit),
+        *prediction_context(published, record.stocks, record.since, limit),
     ]
-    return prediction_context(predictions, record.stocks, record.since, _share(PREDICTIONS, len(record.stocks)))
 
 
 def _code(collection: Collection) -> list[str]:
@@ -113,7 +122,7 @@ def _asset(
 )
 @product_errors
 def _predictions(riskee: RiskeeParam, normal: Any, earnings: Any) -> dg.MaterializeResult[None]:
-    """Out-of-fold predictions of the walk-forward backtest with their outcomes, labelled as such."""
+    """Predictions with their outcomes: of the walk-forward backtest, labelled as such, and of the track record."""
     return _replace("prediction_context", riskee, partial(_prediction_context, candidates=(normal, earnings)))
 
 
@@ -148,7 +157,7 @@ ASSETS = [
     ),
     _asset(
         "earnings_calls", _earnings_calls, ["market_data", "trading_sessions", "earnings_calendar"],
-        "The record of each report with the price's reaction. The bundled data has report dates, not transcripts.",
+        "The record of each report with the price's reaction; transcripts can be imported beside it.",
     ),
     _asset(
         "economic_indicators", _economic_indicators, ["macro_series"],

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,15 @@ from riskee.clock import FixedClock
 from riskee.documents.document import Document
 from riskee.documents.importing import WINDOW, TextImport, TextImporter
 from riskee.documents.indexing import Index
+from riskee.documents.prediction_context import PastPrediction
+from riskee.documents.records import published_predictions
 from riskee.documents.texts import Kind
 from riskee.embedding.word_pieces import WordPieces
 from riskee.settings import VectorSettings
 from riskee.storage.documents import document_stamps, replace_documents
 from riskee.storage.imports import read_imports
 from riskee.storage.quarantine import count_by_reason
-from riskee.storage.tables import documents, quarantine
+from riskee.storage.tables import documents, quarantine, track_record
 from riskee.storage.vectors import Vectors
 from tests.conftest import REPOSITORY
 from tests.integration.front_server import FrontServer
@@ -134,6 +137,26 @@ class TestImport:
         load(engine, file, "news")
         assert (first.written, second.unchanged, second.removed) == (2, 1, 1)
         assert [document.source for document in stored(engine)] == ["test", "bars"]
+
+
+def test_of_published_predictions_the_last_of_a_session_is_told(engine: Engine) -> None:
+    def row(sequence: int, hour: int, session: date) -> dict[str, object]:
+        return {
+            "sequence": sequence, "prediction_id": uuid.UUID(int=sequence), "ticker": "IBM", "model_type": "normal",
+            "model_version": "m", "feed": "replay", "data_time": datetime(2014, 3, session.day, hour, tzinfo=UTC),
+            "session_date": session, "outcome_session": session, "expected_return": sequence / 100, "p_up": 0.6,
+            "interval_low": -0.1, "interval_high": 0.1, "realised_return": 0.02, "scored_at": NOW,
+            "previous_sha256": "", "sha256": "",
+        }  # fmt: skip
+
+    rows = [row(1, 15, date(2014, 3, 3)), row(2, 19, date(2014, 3, 3)), row(3, 15, date(2014, 3, 4))]
+    with engine.begin() as connection:
+        connection.execute(track_record.insert(), rows)
+        found = published_predictions(connection, date(2014, 3, 1))
+        later = published_predictions(connection, date(2014, 3, 4))
+    made_at = datetime(2014, 3, 3, 19, tzinfo=UTC)
+    assert found[0] == PastPrediction("IBM", date(2014, 3, 3), "normal", 0.02, 0.6, 0.02, made_at)
+    assert later == found[1:]
 
 
 class TestIndex:

@@ -1,6 +1,6 @@
 """The builders of documents: what they find, how they word it, and when it is known."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -125,20 +125,24 @@ REPORTS = {"AAPL": np.array([day(2), day(5), day(6)], dtype="datetime64[D]")}
 
 class TestEarningsCalls:
     def test_gives_both_sessions_and_is_known_after_the_second(self) -> None:
-        first, second = earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST)
+        first, second = earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST, 9)
         assert (first.published_at, first.known_at) == (closed(2), closed(3))
         assert (
             "gained 10.0% in the session of the report and lost 10.0% in the next, together it lost 1.0%" in first.body
         )
-        assert "no transcript is stored" in first.body
+        assert "not its transcript" in first.body
         assert "at earlier reports (1): 1.0%" in second.body
 
     def test_a_report_whose_reaction_is_not_over_has_no_document(self) -> None:
-        documents = earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST)
+        documents = earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST, 9)
         assert [document.published_at for document in documents] == [closed(2), closed(5)]
 
+    def test_a_limit_keeps_the_last_and_counts_all_before(self) -> None:
+        everything = earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST, 9)
+        assert earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST, 1) == everything[-1:]
+
     def test_a_ticker_without_reports_has_none(self) -> None:
-        assert earnings_calls([history(CLOSE)], {}, SOURCES, FIRST) == []
+        assert earnings_calls([history(CLOSE)], {}, SOURCES, FIRST, 9) == []
 
 
 class TestEconomicIndicators:
@@ -185,6 +189,20 @@ class TestPredictionContext:
         assert "a loss of 2.0% by the next close with 55% for a gain" in document.body
         assert document.body.endswith("AAPL gained 1.0%: the direction was wrong.")
         assert (document.published_at, document.known_at) == (closed(30), closed(31))
+
+    def test_a_published_one_says_so_and_knows_nothing_of_its_own_session(self) -> None:
+        made_at = closed(30) - timedelta(hours=2)
+        past = PastPrediction("AAPL", day(30), "normal", 0.02, 0.55, 0.01, made_at)
+        close = wobble(40)
+        close[30] *= 2
+        (document,) = prediction_context([past], [history(close)], FIRST, 9)
+        (backtest,) = prediction_context([self.past(30, 0.02)], [history(close)], FIRST, 9)
+        assert document.title == "Live: the normal model expected a gain of AAPL on 31 January 2010"
+        assert "published at the time" in document.body
+        assert "the 20 sessions before, AAPL was unchanged" in document.body
+        assert "the 20 sessions before, AAPL gained 100.0%" in backtest.body
+        assert (document.published_at, document.known_at) == (made_at, closed(31))
+        assert document.document_id != backtest.document_id
 
     def test_keeps_the_telling_ones_in_time_order(self) -> None:
         predictions = [self.past(30, 0.001), self.past(31, 0.03), self.past(29, -0.02)]
