@@ -12,8 +12,7 @@ def passages(text: str, limit: int, pieces: WordPieces) -> list[str]:
 
     They begin and end between sentences; only a sentence that is longer than a passage is cut, between words.
     """
-    parts = _parts(text, limit, pieces)
-    counts = pieces.counts(parts)
+    parts, counts = _parts(text, limit, pieces)
     found: list[str] = []
     first = 0
     while first < len(parts):
@@ -26,13 +25,16 @@ def passages(text: str, limit: int, pieces: WordPieces) -> list[str]:
     return found
 
 
-def _parts(text: str, limit: int, pieces: WordPieces) -> list[str]:
-    """The sentences, and the parts of those that are too long."""
+def _parts(text: str, limit: int, pieces: WordPieces) -> tuple[list[str], list[int]]:
+    """The sentences, in place of those that are too long their parts, and the word pieces of each."""
     whole = sentences(text)
+    counts = pieces.counts(whole)
+    if all(count <= limit for count in counts):
+        return whole, counts
     parts: list[str] = []
-    for sentence, count in zip(whole, pieces.counts(whole), strict=True):
+    for sentence, count in zip(whole, counts, strict=True):
         parts += [sentence] if count <= limit else [part.strip() for part in pieces.cut(sentence, limit)]
-    return parts
+    return parts, pieces.counts(parts)
 
 
 def _overlapping(counts: list[int], first: int, last: int, limit: int) -> int:

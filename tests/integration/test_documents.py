@@ -1,5 +1,6 @@
 """Imported documents on the real servers: import, passages, vectors, and all of it again and after a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,12 +9,16 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
+from typer.testing import CliRunner
 
 from riskee import ids
+from riskee.cli import documents as commands
 from riskee.clock import FixedClock
+from riskee.documents.bench import SEARCHES, DocumentsBench
 from riskee.documents.document import Document
 from riskee.documents.importing import WINDOW, TextImport, TextImporter
 from riskee.documents.indexing import Index
@@ -21,7 +26,7 @@ from riskee.documents.prediction_context import PastPrediction
 from riskee.documents.records import published_predictions
 from riskee.documents.texts import Kind
 from riskee.embedding.word_pieces import WordPieces
-from riskee.settings import VectorSettings
+from riskee.settings import Settings, VectorSettings
 from riskee.storage.documents import document_stamps, replace_documents
 from riskee.storage.imports import read_imports
 from riskee.storage.quarantine import count_by_reason
@@ -229,6 +234,53 @@ def test_an_import_that_was_killed_is_finished_by_the_next(
     assert len(stored(engine)) == 500
     done = load(engine, file, "news")
     assert (done.passages.written, done.passages.unchanged) == (700, 500)
+
+
+class TestCommands:
+    @pytest.fixture
+    def run(self, database_settings: Settings, vectors: Vectors, monkeypatch: pytest.MonkeyPatch) -> Any:
+        own = database_settings.model_copy(
+            update={
+                "home": REPOSITORY / ".riskee",  # the model
+                "vectors": database_settings.vectors.model_copy(update={"url": vectors._url}),
+            }
+        )
+        monkeypatch.setattr(commands, "read_settings", lambda: own)
+
+        def call_command(*arguments: str) -> Any:
+            result = CliRunner().invoke(commands.app, arguments, catch_exceptions=False)
+            assert result.exit_code == 0, result.output
+            return result
+
+        return call_command
+
+    def test_import_embeds_and_show_counts(self, run: Any, vectors: Vectors, tmp_path: Path) -> None:
+        file = write(tmp_path / "mine.jsonl", [news(1), news(2), "{"])
+        said = run("import", str(file), "--as", "news").output
+        assert "mine: 3 lines read, 2 texts, 0 copies left out" in said
+        assert "line 3: the line is not JSON" in said
+        assert vectors.count("market_news") == 2
+        shown = json.loads(run("show", "--json").stdout)
+        assert shown["documents"] == [{"collection": "market_news", "source": "mine", "documents": 2}]
+        assert shown["vectors"]["market_news"] == 2
+        assert json.loads(run("embed", "--json").stdout)["market_news"]["unchanged"] == 2
+
+    def test_without_vectors_and_under_a_name(self, run: Any, vectors: Vectors, tmp_path: Path) -> None:
+        file = write(tmp_path / "a.jsonl", [news(1)])
+        done = json.loads(run("import", str(file), "--as", "news", "--source", "b", "--no-embed", "--json").stdout)
+        assert (done["source"], done["texts"], done["indexed"]) == ("b", 1, {})
+        assert not vectors.exists("market_news")
+
+
+def test_the_measurement_measures_all_of_it(engine: Engine, vectors: Vectors, tmp_path: Path) -> None:
+    told: list[str] = []
+    measured = DocumentsBench(
+        engine, VectorSettings(url=vectors._url), HashEmbedder(), PIECES, tmp_path, FixedClock(NOW), told.append
+    ).run(650, {})
+    assert sum(measured.documents.values()) == 650
+    assert {phase.name for phase in measured.phases if phase.documents == 650} >= {"index", "index again"}
+    assert {len(found) for found in measured.milliseconds.values()} == {SEARCHES}
+    assert in_step(engine, vectors)
 
 
 _VICTIM = """
