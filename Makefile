@@ -38,8 +38,9 @@ check: ## lint, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-docs: install ## write docs/reference.md from the code
+docs: install ## write docs/reference.md and docs/models.md from the code
 	@$(BIN)/python -m riskee.reference > docs/reference.md
+	@$(BIN)/riskee sql docs > docs/models.md
 
 reference: ## add sentence-transformers and torch, so that `make test` compares the embeddings
 	@$(PYTHON) infra/bootstrap/install.py dev

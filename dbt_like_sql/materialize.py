@@ -18,6 +18,8 @@ Values = Mapping[str, Any]
 # Window functions over the whole history sort a million rows: in memory, not on disk.
 _WORK_MEM = "256MB"
 INCOMING = "incoming"
+# Of more slices than this the query reads all: looking each up takes longer.
+_FEW = 50
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,9 @@ def _run_change(connection: Connection, model: Model, statement: str, values: Va
 
 
 def _sliced(models: Graph, model: Model, part: Part) -> Mapping[str, str]:
-    """The relations as the query of a part reads them: only the rows of its keys."""
+    """The relations as the query of a part reads them: only the rows of its keys, where these are few."""
     key = model.header.split_by
-    if part.keys is None or key is None:
+    if part.keys is None or key is None or len(part.keys) > _FEW:
         return models.relations
     rows = f"(SELECT * FROM {{}} WHERE {key} = ANY(CAST(:keys AS text[])))"
     return {

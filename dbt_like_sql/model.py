@@ -60,6 +60,10 @@ class Model:
         """The file with every `ref` and `source` replaced by the relation of that name; lines stay where they are."""
         return compiled(self.text, self.query.calls, relations)
 
+    def compiled_sql(self, relations: Mapping[str, str]) -> str:
+        """The same without the header, to be read."""
+        return query_of(self.compiled(relations))
+
 
 @dataclass(frozen=True)
 class CustomTest:
@@ -73,11 +77,6 @@ class CustomTest:
     @property
     def name(self) -> str:
         return self.header.name
-
-    @property
-    def sql(self) -> str:
-        """The SQL as it was written, without the header."""
-        return query_of(self.text)
 
     def compiled(self, relations: Mapping[str, str]) -> str:
         """The file with every `ref` and `source` replaced by the relation of that name."""

@@ -14,6 +14,7 @@ from dbt_like_sql.materialize import count_rows, prepare
 from dbt_like_sql.model import Model
 from dbt_like_sql.transaction import Transaction
 from dbt_like_sql.work import Window
+from riskee.settings import Settings
 from riskee.storage.database import database_errors
 
 # The runner's own; the other parameters are the caller's.
@@ -35,6 +36,11 @@ class ModelRun:
     scope: str
     tests: tuple[str, ...]
     seconds: float
+
+
+def parameters(settings: Settings) -> dict[str, str]:
+    """The values of the parameters of the product's models."""
+    return {"market_ticker": settings.model.market_ticker}
 
 
 def run(  # noqa: PLR0913 (a window has two ends)

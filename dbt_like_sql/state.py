@@ -4,14 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, Engine, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from dbt_like_sql.graph import WATCHED, Graph
 from dbt_like_sql.model import Model
 from dbt_like_sql.work import ALL, BEGINNING, Changes, merged
+from riskee.storage.database import database_errors
 from riskee.storage.tables import sql_model_changes, sql_model_state
 
 # A ticker's versions of bars by count and newest moment. Where the count is not the former one and the newer ones,
@@ -111,3 +113,15 @@ def tell(connection: Connection, model: Model, models: Graph, changes: Changes) 
         connection.execute(
             statement.on_conflict_do_update(index_elements=["model", "slice"], set_={"since": earlier}), rows
         )
+
+
+def stored_state(engine: Engine, model: Model) -> tuple[int, datetime | None]:
+    """How many rows the model's relation has, and when it last ran, where that is kept.
+
+    Raises RetryableError when the database does not answer or the model never ran.
+    """
+    table = sql_model_state
+    with database_errors(), engine.connect() as connection:
+        rows = connection.scalar(text(f"SELECT count(*) FROM {model.relation}"))  # noqa: S608 (a model's name)
+        ran_at = connection.scalar(select(table.c.ran_at).where(table.c.model == model.relation))
+    return rows or 0, ran_at

@@ -42,7 +42,7 @@ class Part:
         if self.keys is None:
             whose = "everything" if not self.without else f"all but {len(self.without)}"
         else:
-            whose = ", ".join(self.keys) if len(self.keys) <= 3 else f"{len(self.keys)} of split_by"
+            whose = ", ".join(self.keys) if len(self.keys) <= 3 else f"{len(self.keys)} slices"
         since = "" if self.since == BEGINNING else f" from {self.since}"
         return f"{whose}{since}" + ("" if self.until == date.max else f" to {self.until}")
 

@@ -4,6 +4,7 @@ schema: public
 materialized: incremental
 unique_key: [ticker, session_date]
 cut_by: session_date
+split_by: ticker
 description: >
   All features of every ticker and session, as they stood at the session's close. The live kernel computes the same.
 columns:

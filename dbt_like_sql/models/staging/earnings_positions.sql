@@ -1,10 +1,12 @@
 /*
 name: earnings_positions
-materialized: table
+materialized: incremental
 description: >
-  Where each ticker that reports stands between its reports, for every session from its first bar to two weeks after
-  its last one.
+  Where each ticker stands between its reports, for every session from its first bar to two weeks after its last one.
 unique_key: [ticker, session_date]
+cut_by: session_date
+split_by: ticker
+looks_ahead: 30
 columns:
   ticker: {description: exchange symbol, not_null: true}
   session_date: {description: trading session, not_null: true}
@@ -20,7 +22,6 @@ WITH histories AS (
         max(session.place) AS last_place
     FROM ref('bars_adjusted') AS bar
     INNER JOIN ref('session_places') AS session ON session.session_date = bar.session_date
-    WHERE bar.ticker IN (SELECT ticker FROM ref('report_places'))
     GROUP BY bar.ticker, bar.history
 ),
 

@@ -3,6 +3,7 @@ name: market_returns
 materialized: table
 description: The market ticker's returns, session by session.
 unique_key: [session_date]
+cut_by: session_date
 columns:
   session_date: {description: trading session, not_null: true}
   market_return: {description: log return from the market's bar before, unit: log return, range: [-0.5, 0.5]}

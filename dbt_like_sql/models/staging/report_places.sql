@@ -6,6 +6,8 @@ description: >
   off what was expected. A report on a day without a session takes the place of the next session; a report outside of
   the known sessions is left out.
 unique_key: [ticker, report_date]
+cut_by: report_date
+split_by: ticker
 columns:
   ticker: {description: exchange symbol, not_null: true}
   report_date: {description: day of the report, not_null: true}

@@ -1,0 +1,47 @@
+"""Running the tests alone, on the rows as they are."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+from dbt_like_sql.checks import checks_of, failures
+from dbt_like_sql.graph import Graph, graph
+from riskee.storage.database import database_errors
+
+
+@dataclass(frozen=True)
+class TestRun:
+    """What one test of a model found; `wrong` rows broke it."""
+
+    # Not a class of tests, whatever its name begins with.
+    __test__ = False
+
+    model: str
+    test: str
+    description: str
+    wrong: int
+
+
+def run_tests(
+    engine: Engine,
+    parameters: Mapping[str, Any],
+    select: Iterable[str] | None = None,
+    on_model: Callable[[str], None] | None = None,
+    models: Graph | None = None,
+) -> list[TestRun]:
+    """Run the tests of the selected models (all: None) on every row that these hold; nothing is changed.
+
+    Raises KeyError for an unknown model, RetryableError when the database does not answer or a model never ran.
+    """
+    models = models or graph()
+    found = []
+    for model in models.select(select):
+        checks = checks_of(model, models)
+        with database_errors(), engine.connect() as connection:
+            wrong = failures(connection, checks, model.relation, {**parameters, "since": None, "until": None})
+        found += [TestRun(model.name, check.name, check.description, wrong.get(check.name, 0)) for check in checks]
+        if on_model is not None:
+            on_model(model.name)
+    return found
