@@ -154,6 +154,20 @@ class ModelSettings(Section):
     threads: int = Field(1, ge=1, description="threads of one LightGBM prediction call")
 
 
+class RetrainingSettings(Section):
+    """When models are trained again."""
+
+    after_sessions: int = Field(21, ge=1, description="new sessions after which a model type is trained again")
+    drift_sessions: int = Field(60, ge=5, description="sessions of a block that the test for drift compares")
+    drift_level: float = Field(
+        0.05, gt=0, lt=1, description="rate of false alarms of the test for drift, once for each block"
+    )
+    decay_level: float = Field(
+        0.05, gt=0, lt=1, description="rate of false alarms of the tests for decay, over the life of a model"
+    )
+    cooldown_hours: float = Field(24.0, ge=0, description="shortest time from one training to the next by a sensor")
+
+
 class ExplanationSettings(Section):
     """Explanations."""
 
@@ -214,6 +228,7 @@ class Settings(BaseSettings):
     yahoo: YahooSettings = YahooSettings()
     alpaca: AlpacaSettings = AlpacaSettings()
     model: ModelSettings = ModelSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
     explanation: ExplanationSettings = ExplanationSettings()
     api: ApiSettings = ApiSettings()
     dagster: DagsterSettings = DagsterSettings()

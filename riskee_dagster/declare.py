@@ -18,6 +18,16 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# By group: what is made with the same scarce thing is made by one run at a time.
+POOLS = {
+    "ingestion": "vendor",
+    "staging": "database_heavy",
+    "features": "database_heavy",
+    "marts": "database_heavy",
+    "embeddings": "embedding",
+    "models": "training",
+}
+
 
 @contextmanager
 def pinned_beta() -> Iterator[None]:
@@ -74,7 +84,7 @@ def table_asset(  # noqa: PLR0913 (all by keyword: what an asset of this product
             code_version=code_version(code),
             description=description or function.__doc__,
             check_specs=[dg.AssetCheckSpec(check, asset=key, blocking=True)] if check else None,
-            pool=pool,
+            pool=pool or POOLS.get(group),
         )(product_errors(function))
 
     return decorate

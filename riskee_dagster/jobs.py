@@ -7,21 +7,38 @@ from riskee.settings import Settings
 # The worker of a run may be killed without a word; the daemon then ends the run after this time.
 LIMITS = {"dagster/max_runtime": "1800"}
 MODELS = dg.AssetSelection.groups("models").downstream()
+WATCHED = dg.AssetSelection.groups("outcomes", "monitoring")
 
 PIPELINE = dg.define_asset_job(
     "pipeline", dg.AssetSelection.all(), description="Everything, from the raw bars to the champions.", tags=LIMITS
 )
 REFRESH = dg.define_asset_job(
     "refresh",
-    dg.AssetSelection.all() - MODELS | dg.AssetSelection.groups("outcomes"),
+    dg.AssetSelection.all() - MODELS | WATCHED,
     description="History, features, documents and vectors; the models stay.",
+    tags=LIMITS,
+)
+# The history itself is imported before: what makes the rows of the days, and reads them.
+BACKFILL = dg.define_asset_job(
+    "backfill",
+    dg.AssetSelection.groups("staging", "features", "marts") | dg.AssetSelection.assets("trading_sessions"),
+    description="The feature tables of any range of days, in one run, with what they are made from.",
+    tags=LIMITS,
+)
+MONITOR = dg.define_asset_job(
+    "monitor",
+    WATCHED,
+    description="Scores predictions whose outcome is known, and looks whether models should be trained again.",
     tags=LIMITS,
 )
 RETRAIN = dg.define_asset_job("retrain", MODELS, description="New candidates of both model types.", tags=LIMITS)
 
 
 def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Nightly after the exchange's close, and weekly; on the embedded stack stopped, for its history does not grow."""
+    """Nightly after the exchange's close, and weekly; on the embedded stack stopped, for its history does not grow.
+
+    Outcomes come in everywhere: they are scored every hour.
+    """
     embedded = settings.profile == "embedded"
     status = dg.DefaultScheduleStatus.STOPPED if embedded else dg.DefaultScheduleStatus.RUNNING
     return [
@@ -40,5 +57,13 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             execution_timezone="America/New_York",
             default_status=status,
             description="On Saturdays, with the whole week in.",
+        ),
+        dg.ScheduleDefinition(
+            name="monitor_hourly",
+            job=MONITOR,
+            cron_schedule="40 * * * *",
+            execution_timezone="UTC",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description="Scores what has an outcome by now.",
         ),
     ]

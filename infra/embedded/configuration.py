@@ -95,14 +95,17 @@ def dagster_config(home: Home, ports: Mapping[str, int], credentials: Credential
     return f"""\
 # Written by `riskee up`; changes are lost.
 storage:
-  postgres:
-    postgres_db:
-      scheme: postgresql+psycopg2
-      username: {SUPERUSER}
-      password: {json.dumps(credentials.postgres)}
-      hostname: {HOST}
-      port: {ports["postgres"]}
-      db_name: dagster
+  custom:
+    module: riskee_dagster.storage
+    class: RangeStorage
+    config:
+      postgres_db:
+        scheme: postgresql+psycopg2
+        username: {SUPERUSER}
+        password: {json.dumps(credentials.postgres)}
+        hostname: {HOST}
+        port: {ports["postgres"]}
+        db_name: dagster
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator

@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from riskee.cli import bench, data, doctor, documents, fetch, logs, models, predictions, replay, settings, sql, stack, watch
+from riskee.cli import (
+    backfill,
+    bench,
+    data,
+    doctor,
+    documents,
+    fetch,
+    logs,
+    models,
+    predictions,
+    replay,
+    settings,
+    sql,
+    stack,
+    watch,
+)
 from riskee.cli.console import show_defect, show_error
 from riskee.errors import RiskeeError
 
@@ -42,6 +57,7 @@ app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
 app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
 data.app.command()(fetch.fetch)
 app.add_typer(data.app, name="data", rich_help_panel=_DATA)
+app.command(rich_help_panel=_DATA)(backfill.backfill)
 app.add_typer(documents.app, name="documents", rich_help_panel=_DATA)
 app.add_typer(bench.app, name="bench", rich_help_panel=_DATA)
 app.add_typer(sql.app, name="sql", rich_help_panel=_DATA)

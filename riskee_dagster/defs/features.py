@@ -8,7 +8,8 @@ import dagster as dg
 from dbt_like_sql import Check, CheckError, Graph, Model, ModelRun, checks_of, graph
 from riskee.settings import Settings
 from riskee.storage.database import database_errors
-from riskee_dagster.declare import OWNERS, RETRY, product_errors
+from riskee_dagster.declare import OWNERS, POOLS, RETRY, pinned_beta, product_errors
+from riskee_dagster.partitions import DAILY, SINGLE_RUN, window_of
 from riskee_dagster.resources import RiskeeParam
 
 if TYPE_CHECKING:
@@ -28,8 +29,15 @@ def model_key(model: str) -> dg.AssetKey:
     return dg.AssetKey(FILLED_BY.get(model, model))
 
 
+def _by_day(model: Model) -> bool:
+    """Whether an asset has a partition for each day: where rows of years are made. The marts follow what changed."""
+    return model.header.materialized == "incremental" and model.group != "marts"
+
+
+@pinned_beta()
 def _asset(model: Model, models: Graph) -> dg.AssetsDefinition:
     header, checks = model.header, checks_of(model, models)
+    by_day = _by_day(model)
 
     @dg.asset(
         key=model_key(model.name),
@@ -45,27 +53,40 @@ def _asset(model: Model, models: Graph) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(check.name, asset=model_key(model.name), blocking=True, description=check.description)
             for check in checks
         ],
+        partitions_def=DAILY if by_day else None,
+        backfill_policy=SINGLE_RUN if by_day else None,
+        pool=POOLS[model.group],
         output_required=False,
     )
-    def sql_model(riskee: RiskeeParam) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        yield from _run(model, checks, riskee)
+    def sql_model(
+        context: dg.AssetExecutionContext, riskee: RiskeeParam
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        yield from _run(context, model, checks, riskee)
 
     return sql_model
 
 
 @product_errors
 def _run(
-    model: Model, checks: tuple[Check, ...], riskee: RiskeeParam
+    context: dg.AssetExecutionContext, model: Model, checks: tuple[Check, ...], riskee: RiskeeParam
 ) -> list[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Run one model. When its rows fail a test, the former ones stay and nothing was materialised."""
     from dbt_like_sql import run
 
+    days = window_of(context.run.tags)
     try:
-        (done,) = run(riskee.engine, parameters(riskee.settings), select=[model.name])
+        (done,) = run(
+            riskee.engine, parameters(riskee.settings), select=[model.name], since=days.since, until=days.until
+        )
     except CheckError as error:
         return [_result(check, error.failures.get(check.name, 0)) for check in checks]
     types = column_types(riskee.engine, model.relation)
-    return [dg.MaterializeResult(metadata=_metadata(model, done, types)), *(_result(check, 0) for check in checks)]
+    metadata = _metadata(model, done, types)
+    if _by_day(model) and context.has_partition_key_range:
+        # Once, not with the event of each of thousands of days.
+        context.add_asset_metadata(metadata, partition_key=context.partition_key_range.end)
+        metadata = {}
+    return [dg.MaterializeResult(metadata=metadata), *(_result(check, 0) for check in checks)]
 
 
 def _result(check: Check, wrong: int) -> dg.AssetCheckResult:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from riskee.documents.document import COLLECTIONS
 from riskee_dagster.definitions import riskee
+from riskee_dagster.partitions import DAILY, SINGLE_RUN
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "asset_graph.json"
 # Loading the definitions must stay fast: these are for the runs.
@@ -39,6 +41,21 @@ def test_loading_imports_nothing_heavy_and_connects_nowhere() -> None:
     assert done.stdout.split() == []
 
 
+def _partitions(definition: dg.PartitionsDefinition | None) -> str | None:
+    if definition is None:
+        return None
+    assert isinstance(definition, dg.TimeWindowPartitionsDefinition)
+    return f"{definition.cron_schedule} {definition.timezone} from {definition.start:%Y-%m-%d}"
+
+
+def _late_after(policy: object) -> float | None:
+    """Of the compose profile: on the embedded stack most history stands still."""
+    if policy is None:
+        return None
+    assert isinstance(policy, TimeWindowFreshnessPolicy)
+    return policy.fail_window.to_timedelta().total_seconds() / 3600
+
+
 def graph_of(definitions: dg.Definitions) -> dict[str, object]:
     graph = definitions.resolve_asset_graph()
     checks: dict[dg.AssetKey, list[str]] = {}
@@ -50,14 +67,18 @@ def graph_of(definitions: dg.Definitions) -> dict[str, object]:
             "kinds": sorted(graph.get(key).kinds),
             "reads": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
             "checks": sorted(checks.get(key, [])),
+            "pools": sorted(graph.get(key).pools or ()),
+            "partitions": _partitions(graph.get(key).partitions_def),
+            "late_after_hours": _late_after(graph.get(key).freshness_policy),
         }
         for key in sorted(graph.get_all_asset_keys())
     }
 
 
-def test_the_asset_graph_is_the_recorded_one(definitions: dg.Definitions) -> None:
+def test_the_asset_graph_is_the_recorded_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a wanted change: RISKEE_TEST_UPDATE_GOLDEN=1 pytest tests/unit/dagster"""
-    found = json.dumps(graph_of(definitions), indent=2) + "\n"
+    monkeypatch.setenv("RISKEE_PROFILE", "compose")
+    found = json.dumps(graph_of(riskee()), indent=2) + "\n"
     if os.environ.get("RISKEE_TEST_UPDATE_GOLDEN"):
         GOLDEN.write_text(found)
     assert found == GOLDEN.read_text()
@@ -85,6 +106,25 @@ def test_the_pipeline_selects_everything_and_no_step_starts_a_process(definition
     job = definitions.resolve_job_def("pipeline")
     assert set(job.asset_layer.selected_asset_keys) == set(definitions.resolve_all_asset_keys())
     assert job.executor_def.name == "in_process"
+
+
+def test_a_backfill_is_one_run_whatever_its_range(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    by_day = [graph.get(key) for key in graph.get_all_asset_keys() if graph.get(key).partitions_def is not None]
+    assert {node.key for node in by_day} >= {dg.AssetKey("features_daily")}
+    assert all(node.partitions_def == DAILY for node in by_day), "by day, and never by ticker"
+    assert all(node.backfill_policy == SINGLE_RUN for node in by_day)
+    job = definitions.resolve_job_def("backfill")
+    assert job.partitions_def == DAILY
+    assert {node.key for node in by_day} <= set(job.asset_layer.selected_asset_keys)
+
+
+def test_nothing_is_late_on_the_embedded_stack_that_no_schedule_makes_there(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    job = definitions.resolve_job_def("monitor")
+    assert definitions.resolve_schedule_def("monitor_hourly").default_status.value == "RUNNING"
+    late = {key for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy is not None}
+    assert late == set(job.asset_layer.selected_asset_keys)
 
 
 def test_refresh_and_retrain_share_the_work(definitions: dg.Definitions) -> None:

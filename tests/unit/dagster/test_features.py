@@ -19,7 +19,7 @@ def reader() -> None:
 
 
 def materialize(monkeypatch: pytest.MonkeyPatch, answer: ModelRun | CheckError) -> dg.ExecuteInProcessResult:
-    def run(_engine: object, _parameters: object, select: list[str]) -> list[ModelRun]:
+    def run(_engine: object, _parameters: object, select: list[str], **_days: object) -> list[ModelRun]:
         assert select == ["session_places"]
         if isinstance(answer, CheckError):
             raise answer

@@ -51,7 +51,7 @@ def test_settings_read_the_endpoints(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_dagster_keeps_everything_below_the_home() -> None:
     instance = yaml.safe_load(configuration.dagster_config(HOME, PORTS, CREDENTIALS))
-    assert instance["storage"]["postgres"]["postgres_db"] == {
+    assert instance["storage"]["custom"]["config"]["postgres_db"] == {
         "scheme": "postgresql+psycopg2",
         "username": "postgres",
         "password": "pg-secret",

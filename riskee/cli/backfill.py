@@ -1,0 +1,172 @@
+"""`riskee backfill`: recompute the feature tables of a range of days, as one Dagster backfill, and follow it."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from riskee.cli.console import Json, console, print_json
+from riskee.cli.runtime import read_settings
+from riskee.errors import FatalError, PoisonError, RetryableError
+
+if TYPE_CHECKING:
+    from riskee.cli.board import Task
+
+JOB = "backfill"
+_LOCATION = {"repositoryLocationName": "riskee", "repositoryName": "__repository__"}
+_ANSWER_SECONDS = 60.0
+_POLL_SECONDS = 1.0
+# The daemon looks for new backfills every 30 s.
+_SILENCE_SECONDS = 180.0
+
+_KEYS = """query Keys($selector: PipelineSelector!) {
+  pipelineOrError(params: $selector) {
+    __typename ... on Pipeline { partitionKeysOrError { partitionKeys } } ... on PythonError { message }
+  }
+}"""
+_LAUNCH = """mutation Launch($parameters: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $parameters) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
+  }
+}"""
+_STATE = """query State($backfill: String!) {
+  partitionBackfillOrError(backfillId: $backfill) {
+    __typename
+    ... on PartitionBackfill {
+      status error { message }
+      runs(limit: 10) { runId status startTime endTime stepStats { stepKey status } executionPlan { steps { key } } }
+    }
+  }
+}"""
+_ENDED = frozenset({"COMPLETED_SUCCESS", "COMPLETED_FAILED", "CANCELED", "FAILED", "COMPLETED"})
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], show_default=False)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a backfill did. `run_seconds` is the time of its runs, `seconds` that with the daemon's waiting."""
+
+    backfill_id: str
+    days: int
+    status: str
+    run_ids: list[str]
+    run_seconds: float
+    seconds: float
+
+
+def backfill(
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; the first there is by default.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today by default.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Recompute the feature tables of a range of days through Dagster, and compare them with the live kernel."""
+    from riskee.cli.board import make_board
+
+    graphql = Graphql(read_settings().dagster.url)
+    began = time.monotonic()
+    with make_board(error=json) as board, board.task("Backfill") as task:
+        days = _days(graphql, since, until)
+        task.tell(f"{len(days)} days, {days[0]} to {days[-1]}; the daemon takes it up within half a minute")
+        backfill_id = _launch(graphql, days)
+        state = _follow(graphql, backfill_id, task)
+    outcome = _outcome(backfill_id, len(days), state, time.monotonic() - began)
+    if json:
+        print_json(outcome)
+    else:
+        console().print(
+            f"{outcome.days:,} days in {outcome.run_seconds:.0f} s ({outcome.seconds:.0f} s with waiting for the "
+            f"daemon): {graphql.url}/runs/b/{backfill_id}"
+        )
+
+
+class Graphql:
+    """Dagster's webserver."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The one field that a query asks for. Raises RetryableError without an answer, FatalError for an error."""
+        body = jsonlib.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 (from the settings)
+                found = jsonlib.load(answer)
+        except urllib.error.HTTPError as error:
+            raise FatalError(f"Dagster refuses the question: {error.read().decode(errors='replace')}") from error
+        except OSError as error:
+            raise RetryableError(f"Dagster does not answer at {self.url}: {error}", "`riskee up` starts it") from error
+        if found.get("errors"):
+            raise FatalError(f"Dagster: {found['errors'][0]['message']}", "`riskee logs dagster-webserver`")
+        (field,) = found["data"].values()
+        if "message" in field:
+            raise FatalError(f"Dagster: {field['message'].strip().splitlines()[0]}", "`riskee logs dagster-code`")
+        return dict(field)
+
+
+def _days(graphql: Graphql, since: datetime | None, until: datetime | None) -> list[str]:
+    """The partitions of the range, in order. Raises PoisonError when there is none."""
+    answer = graphql.ask(_KEYS, selector={**_LOCATION, "pipelineName": JOB})
+    first = f"{since:%Y-%m-%d}" if since else ""
+    last = f"{until:%Y-%m-%d}" if until else "9"
+    keys = [key for key in answer["partitionKeysOrError"]["partitionKeys"] if first <= key <= last]
+    if not keys:
+        raise PoisonError(f"there is no business day from {first or 'the first'} to {last}", "widen the range")
+    return keys
+
+
+def _launch(graphql: Graphql, days: list[str]) -> str:
+    selector = {"partitionSetName": f"{JOB}_partition_set", "repositorySelector": _LOCATION}
+    parameters = {"selector": selector, "partitionNames": days, "title": f"{days[0]} to {days[-1]}"}
+    return str(graphql.ask(_LAUNCH, parameters=parameters)["backfillId"])
+
+
+def _follow(graphql: Graphql, backfill_id: str, task: Task) -> dict[str, Any]:
+    """Show what is being done until it has ended. Raises FatalError when it failed or nothing happens."""
+    heard = time.monotonic()
+    while True:
+        state = graphql.ask(_STATE, backfill=backfill_id)
+        runs = [run for run in state["runs"] if run["status"] != "FAILURE" or len(state["runs"]) == 1]
+        if runs:
+            heard = time.monotonic()
+            _show(runs[0], task)
+        if state["status"] in _ENDED:
+            break
+        if time.monotonic() - heard > _SILENCE_SECONDS:
+            raise FatalError(
+                "Dagster's daemon does not take the backfill up", "`riskee status`; `riskee logs dagster-daemon`"
+            )
+        time.sleep(_POLL_SECONDS)
+    if state["status"] not in {"COMPLETED_SUCCESS", "COMPLETED"} or not _succeeded(state):
+        cause = (state["error"] or {}).get("message", "its run failed")
+        raise FatalError(f"the backfill ended as {state['status']}: {cause}", f"{graphql.url}/runs/b/{backfill_id}")
+    return state
+
+
+def _succeeded(state: dict[str, Any]) -> bool:
+    return any(run["status"] == "SUCCESS" for run in state["runs"])
+
+
+def _show(run: dict[str, Any], task: Task) -> None:
+    steps = run["stepStats"]
+    total = len(run["executionPlan"]["steps"]) if run["executionPlan"] else 0
+    task.advance(sum(step["status"] == "SUCCESS" for step in steps), total)
+    task.tell(next((step["stepKey"] for step in steps if step["status"] == "IN_PROGRESS"), run["status"].lower()))
+
+
+def _outcome(backfill_id: str, days: int, state: dict[str, Any], seconds: float) -> Outcome:
+    spans = [run["endTime"] - run["startTime"] for run in state["runs"] if run["endTime"] and run["startTime"]]
+    return Outcome(
+        backfill_id, days, state["status"], [run["runId"] for run in state["runs"]], sum(spans), round(seconds, 1)
+    )

@@ -1,0 +1,81 @@
+"""Whether the predicting models should be trained again: looked at after the data and the outcomes are there."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from riskee.messaging.messages import MODEL_TYPES, ModelType
+from riskee_dagster.declare import table_asset
+from riskee_dagster.defs.features import model_key
+from riskee_dagster.defs.models import champion_key
+from riskee_dagster.resources import RiskeeParam
+
+if TYPE_CHECKING:
+    from riskee.model.decay import Decay
+    from riskee.model.drift import Drift
+
+GROUP = "monitoring"
+CAUSES = "causes"
+
+
+def watch_key(model_type: ModelType) -> dg.AssetKey:
+    """The asset that looks after a model type; its materialisations are what the retraining sensor reads."""
+    return dg.AssetKey(f"watch_{model_type}")
+
+
+def _watch(model_type: ModelType) -> dg.AssetsDefinition:
+    @table_asset(
+        watch_key(model_type),
+        group=GROUP,
+        kinds={"python", "sql"},
+        code=["riskee.model.watch", "riskee.model.drift", "riskee.model.decay"],
+        deps=[model_key("features_daily"), "trading_sessions", "track_record", champion_key(model_type)],
+        description=f"Whether the `{model_type}` model should be trained again, and why: new data, decay of its live "
+        "accuracy, calibration or coverage, drift of its features, expiry. Each test states its rate of false alarms.",
+    )
+    def watched(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:
+        from riskee.model.watch import watch
+        from riskee.storage.database import database_errors
+
+        with database_errors(), riskee.engine.connect() as connection:
+            found = watch(connection, riskee.settings, model_type)
+        for cause in found.causes:
+            context.log.warning("%s should be trained again: %s (%s)", model_type, cause.kind, cause.detail)
+        return dg.MaterializeResult(
+            metadata={
+                CAUSES: dg.MetadataValue.json(
+                    [{"kind": one.kind, "key": one.key, "detail": one.detail} for one in found.causes]
+                ),
+                "model": found.model_version or "none",
+                "as_of": str(found.as_of),
+                "new_sessions": found.new_sessions,
+                "decay": dg.MetadataValue.md(_decays(found.decays)),
+                "drift": dg.MetadataValue.md(_drift(found.drift)),
+            }
+        )
+
+    return watched
+
+
+def _decays(decays: "tuple[Decay, ...]") -> str:
+    if not any(one.sessions for one in decays):
+        return "No prediction of this model has an outcome yet."
+    rows = ["| measure | sessions | worse than said by | evidence | fires at |", "|---|---|---|---|---|"]
+    rows += [
+        f"| {one.measure} | {one.sessions} | {one.worse_by:+.4f} | {one.evidence:.2f} | {one.threshold:.0f} |"
+        for one in decays
+    ]
+    return "\n".join(rows)
+
+
+def _drift(drift: "Drift | None") -> str:
+    if drift is None:
+        return "Too few sessions since the training, or too short a training, to compare."
+    rows = [f"p = {drift.p_value:.3f} among {drift.blocks} blocks of the training window", ""]
+    rows += ["| feature | distance | usual |", "|---|---|---|"]
+    ordered = sorted(drift.distances, key=lambda name: -drift.distances[name] / (drift.usual[name] or 1.0))
+    rows += [f"| {name} | {drift.distances[name]:.3f} | {drift.usual[name]:.3f} |" for name in ordered]
+    return "\n".join(rows)
+
+
+ASSETS = [_watch(model_type) for model_type in MODEL_TYPES]
