@@ -15,7 +15,7 @@ from riskee.cli import (
     logs,
     models,
     predictions,
-    replay,
+    replay, reproduce,
     settings,
     sql,
     stack,
@@ -55,6 +55,7 @@ app.command(rich_help_panel=_PREDICTIONS)(predictions.explain)
 app.command(rich_help_panel=_PREDICTIONS)(watch.watch)
 app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
 app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
+app.command(rich_help_panel=_MODELS)(reproduce.reproduce)
 data.app.command()(fetch.fetch)
 app.add_typer(data.app, name="data", rich_help_panel=_DATA)
 app.command(rich_help_panel=_DATA)(backfill.backfill)

@@ -10,9 +10,10 @@ from sqlalchemy import Row, select, text
 from riskee.clock import Clock
 from riskee.errors import RetryableError
 from riskee.logs import get_logger
-from riskee.messaging.messages import Driver, Explanation, Flag, Interval, Prediction, SourceDocument
+from riskee.messaging.messages import Driver, Explanation, Flag, Prediction, SourceDocument
 from riskee.storage import keys
 from riskee.storage.cache import Cache
+from riskee.storage.predictions import prediction_of
 from riskee.storage.tables import explanations, predictions
 from serving.database import Database
 
@@ -65,7 +66,7 @@ class Reader:
 
     async def _stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
         rows = await self.database.run(lambda connection: connection.execute(_LATEST, {"tickers": list(tickers)}).all())
-        return {row.ticker: _stale(_prediction(row)) for row in rows}
+        return {row.ticker: _stale(prediction_of(row)) for row in rows}
 
     async def explanation(self, prediction: Prediction) -> Explanation | None:
         """The explanation of a prediction, where there is one already."""
@@ -88,13 +89,6 @@ def _stale(prediction: Prediction) -> Prediction:
     if Flag.STALE in prediction.flags:
         return prediction
     return msgspec.structs.replace(prediction, flags=(*prediction.flags, Flag.STALE))
-
-
-def _prediction(row: Row[tuple[object, ...]]) -> Prediction:
-    values = dict(row._mapping)
-    interval = Interval(**{name: values.pop(f"price_{name}") for name in ("p10", "p50", "p90")})
-    flags = tuple(Flag(flag) for flag in values.pop("flags"))
-    return Prediction(**values, interval=interval, flags=flags)
 
 
 def _explanation(row: Row[tuple[object, ...]]) -> Explanation:

@@ -1,6 +1,6 @@
 """What predict knows from the database: the state of all tickers before a session, the calendar, the champions."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from riskee.features.definitions import WARM_UP_BARS
 from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
+from riskee.market.bars import BarMatrix
 from riskee.messaging.messages import ModelType, Quote
 from riskee.model.artifact import ModelArtifact
 from riskee.model.registry import champion
@@ -21,6 +22,31 @@ from riskee.storage.database import database_errors
 from riskee.storage.sessions import read_sessions
 from riskee.storage.tables import quotes
 from serving.consumers.forecasting import Forecaster
+
+
+def forecaster_before(
+    connection: Connection,
+    settings: ModelSettings,
+    before: date,
+    *,
+    only: Collection[str] | None = None,
+    stored: datetime | None = None,
+) -> tuple[Forecaster, BarMatrix]:
+    """The state from the bars strictly before a session, and these bars: of all tickers as they are now, or of some
+    (`only`) in the versions that were recorded by a moment (`stored`)."""
+    bars = recent_bars(connection, before, WARM_UP_BARS, only=only, stored=stored)
+    known = reports(connection)
+    days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")
+    state = FeatureState(bars, settings.market_ticker)
+    forecaster = Forecaster(
+        state=state,
+        earnings=EarningsFeatures(known, days, state, settings.earnings_window_sessions),
+        unreported=frozenset(ticker for ticker in bars.tickers if ticker not in known),
+        sessions=days,
+        market_ticker=settings.market_ticker,
+        bars_as_of=stored,
+    )
+    return forecaster, bars
 
 
 @dataclass(frozen=True)
@@ -39,19 +65,14 @@ class Knowledge:
     def forecaster(self, before: date) -> Forecaster:
         """The state of every ticker from its bars strictly before a session."""
         with self._connection() as connection:
-            bars_as_of = newest_recording(connection)
-            bars = recent_bars(connection, before, WARM_UP_BARS)
-            known = reports(connection)
-            days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")
-        state = FeatureState(bars, self.settings.market_ticker)
-        return Forecaster(
-            state=state,
-            earnings=EarningsFeatures(known, days, state, self.settings.earnings_window_sessions),
-            unreported=frozenset(ticker for ticker in bars.tickers if ticker not in known),
-            sessions=days,
-            market_ticker=self.settings.market_ticker,
-            bars_as_of=bars_as_of,
-        )
+            forecaster, _ = forecaster_before(connection, self.settings, before)
+            forecaster.bars_as_of = newest_recording(connection)
+        return forecaster
+
+    def newest_recording(self) -> datetime | None:
+        """When the newest bar was stored."""
+        with self._connection() as connection:
+            return newest_recording(connection)
 
     def champion(self, model_type: ModelType) -> ModelArtifact | None:
         """The champion of a model type, if there is one. Raises PoisonError where it was altered."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from riskee.errors import PoisonError
+from riskee.errors import PoisonError, RetryableError
 from riskee.logs import get_logger
 from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import MODEL_TYPES, ModelPromoted, ModelType, PredictJob, Quote
@@ -127,7 +127,11 @@ class Predict:
         day, feed = wave[0].session_date, wave[0].feed
         forecaster = self._forecaster
         unknown = {quote.ticker for quote in wave if forecaster is None or not forecaster.knows(quote)}
-        if forecaster is None or self._waves.must_rebuild(feed, day, unknown):
+        if (
+            forecaster is None
+            or self._waves.must_rebuild(feed, day, unknown)
+            or (day != self._waves.day and await self._outdated(forecaster))
+        ):
             forecaster = await asyncio.to_thread(self._knowledge.forecaster, day)
             forecaster.predictors = self._predictors
             forecaster.stale_after_seconds = self._service.settings.feed.stale_after_seconds
@@ -137,6 +141,14 @@ class Predict:
             self._forecaster = forecaster
         self._waves.advanced(day, forecaster.following(day))
         return forecaster
+
+    async def _outdated(self, forecaster: Forecaster) -> bool:
+        """Whether bars were stored since the state was built. Without the database: no, the state goes on."""
+        try:
+            return await asyncio.to_thread(self._knowledge.newest_recording) != forecaster.bars_as_of
+        except RetryableError as error:
+            _log.warning("the session begins with the bars as they were known before", cause=str(error))
+            return False
 
     async def _resume(self, forecaster: Forecaster, first: Quote) -> None:
         """Take the session's quotes that came before this process, the market's above all; none later than `first`."""
