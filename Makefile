@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check docs reference vendors
+.PHONY: help install up down status logs doctor test check docs bench reference vendors
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ check: ## lint, types, layers
 docs: install ## write docs/reference.md and docs/models.md from the code
 	@$(BIN)/python -m riskee.reference > docs/reference.md
 	@$(BIN)/riskee sql docs > docs/models.md
+
+bench: install ## measure; ARGS="documents --count 100000"
+	@$(BIN)/riskee bench $(ARGS)
 
 reference: ## add sentence-transformers and torch, so that `make test` compares the embeddings
 	@$(PYTHON) infra/bootstrap/install.py dev
