@@ -82,6 +82,8 @@ def test_a_close_alone_takes_no_prices_away_but_may_correct_the_close(engine: En
         upsert_bars(connection, frame("2012-01-03", 2, "bars"))
         assert upsert_bars(connection, closes) == BarCounts(new=1, changed=1, unchanged=1)
         assert stored(connection, "high") == {3: 105.0, 4: 104.5, 5: 105.0}
+        # A day without a trade that has its range is a correction, though the close is the same.
+        assert upsert_bars(connection, frame("2012-01-03", 1, "bars", volume=0.0, high=104.5)) == BarCounts(changed=1)
 
 
 def test_factors_of_another_viewpoint_are_brought_to_the_stored_one(engine: Engine) -> None:

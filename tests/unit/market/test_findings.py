@@ -90,6 +90,7 @@ def test_a_dividend_that_the_price_does_not_show_is_suspicious_and_a_crash_is_no
     assert kinds(acted(1.0, 1.005, 1.1408, 12.46)) == [("AAPL", 5, Kind.SUSPICIOUS_FACTOR)]
     assert kinds(acted(1.0, 0.876, 1.1408, 12.46)) == []
     assert kinds(acted(1.0, 0.6, 1.03, 2.0)) == []
+    assert kinds(acted(1.0, 0.5, 1.2, 20.0)) == []
     assert kinds(acted(1.0, 1.1, 1.03, 2.0)) == []
 
 
