@@ -40,6 +40,7 @@ check: ## lint, types, layers
 
 docs: install ## write docs/reference.md and docs/models.md from the code
 	@$(BIN)/python -m riskee.reference > docs/reference.md
+	@$(BIN)/python -m riskee_dagster.reference
 	@$(BIN)/riskee sql docs > docs/models.md
 
 bench: install ## measure; ARGS="documents --count 100000"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from riskee.messaging.messages import MODEL_TYPES, ModelType
-from riskee_dagster.declare import OWNERS, RETRY, code_version, product_errors
+from riskee_dagster.declare import OWNERS, POOLS, RETRY, code_version, product_errors
 from riskee_dagster.defs.features import model_key
 from riskee_dagster.evaluation_metadata import training_metadata
 from riskee_dagster.resources import Platform, RiskeeParam
@@ -154,6 +154,7 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
         kinds={"lightgbm"},
         deps=[training_key(model_type)],
         owners=OWNERS,
+        pool=POOLS[GROUP],
         retry_policy=RETRY,
         code_version=code_version(TRAINING),
         io_manager_key="candidates",
