@@ -30,7 +30,8 @@ WINDOW = 256
 """Word pieces that the smaller of the embedding models reads of a text, its two marks included."""
 _MARKS = 2
 _MAX_TITLE_PIECES = 100
-_BATCH_LINES = 500
+# What is held at once, and stored in one transaction.
+_BATCH_LINES, _BATCH_CHARACTERS = 500, 4_000_000
 _KEPT_OF_A_LINE = 2000
 _EXAMPLES = 5
 
@@ -47,6 +48,12 @@ class TextImport:
     # Line number and reason of the first ones refused.
     examples: list[tuple[int, str]] = field(default_factory=list)
     passages: DocumentCounts = field(default_factory=DocumentCounts)
+
+    def refuse(self, number: int, reason: str) -> None:
+        """Count a refused line."""
+        self.refused[reason] += 1
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append((number, reason))
 
 
 Progress = Callable[[TextImport, float], None]
@@ -71,12 +78,12 @@ class TextImporter:
         record = ImportRecord(ids.import_id(digest, now), source, path.name, digest, 0, 0, 0, now)
         done = TextImport(source)
         with database_errors():
-            for texts, rejections, share in _batches(path, kind, done, now):
-                found = [passage for text in texts for passage in self._documents(text)]
-                done.texts += len(texts)
+            for batch, share in _batches(path, kind, done, now):
+                found = [passage for text in batch.texts for passage in self._documents(text)]
+                done.texts += len(batch.texts)
                 with self.engine.begin() as connection:
                     done.passages += write_passages(connection, found)
-                    add_rejections(connection, rejections)
+                    add_rejections(connection, batch.rejections)
                     write_import(connection, _counted(record, done))
                 progress(done, share)
         return done
@@ -102,29 +109,39 @@ class TextImporter:
         ]
 
 
-def _batches(
-    path: Path, kind: Kind, done: TextImport, now: datetime
-) -> Iterator[tuple[list[ImportedText], list[Rejection], float]]:
+@dataclass
+class _Batch:
+    texts: list[ImportedText] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    characters: int = 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.texts) + len(self.rejections) >= _BATCH_LINES or self.characters >= _BATCH_CHARACTERS
+
+    def add(self, text: ImportedText) -> None:
+        self.texts.append(text)
+        self.characters += len(text.text)
+
+
+def _batches(path: Path, kind: Kind, done: TextImport, now: datetime) -> Iterator[tuple[_Batch, float]]:
     """The texts and the refused lines of some hundred lines each, with the share of the file that is read."""
-    seen = _Seen()
-    texts: list[ImportedText] = []
-    rejections: list[Rejection] = []
+    seen, batch = _Seen(), _Batch()
     for number, line, share in numbered_lines(path):
         done.lines += 1
         try:
             text = parse(line, kind, done.source, now)
             if seen.is_new(text):
-                texts.append(text)
+                batch.add(text)
             else:
                 done.copies += 1
         except PoisonError as error:
-            rejections.append(_rejection(number, line or b"", error.cause, path.name, now))
-            done.refused[error.cause] += 1
-            done.examples += [(number, error.cause)] if len(done.examples) < _EXAMPLES else []
-        if len(texts) + len(rejections) >= _BATCH_LINES:
-            yield texts, rejections, share
-            texts, rejections = [], []
-    yield texts, rejections, 1.0
+            batch.rejections.append(_rejection(number, line or b"", error.cause, path.name, now))
+            done.refuse(number, error.cause)
+        if batch.full:
+            yield batch, share
+            batch = _Batch()
+    yield batch, 1.0
 
 
 class _Seen:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from riskee import ids
 from riskee.cli import documents as commands
 from riskee.clock import FixedClock
+from riskee.documents import importing
 from riskee.documents.bench import SEARCHES, DocumentsBench
 from riskee.documents.document import Document
 from riskee.documents.importing import WINDOW, TextImport, TextImporter
@@ -162,6 +163,16 @@ def test_of_published_predictions_the_last_of_a_session_is_told(engine: Engine) 
     made_at = datetime(2014, 3, 3, 19, tzinfo=UTC)
     assert found[0] == PastPrediction("IBM", date(2014, 3, 3), "normal", 0.02, 0.6, 0.02, made_at)
     assert later == found[1:]
+
+
+def test_a_batch_of_long_texts_is_stored_before_it_is_large(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_BATCH_CHARACTERS", 5000)
+    texts: list[int] = []
+    file = write(tmp_path / "a.jsonl", [call("AAPL", f"2015-02-{day}", 40) for day in range(10, 20)])
+    TextImporter(engine, PIECES, FixedClock(NOW)).run(file, "calls", "test", lambda done, _: texts.append(done.texts))
+    assert texts == [3, 6, 9, 10]
 
 
 class TestIndex:
