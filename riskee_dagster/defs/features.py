@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from dbt_like_sql import Check, CheckError, Graph, Model, ModelRun, checks_of, graph
-from riskee.settings import Settings
+from dbt_like_sql import Check, CheckError, Graph, Model, ModelRun, checks_of, column_lineage, graph, parameters
 from riskee.storage.database import database_errors
 from riskee_dagster.declare import OWNERS, POOLS, RETRY, pinned_beta, product_errors
 from riskee_dagster.partitions import DAILY, SINGLE_RUN, window_of
@@ -15,13 +14,10 @@ from riskee_dagster.resources import RiskeeParam
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+Metadata = str | int | float | dg.TableSchema | dg.TableColumnLineage
+
 # Tables and views that an asset of another name fills.
 FILLED_BY = {"bars": "market_data", "tickers": "market_data"}
-
-
-def parameters(settings: Settings) -> dict[str, str]:
-    """The values of the models' parameters."""
-    return {"market_ticker": settings.model.market_ticker}
 
 
 def model_key(model: str) -> dg.AssetKey:
@@ -93,7 +89,7 @@ def _result(check: Check, wrong: int) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not wrong, check_name=check.name, metadata={"wrong_rows": wrong})
 
 
-def _metadata(model: Model, done: ModelRun, types: dict[str, str]) -> dict[str, str | int | float | dg.TableSchema]:
+def _metadata(model: Model, done: ModelRun, types: dict[str, str]) -> dict[str, Metadata]:
     return {
         "dagster/row_count": done.rows,
         "computed": done.computed,
@@ -101,6 +97,7 @@ def _metadata(model: Model, done: ModelRun, types: dict[str, str]) -> dict[str, 
         "scope": done.scope,
         "seconds": done.seconds,
         "dagster/column_schema": _columns(model, types),
+        "dagster/column_lineage": _lineage(model),
     }
 
 
@@ -114,6 +111,15 @@ def column_types(engine: "Engine", relation: str) -> dict[str, str]:
     )
     with database_errors(), engine.connect() as connection:
         return {row.name: row.kind for row in connection.execute(statement, {"relation": relation})}
+
+
+def _lineage(model: Model) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(model_key(table), name) for table, name in origins]
+            for column, origins in column_lineage(model, MODELS).items()
+        }
+    )
 
 
 def _columns(model: Model, types: dict[str, str]) -> dg.TableSchema:

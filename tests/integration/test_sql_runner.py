@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from dbt_like_sql import CheckError, Graph, ModelError, ModelRun, graph, run
+from dbt_like_sql import CheckError, Graph, ModelError, ModelRun, graph, run, run_tests
 from riskee.errors import RetryableError
 from riskee.storage.database import make_engine
 
@@ -198,3 +198,63 @@ def test_a_database_that_does_not_answer_is_retryable(models: Graph) -> None:
     nowhere = make_engine(SecretStr("postgresql+psycopg://riskee@127.0.0.1:1/none"), 1)
     with pytest.raises(RetryableError, match="does not answer"):
         run(nowhere, PARAMETERS, models=models)
+
+
+ORDERED = """/*
+name: ordered
+description: Values grow with the sessions.
+*/
+SELECT one.session_date
+FROM ref('features_daily') AS one
+INNER JOIN ref('features_daily') AS other ON other.session_date > one.session_date AND other.rsi_14 <= one.rsi_14
+WHERE one.rsi_14 > :least
+"""
+
+
+def test_a_test_of_its_own_that_fails_keeps_the_former_rows(engine: Engine, models: Graph, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "ordered.sql").write_text(ORDERED)
+    found = written(tmp_path / "models", SESSIONS, LATE, FEATURES)
+    parameters = {**PARAMETERS, "least": 0}
+    done = run(engine, parameters, models=found)
+    assert "ordered" in done[-1].tests
+    path = found.by_name["features_daily"].path
+    path.write_text(path.read_text().replace("* :times", "* :times * CASE place WHEN 4 THEN 0.1 ELSE 1 END"))
+    broken = graph(tmp_path / "models")
+    with pytest.raises(CheckError, match="ordered in 3 rows") as caught:
+        run(engine, parameters, models=broken)
+    assert caught.value.failures == {"ordered": 3}
+    assert values(engine, RSI) == [10, 20, 30, 40]
+    with pytest.raises(ModelError, match=r"ordered\.sql:1: no value for :least"):
+        run(engine, PARAMETERS, models=broken)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE features_daily SET rsi_14 = 5 WHERE rsi_14 = 40"))
+    tests = {one.test: one.wrong for one in run_tests(engine, parameters, models=found) if one.wrong}
+    assert tests == {"ordered": 3}, "tests alone look at the rows as they are"
+
+
+@pytest.mark.parametrize(
+    ("header", "failures"),
+    [
+        ("accepted_values: ['1', '2', '3', '4']", {}),
+        ("accepted_values: ['1', '2']", {"accepted_values_place": 2}),
+        ("relationship: trading_sessions.session_date", {"relationship_session_date": 1}),
+        ("minimum_rows: 6", {"minimum_rows": 2}),
+    ],
+)
+def test_tests_of_the_header(engine: Engine, tmp_path: Path, header: str, failures: dict[str, int]) -> None:
+    model = SESSIONS
+    if header.startswith("accepted"):
+        model = model.replace("number, not_null: true", f"number, {header}")
+    elif header.startswith("relationship"):
+        model = model.replace("session, not_null: true", f"session, {header}") + "UNION ALL SELECT DATE '2020-01-01', 9"
+    else:
+        model = model.replace("columns:", f"{header}\ncolumns:")
+    found = written(tmp_path, model)
+    if not failures:
+        assert run(engine, PARAMETERS, models=found)
+        return
+    with pytest.raises(CheckError) as caught:
+        run(engine, PARAMETERS, models=found)
+    assert caught.value.failures == failures

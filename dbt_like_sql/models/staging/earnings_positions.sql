@@ -15,7 +15,13 @@ columns:
   earnings_move: {description: "mean of |r| on the sessions after the last four reports, of those within 300 sessions", unit: log return, range: [0, null]}
   earnings_surprise: {description: "surprise of the latest report that has one, of the last four within 300 sessions", unit: share of EPS, range: [-1, 1]}
 */
-WITH histories AS (
+WITH beginning AS (
+    SELECT coalesce(min(place), 0) AS place
+    FROM ref('session_places')
+    WHERE session_date >= coalesce(CAST(:since AS date), '-infinity')
+),
+
+histories AS (
     SELECT
         bar.ticker,
         min(session.place) AS first_place,
@@ -39,8 +45,9 @@ sights AS (
     SELECT
         ticker,
         on_place,
-        generate_series(greatest(on_place - 10, known_place), on_place + 63) AS place
+        generate_series(greatest(on_place - 10, known_place, beginning.place), on_place + 63) AS place
     FROM ref('report_places')
+    CROSS JOIN beginning
 ),
 
 distances AS (
@@ -59,6 +66,8 @@ turns AS (
         ticker,
         greatest(after_place, known_place) AS place
     FROM ref('report_places')
+    CROSS JOIN beginning
+    WHERE greatest(after_place, known_place) >= beginning.place - 300
 ),
 
 past AS (
@@ -104,8 +113,9 @@ sessions_of AS (
         count(four.place) OVER so_far AS turn,
         max(history.first_place) OVER so_far AS history_place
     FROM spans AS span
+    CROSS JOIN beginning
     INNER JOIN ref('session_places') AS session
-        ON session.place BETWEEN span.first_place - 300 AND span.last_place
+        ON session.place BETWEEN greatest(span.first_place, beginning.place) - 300 AND span.last_place
     LEFT JOIN fours AS four ON four.ticker = span.ticker AND four.place = session.place
     LEFT JOIN histories AS history ON history.ticker = span.ticker AND history.first_place = session.place
     WINDOW so_far AS (PARTITION BY span.ticker ORDER BY session.place)
