@@ -116,6 +116,8 @@ def _new_sessions(connection: Connection, settings: Settings, model_type: ModelT
     through = connection.scalar(select(func.max(table.trained_through)).where(table.model_type == model_type))
     assert through is not None  # noqa: S101 (there is a champion)
     held_out = last_sessions(connection, settings.feed.replay.sessions + settings.model.holdout_sessions)
+    if not held_out:
+        return through, 0
     return through, int(connection.scalar(_NEW, {"after": through, "before": held_out[0]}) or 0)
 
 
