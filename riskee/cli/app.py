@@ -15,10 +15,12 @@ from riskee.cli import (
     logs,
     models,
     predictions,
-    replay, reproduce,
+    replay,
+    reproduce,
     settings,
     sql,
     stack,
+    track_record,
     watch,
 )
 from riskee.cli.console import show_defect, show_error
@@ -55,6 +57,7 @@ app.command(rich_help_panel=_PREDICTIONS)(predictions.explain)
 app.command(rich_help_panel=_PREDICTIONS)(watch.watch)
 app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
 app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
+app.command("track-record", rich_help_panel=_MODELS)(track_record.track_record)
 app.command(rich_help_panel=_MODELS)(reproduce.reproduce)
 data.app.command()(fetch.fetch)
 app.add_typer(data.app, name="data", rich_help_panel=_DATA)

@@ -6,7 +6,7 @@ from datetime import UTC
 from sqlalchemy import Connection, text
 
 from riskee.clock import Clock
-from riskee.messaging.messages import Accuracy, Flag
+from riskee.messaging.messages import Flag
 from riskee.storage.track_record import BATCH, Head, append, head, lock
 
 _PROGRESS = "predictions"
@@ -100,19 +100,6 @@ _REMEMBER = text("""
     ON CONFLICT (name) DO UPDATE SET through = excluded.through, updated_at = excluded.updated_at
 """)
 
-# How often each model's live predictions were right.
-_ACCURACY = text("""
-    SELECT
-        model_type,
-        model_version,
-        count(*) AS outcomes,
-        avg(CAST((p_up >= 0.5) = (realised_return > 0) AS integer)) AS hit_rate,
-        avg(power(p_up - CAST(realised_return > 0 AS integer), 2)) AS brier
-    FROM track_record
-    GROUP BY model_type, model_version
-    ORDER BY model_type, model_version
-""")
-
 
 @dataclass(frozen=True)
 class Scored:
@@ -139,17 +126,3 @@ def score(connection: Connection, clock: Clock) -> Scored:
             end = append(connection, ((*row, scored_at) for row in batch), end)
     connection.execute(_REMEMBER, {"progress": _PROGRESS, "now": scored_at})
     return Scored(end.rows - before.rows, end)
-
-
-def live_accuracy(connection: Connection) -> list[Accuracy]:
-    """How often each model's published predictions were right; nothing of models without an outcome yet."""
-    return [
-        Accuracy(
-            model_type=row.model_type,
-            model_version=row.model_version,
-            outcomes=row.outcomes,
-            hit_rate=float(row.hit_rate),
-            brier=float(row.brier),
-        )
-        for row in connection.execute(_ACCURACY)
-    ]

@@ -68,6 +68,12 @@ def head(connection: Connection) -> Head:
     return Head() if row is None else Head(*row)
 
 
+def has_digest(connection: Connection, sha256: str) -> bool:
+    """Whether a row has this digest: whoever noted the end of the chain can tell that it was only continued."""
+    found = select(track_record.c.sequence).where(track_record.c.sha256 == sha256).limit(1)
+    return sha256 == GENESIS or connection.scalar(found) is not None
+
+
 def append(connection: Connection, rows: Iterable[Values], after: Head) -> Head:
     """Write rows to the end of the chain, in their order, and give its new end. Whoever calls holds the lock."""
     sequence, previous = after.rows, after.sha256

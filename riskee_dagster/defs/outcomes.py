@@ -4,6 +4,7 @@ import dagster as dg
 
 from riskee.messaging.messages import MODEL_TYPES
 from riskee_dagster.declare import table_asset
+from riskee_dagster.defs.features import model_key
 from riskee_dagster.defs.models import champion_key
 from riskee_dagster.resources import RiskeeParam
 
@@ -35,15 +36,15 @@ def track_record(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     "live_accuracy",
     group=GROUP,
     kinds={"sql", "nats"},
-    code=["riskee.storage.outcomes"],
-    deps=["track_record", *map(champion_key, MODEL_TYPES)],
+    code=["riskee.model.live_record"],
+    deps=["track_record", model_key("accuracy"), *map(champion_key, MODEL_TYPES)],
 )
 def live_accuracy(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     """Hit rate and Brier score of the predictions in the track record, by model, announced on the bus."""
     from riskee import ids
     from riskee.messaging.subjects import ACCURACY
+    from riskee.model.live_record import live_accuracy as read
     from riskee.storage.database import database_errors
-    from riskee.storage.outcomes import live_accuracy as read
     from riskee_dagster.publishing import publish
 
     with database_errors(), riskee.engine.connect() as connection:

@@ -9,10 +9,16 @@ from riskee.settings import Settings
 from riskee.storage.track_record import verify
 from riskee_dagster.defs.outcomes import ASSETS
 from riskee_dagster.resources import Platform
+from tests.integration.marts import make_marts
 from tests.integration.test_outcomes import CLOCK, history, predict
 
 pytestmark = pytest.mark.integration
 __all__ = ["history"]  # the fixture
+
+
+@pytest.fixture(autouse=True)
+def marts(engine: Engine, database_settings: Settings) -> None:
+    make_marts(engine, database_settings)
 
 
 def materialise(settings: Settings) -> dict[str, dict[str, object]]:

@@ -13,7 +13,7 @@ from riskee.clock import FixedClock
 from riskee.market.sessions import Session
 from riskee.messaging.messages import Flag
 from riskee.storage import outcomes
-from riskee.storage.outcomes import live_accuracy, score
+from riskee.storage.outcomes import score
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import market_data, predictions, track_record
 from riskee.storage.tickers import TickerInfo, write_tickers
@@ -88,7 +88,6 @@ def sessions(connection: Connection) -> list[tuple[int, str, str]]:
 def test_nothing_comes_of_no_predictions(connection: Connection) -> None:
     done = score(connection, CLOCK)
     assert (done.rows, done.head.sha256) == (0, GENESIS)
-    assert live_accuracy(connection) == []
 
 
 def test_a_prediction_is_scored_on_adjusted_closes_once_its_horizon_has_passed(connection: Connection) -> None:
@@ -105,9 +104,6 @@ def test_a_prediction_is_scored_on_adjusted_closes_once_its_horizon_has_passed(c
     assert done.head.sha256 == second.sha256
     assert first.scored_at == CLOCK.at
     assert verify(connection).broken is None
-    (accuracy,) = live_accuracy(connection)
-    assert (accuracy.model_version, accuracy.outcomes, accuracy.hit_rate) == ("m1", 2, 0.5)
-    assert accuracy.brier == pytest.approx((0.4**2 + 0.7**2) / 2)
 
 
 def test_scoring_again_adds_only_what_has_passed_since(connection: Connection) -> None:

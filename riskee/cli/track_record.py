@@ -1,0 +1,97 @@
+"""`riskee track-record` and `riskee verify track-record`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.replay import with_database
+from riskee.cli.runtime import read_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from riskee.model.live_record import Standing
+    from riskee.model.uncertainty import Estimate
+    from riskee.storage.track_record import Verification
+
+_CHANCE = "not distinguishable from chance"
+
+
+def track_record(
+    ticker: Annotated[str, typer.Argument(help="A ticker; all when it is left out.", show_default=False)] = "",
+    json: Json = False,
+) -> None:
+    """Show what became of the live predictions: hits with their interval, Brier score, intervals that held."""
+    from riskee.model.live_record import ALL, by_ticker, coverage, standings
+
+    def read(connection: Connection) -> tuple[list[tuple[Standing, Estimate | float]], list[Standing]]:
+        found = standings(connection, ticker.upper() or ALL)
+        each = [] if ticker else by_ticker(connection)
+        return [(standing, coverage(connection, standing)) for standing in found], each
+
+    found, each = with_database(read_settings(), read)
+    if json:
+        models = [{"standing": standing, "coverage_80": held} for standing, held in found]
+        print_json({"models": models, "tickers": each})
+        return
+    if not found:
+        whose = ticker.upper() or "any ticker"
+        console().print(f"no prediction of {whose} is scored yet: one is, once the session after its own is over")
+        return
+    print_table("", ("model", *_HEADER, "within 80 %"), ((s.model_version, *_cells(s), _held(h)) for s, h in found))
+    if each:
+        print_table("", ("ticker", *_HEADER), ((s.ticker, *_cells(s)) for s in each))
+    total = found[0][0]
+    verdict = "better than chance" if total.distinguishable_from_chance else _CHANCE
+    console().print(f"{total.outcomes:,} predictions of {total.sessions} sessions: {verdict}")
+
+
+_HEADER = ("n", "sessions", "hits (95 %)", "chance", "", "Brier", "of climatology")
+
+
+def _cells(standing: Standing) -> tuple[str, ...]:
+    s = standing
+    return (
+        f"{s.outcomes:,}",
+        f"{s.sessions}",
+        f"{s.hit_rate:.1%} ({s.hit_rate_low:.1%} to {s.hit_rate_high:.1%})",
+        f"{s.chance:.1%}",
+        "better" if s.distinguishable_from_chance else _CHANCE,
+        f"{s.brier:.4f}",
+        f"{s.brier_of_share:.4f}",
+    )
+
+
+def _held(held: Estimate | float) -> str:
+    if isinstance(held, float):
+        return f"{held:.1%}"
+    return f"{held.value:.1%} ({held.low:.1%} to {held.high:.1%})"
+
+
+def verify(
+    holds: Annotated[str, typer.Option("--holds", help="A digest noted before, that must be in the chain.")] = "",
+    json: Json = False,
+) -> None:
+    """Compute the chain of the track record again; exit with 1 at the first row that is not as it was written."""
+    from riskee.storage.track_record import has_digest
+    from riskee.storage.track_record import verify as compute
+
+    def read(connection: Connection) -> tuple[Verification, bool]:
+        return compute(connection), not holds or has_digest(connection, holds)
+
+    found, held = with_database(read_settings(), read)
+    whole = found.broken is None and held
+    if json:
+        print_json({"whole": whole, "verification": found, "holds": held})
+    else:
+        out = console()
+        out.print(f"{found.head.rows:,} rows are as they were written; the last digest is {found.head.sha256}")
+        if found.broken is not None:
+            out.print(f"[red]row {found.broken} is broken[/]: {found.reason}")
+        if not held:
+            out.print(f"[red]no row has the digest {holds}[/]: the chain was cut, or written anew")
+    if not whole:
+        raise typer.Exit(1)
