@@ -65,6 +65,7 @@ app.command(rich_help_panel=_DATA)(backfill.backfill)
 app.add_typer(documents.app, name="documents", rich_help_panel=_DATA)
 app.add_typer(bench.app, name="bench", rich_help_panel=_DATA)
 app.add_typer(sql.app, name="sql", rich_help_panel=_DATA)
+app.add_typer(verify.app, name="verify", rich_help_panel=_DATA)
 app.command(rich_help_panel=_DATA)(settings.settings)
 
 

@@ -12,7 +12,8 @@ from riskee.features.definitions import (
     EARNINGS_PAST_SESSIONS,
     EARNINGS_SINCE_SESSIONS,
 )
-from riskee.features.kernel import FeatureState, Index, Mask
+from riskee.features.kernel import FeatureState, Mask
+from riskee.features.market_history import Index
 from riskee.features.windows import ratio
 from riskee.market.bars import Dates, Floats
 from riskee.market.reports import NO_REPORTS, Reports

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from riskee.features.definitions import LONGEST_GAP_DAYS, NORMAL_FEATURES
 from riskee.features.gaps import last_histories
+from riskee.features.market_history import HISTORY, NO_SESSION, Index, MarketHistory
 from riskee.features.windows import (
     AVERAGES,
     FLAT,
@@ -20,7 +21,6 @@ from riskee.features.windows import (
     Records,
     advance,
     averages,
-    centred,
     deviation,
     ema_inputs,
     moments,
@@ -28,16 +28,11 @@ from riskee.features.windows import (
 )
 from riskee.market.bars import BarMatrix, Dates, Floats
 
-Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-# Closed bars that are kept: one more than the longest look-back (the moves on the last year's earnings reports).
-HISTORY = 301
 _RETURN_SESSIONS = (1, 5, 20, 60, 120, 252)
 _COLUMN = {name: column for column, name in enumerate(NORMAL_FEATURES)}
 _BAR = np.dtype([(name, np.float64) for name in ("close", "high", "low", "value")])
-# NaT as a number of days: before every session.
-_NO_SESSION = np.iinfo(np.int64).min
 
 
 def _days(sessions: Dates) -> Index:
@@ -69,14 +64,11 @@ class FeatureState:
         self.index_of = {ticker: row for row, ticker in enumerate(bars.tickers)}
         self._market = self.index_of.get(market_ticker)
         count = len(bars.tickers)
-        # The market's sessions, returns and volatilities; the last place is its running bar.
-        self._market_session = np.full(HISTORY + 1, _NO_SESSION, np.int64)
-        self._market_return = np.full(HISTORY + 1, np.nan)
-        self._market_volatility = np.full(HISTORY + 1, np.nan)
+        self._market_history = MarketHistory()
         self._averages = np.full(count, np.nan, AVERAGES)
         self._moments = np.full(count, np.nan, MOMENTS)
         self._bar = np.full(count, np.nan, _BAR)
-        self._session = np.full(count, _NO_SESSION, np.int64)
+        self._session = np.full(count, NO_SESSION, np.int64)
         self.bars_seen: Index = (~np.isnat(bars.session)).sum(axis=1).astype(np.int64)
         self._load(bars)
 
@@ -90,32 +82,19 @@ class FeatureState:
         ranges = ema_inputs(close, high, low, previous)["range"]
         self._closes: Floats = _latest(close[:, :-1], SMOOTHED + 1, np.nan)  # type: ignore[assignment]
         self._ranges: Floats = _latest(ranges[:, :-1], SMOOTHED, np.nan)  # type: ignore[assignment]
-        self._closed: Index = _latest(days[:, :-1], HISTORY, _NO_SESSION)  # type: ignore[assignment]
+        self._closed: Index = _latest(days[:, :-1], HISTORY, NO_SESSION)  # type: ignore[assignment]
         self._values: Floats = _latest(value[:, :-1], 20, np.nan)  # type: ignore[assignment]
         self._returns: Floats = _latest(returns[:, :-1], MARKET_WINDOW - 1, np.nan)  # type: ignore[assignment]
         self._averages = averages(self._closes, self._ranges)
         if self._market is not None:
-            self._load_market(days[self._market], returns[self._market])
-        market, _ = self._market_at(self._closed[:, 1 - MARKET_WINDOW :])
+            self._market_history.load(days[self._market], returns[self._market])
+        market, _ = self._market_history.at(self._closed[:, 1 - MARKET_WINDOW :])
         self._market_returns: Floats = market
         self._moments = moments(self._closes, self._values, self._returns, market)
         if close.shape[1]:
             self._session = days[:, -1].copy()
             for name, last in zip(_BAR.names or (), (close, high, low, value), strict=True):
                 self._bar[name] = last[:, -1]
-
-    def _load_market(self, days: Index, returns: Floats) -> None:
-        volatility = np.full_like(returns, np.nan)
-        if len(returns) >= 20:
-            windows = np.lib.stride_tricks.sliding_window_view(returns, 20)
-            # As `_take_market_bar` computes it, to the last digit.
-            mean, squares = centred(np.ascontiguousarray(windows[:, :-1]))
-            volatility[19:] = deviation(mean, squares, 19, windows[:, -1])
-        kept = min(len(days), HISTORY + 1)
-        if kept:
-            self._market_session[-kept:] = days[-kept:]
-            self._market_return[-kept:] = returns[-kept:]
-            self._market_volatility[-kept:] = volatility[-kept:]
 
     def update(  # noqa: PLR0913, PLR0917 (a bar is seven numbers)
         self,
@@ -149,14 +128,14 @@ class FeatureState:
             self._bar[name][rows] = (price * factor)[taken]
         self._bar["value"][rows] = (close * volume)[taken]
         if self._market is not None and self._market in rows:
-            self._take_market_bar()
+            self._take_market_bar(self._market)
         return taken
 
     def _close_bars(self, rows: Index) -> None:
         if not len(rows):
             return
         bar, previous = self._bar[rows], self._closes[rows, -1]
-        market, _ = self._market_at(self._session[rows])
+        market, _ = self._market_history.at(self._session[rows])
         inputs = ema_inputs(bar["close"], bar["high"], bar["low"], previous)
         _push(self._closed, rows, self._session[rows])
         _push(self._closes, rows, bar["close"])
@@ -171,35 +150,22 @@ class FeatureState:
 
     def _begin_anew(self, rows: Index) -> None:
         self.bars_seen[rows] = 0
-        self._closed[rows] = _NO_SESSION
+        self._closed[rows] = NO_SESSION
         for matrix in (self._closes, self._ranges, self._values, self._returns, self._market_returns):
             matrix[rows] = np.nan
         self._averages[rows] = np.nan
         self._moments[rows] = np.nan
 
-    def _take_market_bar(self) -> None:
-        row = self._market
-        if self._market_session[-1] not in (self._session[row], _NO_SESSION):
-            for history in (self._market_session, self._market_return, self._market_volatility):
-                history[:-1] = history[1:]
+    def _take_market_bar(self, row: int) -> None:
         known = self._moments[row]
         change = np.log(self._bar["close"][row] / self._closes[row, -1])
-        self._market_session[-1] = self._session[row]
-        self._market_return[-1] = change
-        self._market_volatility[-1] = deviation(known["return_mean_20"], known["return_squares_20"], 19, change)
-
-    def _market_at(self, days: Index) -> tuple[Floats, Floats]:
-        """The market's return and volatility of these sessions; NaN where it has no bar."""
-        place = np.minimum(np.searchsorted(self._market_session, days), HISTORY)
-        found = self._market_session[place] == days
-        return (
-            np.where(found, self._market_return[place], np.nan),
-            np.where(found, self._market_volatility[place], np.nan),
-        )
+        volatility = deviation(known["return_mean_20"], known["return_squares_20"], 19, change)
+        self._market_history.take(self._session[row], change, volatility)
 
     def sessions(self, index: Index) -> Dates:
         """The session of each ticker's running bar; NaT before its first."""
-        return self._session[index].astype("datetime64[D]")
+        days: Dates = self._session[index].astype("datetime64[D]")
+        return days
 
     def returns_on(self, index: Index, days: Dates) -> Floats:
         """Log returns of the sessions `days` (n, k), where the ticker has a bar among the last HISTORY; else NaN."""
@@ -211,7 +177,7 @@ class FeatureState:
         # A session's place is the number of sessions before it.
         place = (sessions[:, None, :] < wanted[:, :, None]).sum(axis=2)
         here = np.minimum(place, HISTORY)
-        found = (sessions[rows, here] == wanted) & (here > 0) & (wanted != _NO_SESSION)
+        found = (sessions[rows, here] == wanted) & (here > 0) & (wanted != NO_SESSION)
         move = np.log(prices[rows, here] / prices[rows, np.maximum(here - 1, 0)])
         return np.where(found, move, np.nan)
 
@@ -236,7 +202,7 @@ class FeatureState:
         return out
 
     def _fill_market(self, out: Floats, index: Index, change: Floats, known: Records) -> None:
-        market, volatility = self._market_at(self._session[index])
+        market, volatility = self._market_history.at(self._session[index])
         share = (MARKET_WINDOW - 1) / MARKET_WINDOW
         off_market = market - known["market_mean"]
         products = known["products"] + (change - known["return_mean_60"]) * off_market * share

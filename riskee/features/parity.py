@@ -1,16 +1,19 @@
 """Whether the SQL feature table and the live kernel say the same, over the whole history. Offline only."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from riskee.features.definitions import EARNINGS_FEATURES, FEATURES, NORMAL_FEATURES
+from riskee.features.definitions import EARNINGS_FEATURES, FEATURES, NORMAL_FEATURES, WARM_UP_BARS
 from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
 from riskee.market.bars import BarMatrix, Dates, Floats
+from riskee.storage.bars import recent_bars
 from riskee.storage.calendar import reports
 from riskee.storage.columns import read_columns
 
@@ -18,20 +21,35 @@ RELATIVE = 1e-9
 # A value below this is judged as if it had this size: its own is what cancellation left of larger ones.
 FLOOR = 1e-3
 _KEPT_MISMATCHES = 20
+# So many days are read and compared at a time: what the memory holds does not grow with the history.
+_STEP = timedelta(days=180)
 
+Progress = Callable[[int, int], None]
+"""Called with the days compared so far and the days to compare in all."""
+
+_EXTENT = text("""
+SELECT min(first), max(last)
+FROM (
+    SELECT CAST(min("timestamp") AT TIME ZONE 'UTC' AS date), CAST(max("timestamp") AT TIME ZONE 'UTC' AS date)
+    FROM market_data WHERE resolution = '1d'
+    UNION ALL
+    SELECT min(session_date), max(session_date) FROM features_daily
+) AS extent (first, last)
+""")
 _BARS = sql.SQL("""
 WITH numbered AS (SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers)
 SELECT number, session_date - DATE '1970-01-01', open, high, low, close, volume, adjustment_factor
 FROM bars
 INNER JOIN numbered USING (ticker)
-WHERE resolution = '1d'
+WHERE resolution = '1d' AND "timestamp" >= {first} AND "timestamp" < {end}
 ORDER BY session_date, number
 """)
 _TABLE = sql.SQL("""
 WITH numbered AS (SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers)
-SELECT number, session_date - DATE '1970-01-01', {}
+SELECT number, session_date - DATE '1970-01-01', {names}
 FROM features_daily
 INNER JOIN numbered USING (ticker)
+WHERE session_date >= {first} AND session_date < {end}
 ORDER BY session_date, number
 """)
 
@@ -51,58 +69,113 @@ class Mismatch:
 class ParityReport:
     """What was compared. `worst` is the largest relative difference of two values, agreeing or not."""
 
-    rows: int
-    values: int
-    mismatches: int
-    worst: float
-    worst_feature: str
+    rows: int = 0
+    values: int = 0
+    mismatches: int = 0
+    worst: float = 0.0
+    worst_feature: str = ""
     # Bars without a row in the table, and rows without a bar.
-    missing_rows: int
-    surplus_rows: int
-    examples: tuple[Mismatch, ...]
+    missing_rows: int = 0
+    surplus_rows: int = 0
+    examples: tuple[Mismatch, ...] = ()
 
     @property
     def agrees(self) -> bool:
         return not (self.mismatches or self.missing_rows or self.surplus_rows)
 
+    def __add__(self, other: "ParityReport") -> "ParityReport":
+        worse = other if other.worst > self.worst else self
+        return ParityReport(
+            self.rows + other.rows,
+            self.values + other.values,
+            self.mismatches + other.mismatches,
+            worse.worst,
+            worse.worst_feature,
+            self.missing_rows + other.missing_rows,
+            self.surplus_rows + other.surplus_rows,
+            (self.examples + other.examples)[:_KEPT_MISMATCHES],
+        )
 
-def compare(connection: Connection, market_ticker: str, window_sessions: int = 5) -> ParityReport:
-    """Feed every bar of the database to the kernel, session by session, and compare with `features_daily`.
 
-    `window_sessions` does not change a feature; it is what the live state is built with.
+@dataclass(frozen=True)
+class Kernel:
+    """The live state of all tickers of the database, and where they stand between their reports."""
+
+    state: FeatureState
+    earnings: EarningsFeatures
+
+    @classmethod
+    def before(cls, connection: Connection, session: date | None, market_ticker: str) -> "Kernel":
+        """As the predict service builds it before a session; None: from nothing."""
+        bars = _no_bars(connection) if session is None else recent_bars(connection, session, WARM_UP_BARS)
+        state = FeatureState(bars, market_ticker)
+        days = connection.scalars(text("SELECT session_date FROM trading_sessions ORDER BY session_date")).all()
+        return cls(state, EarningsFeatures(reports(connection), np.array(days, "datetime64[D]"), state))
+
+    def replay(self, bars: Floats) -> Floats:
+        """The features (rows, all) of each bar at its close; the bars (rows, 8) go on from those seen before."""
+        out = np.empty((len(bars), len(FEATURES)))
+        edges = np.flatnonzero(np.diff(bars[:, 1], prepend=-np.inf))
+        for rows in np.split(np.arange(len(bars)), edges[1:]) if len(bars) else []:
+            index, session = bars[rows, 0].astype(np.int64), bars[rows[0], 1].astype("datetime64[D]")
+            self.state.update(index, session, *(bars[rows, column] for column in range(2, 8)))
+            out[rows, : len(NORMAL_FEATURES)] = self.state.features(index)
+            out[rows, len(NORMAL_FEATURES) :] = self.earnings.features(index, session)
+        return out
+
+
+def compare(
+    connection: Connection,
+    market_ticker: str,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    progress: Progress | None = None,
+) -> ParityReport:
+    """Feed the database's bars to the kernel, session by session, and compare with `features_daily`.
+
+    Of the sessions from `since` to `until`, both included. Without `since` the kernel begins with nothing; with it,
+    with the bars before, as the predict service does.
     """
+    kernel = Kernel.before(connection, since, market_ticker)
+    first, last = connection.execute(_EXTENT).one()
+    report = ParityReport()
+    if first is None:
+        return report
+    first, end = max(first, since or first), min(last, until or last) + timedelta(days=1)
+    for begin, stop in _steps(first, end):
+        bars = read_bars(connection, begin, stop)
+        table = _table_rows(connection, begin, stop)
+        report += _report(kernel.state.tickers, bars, kernel.replay(bars), table)
+        if progress is not None:
+            progress((stop - first).days, (end - first).days)
+    return report
+
+
+def _steps(first: date, end: date) -> Iterator[tuple[date, date]]:
+    while first < end:
+        stop = min(first + _STEP, end)
+        yield first, stop
+        first = stop
+
+
+def _no_bars(connection: Connection) -> BarMatrix:
     tickers = tuple(connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"')))
-    bars = read_columns(connection, _BARS, 8)
-    state = FeatureState(_no_bars(tickers), market_ticker)
-    days = connection.scalars(text("SELECT session_date FROM trading_sessions ORDER BY session_date")).all()
-    sessions: Dates = np.array(days, "datetime64[D]")
-    earnings = EarningsFeatures(reports(connection), sessions, state, window_sessions)
-    kernel = _replayed(bars, state, earnings)
-    table = _table_rows(connection)
-    return _report(tickers, bars, kernel, table)
+    numbers = np.empty((len(tickers), 0))
+    sessions: Dates = numbers.astype("datetime64[D]")
+    return BarMatrix(tickers, sessions, *(numbers for _ in range(6)))
 
 
-def _no_bars(tickers: tuple[str, ...]) -> BarMatrix:
-    shape = (len(tickers), 0)
-    numbers = np.empty(shape)
-    return BarMatrix(tickers, np.empty(shape, "datetime64[D]"), *(numbers for _ in range(6)))
+def read_bars(connection: Connection, first: date, end: date) -> Floats:
+    """The daily bars from a day to before another, as `Kernel.replay` takes them: (rows, 8), by session and ticker."""
+    begin, stop = (sql.Literal(datetime.combine(day, time(), UTC)) for day in (first, end))
+    return read_columns(connection, _BARS.format(first=begin, end=stop), 8)
 
 
-def _replayed(bars: Floats, state: FeatureState, earnings: EarningsFeatures) -> Floats:
-    """The kernel's features (rows, 23) of each bar at its close."""
-    out = np.empty((len(bars), len(FEATURES)))
-    edges = np.flatnonzero(np.diff(bars[:, 1], prepend=-np.inf))
-    for rows in np.split(np.arange(len(bars)), edges[1:]) if len(bars) else []:
-        index, session = bars[rows, 0].astype(np.int64), bars[rows[0], 1].astype("datetime64[D]")
-        state.update(index, session, *(bars[rows, column] for column in range(2, 8)))
-        out[rows, : len(NORMAL_FEATURES)] = state.features(index)
-        out[rows, len(NORMAL_FEATURES) :] = earnings.features(index, session)
-    return out
-
-
-def _table_rows(connection: Connection) -> Floats:
+def _table_rows(connection: Connection, first: date, end: date) -> Floats:
     names = sql.SQL(", ").join(sql.Identifier(name) for name in EARNINGS_FEATURES)
-    return read_columns(connection, _TABLE.format(names), 2 + len(EARNINGS_FEATURES))
+    query = _TABLE.format(names=names, first=sql.Literal(first), end=sql.Literal(end))
+    return read_columns(connection, query, 2 + len(EARNINGS_FEATURES))
 
 
 def _keys(rows: Floats) -> NDArray[np.int64]:

@@ -144,7 +144,7 @@ def live_kernel_agrees(riskee: RiskeeParam) -> dg.AssetCheckResult:
 
     model = riskee.settings.model
     with database_errors(), riskee.engine.connect() as connection:
-        report = compare(connection, model.market_ticker, model.earnings_window_sessions)
+        report = compare(connection, model.market_ticker)
     examples = [
         f"{one.ticker} {one.session} {one.feature}: table {one.table!r}, kernel {one.kernel!r}"
         for one in report.examples

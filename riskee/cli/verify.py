@@ -1,0 +1,68 @@
+"""`riskee verify`: whether what is stored is what it should be."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.replay import with_database
+from riskee.cli.runtime import read_settings
+from riskee.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from riskee.features.parity import ParityReport
+
+app = typer.Typer(help="Check what is stored against what it should be.", no_args_is_help=True)
+_DAY = "%Y-%m-%d"
+
+
+@app.command()
+def parity(
+    since: Annotated[datetime | None, typer.Option("--from", formats=[_DAY], help="First session.")] = None,
+    until: Annotated[datetime | None, typer.Option("--to", formats=[_DAY], help="Last session.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare the feature table with what the live kernel makes of the same bars; exit with 1 where they differ."""
+    from riskee.cli.board import make_board
+    from riskee.features.parity import compare
+
+    settings = read_settings()
+    first, last = (day.date() if day else None for day in (since, until))
+    started = time.perf_counter()
+    with make_board(error=json) as board, board.task("Comparing the features with the live kernel") as task:
+        report: ParityReport = with_database(
+            settings,
+            lambda connection: compare(
+                connection, settings.model.market_ticker, since=first, until=last, progress=task.advance
+            ),
+        )
+    seconds = round(time.perf_counter() - started, 1)
+    if not report.rows + report.missing_rows + report.surplus_rows:
+        raise NotFoundError("there are no bars to compare", "choose other sessions, or load history: `riskee up`")
+    if json:
+        print_json({"agrees": report.agrees, "seconds": seconds} | asdict(report))
+    else:
+        _print(report, seconds)
+    if not report.agrees:
+        raise typer.Exit(1)
+
+
+def _print(report: ParityReport, seconds: float) -> None:
+    out = console()
+    colour = "green" if report.agrees else "red"
+    out.print(
+        f"[{colour}]{report.mismatches:,} mismatches[/] in {report.values:,} values of {report.rows:,} rows, "
+        f"compared in {seconds:g} s; worst {report.worst:.1e} ({report.worst_feature or 'none'})"
+    )
+    if report.missing_rows or report.surplus_rows:
+        out.print(
+            f"[red]{report.missing_rows:,} bars without features, {report.surplus_rows:,} features without a bar[/]"
+        )
+    if report.examples:
+        rows = ((e.ticker, e.session, e.feature, repr(e.table), repr(e.kernel)) for e in report.examples)
+        print_table("", ("ticker", "session", "feature", "table", "kernel"), rows)
