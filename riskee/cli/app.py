@@ -21,6 +21,7 @@ from riskee.cli import (
     sql,
     stack,
     track_record,
+    verify,
     watch,
 )
 from riskee.cli.console import show_defect, show_error
