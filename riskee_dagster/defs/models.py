@@ -122,14 +122,15 @@ def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
             data_version=dg.DataVersion(rows.sha256[:16]),
             check_results=[
                 dg.AssetCheckResult(check_name=HELD_OUT, passed=held_out, metadata={"last_outcome": str(last)}),
-                _leaks(found),
+                leak_check(found),
             ],
         )
 
     return training_set
 
 
-def _leaks(found: Rows) -> dg.AssetCheckResult:
+def leak_check(found: Rows) -> dg.AssetCheckResult:
+    """Whether no feature of the rows to learn from knows the outcome; a suspicion warns, certainty blocks."""
     from riskee.model.holdout import split
     from riskee.model.leaks import suspects
 

@@ -56,7 +56,7 @@ def small_evaluation() -> Evaluation:
     score, outcome = random.normal(0, 1, 20), random.normal(0, 0.01, 20)
     forecast = Forecast(score, 1 / (1 + np.exp(-score)), score - 1, score, score + 1)
     made = Outcomes(outcome, np.full(20, 0.01), np.repeat(np.arange(15_000, 15_010), 2))
-    tested = span(made, dict.fromkeys((MODEL, "zero"), forecast))
+    tested = span(made, dict.fromkeys((MODEL, "zero", "climatology"), forecast))
     measures = measure(forecast, made)
     return Evaluation(
         walk_forward=tested,

@@ -1,0 +1,92 @@
+"""What the query behind a training set makes of sessions, gaps and the market."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from riskee.model.dataset import TREND_SESSIONS, TrainingSet, read_training_set
+
+pytestmark = pytest.mark.integration
+
+FIRST = date(2020, 1, 1)
+# AAA has no bar in these sessions: too long a gap for one history.
+LOST = range(100, 130)
+SESSIONS = 160
+
+
+def day(number: int) -> date:
+    return FIRST + timedelta(days=number)
+
+
+def move(number: int) -> float:
+    return 0.01 * (1 + number % 7)
+
+
+@pytest.fixture
+def data(engine: Engine) -> TrainingSet:
+    with engine.begin() as connection:
+        _fill(connection)
+    with engine.connect() as connection:
+        return read_training_set(connection, "normal", day(SESSIONS))
+
+
+def _fill(connection: Connection) -> None:
+    """One ticker, a session every day; features only where the query needs some. AAA starts in the sixth session."""
+    connection.execute(text("INSERT INTO tickers (ticker, name, source) VALUES ('AAA', 'A', 'test')"))
+    for number in range(SESSIONS):
+        session = {"day": day(number)}
+        connection.execute(
+            text(
+                "INSERT INTO trading_sessions VALUES (:day, CAST(:day AS timestamp) AT TIME ZONE 'UTC',"
+                " CAST(:day AS timestamp) AT TIME ZONE 'UTC' + interval '6 hours')"
+            ),
+            session,
+        )
+        connection.execute(
+            text("INSERT INTO features_daily (ticker, session_date, market_return_1d) VALUES ('MARKET', :day, 0.001)"),
+            session,
+        )
+    there = [number for number in range(5, SESSIONS) if number not in LOST]
+    rows = [{"day": day(n), "move": None if n in (5, LOST.stop) else move(n), "price": 10.0 + n} for n in there]
+    connection.execute(
+        text(
+            'INSERT INTO market_data (ticker, resolution, "timestamp", open, high, low, close, volume,'
+            " adjustment_factor, dividend, split, source, known_at) VALUES ('AAA', '1d',"
+            " CAST(:day AS timestamp) AT TIME ZONE 'UTC', :price, :price, :price, :price, 1, 1, 0, 1, 'test', now())"
+        ),
+        rows,
+    )
+    connection.execute(
+        text(
+            "INSERT INTO features_daily (ticker, session_date, return_1d, volatility_20d, market_return_1d)"
+            " VALUES ('AAA', :day, :move, 0.02, 0.001)"
+        ),
+        rows,
+    )
+
+
+def test_a_row_s_place_is_its_session_s_among_all(data: TrainingSet) -> None:
+    days = (data.session - np.datetime64(FIRST)).astype(int)
+    assert (data.place - data.place[0] == days - days[0]).all()
+    assert days[0] == 5
+    # The session before the gap has no outcome: its next bar is not the next session's.
+    assert LOST.start - 1 not in days
+    assert not set(LOST) & set(days.tolist())
+
+
+def test_the_baseline_s_volatility_begins_anew_after_a_gap(data: TrainingSet) -> None:
+    known = dict(zip((data.session - np.datetime64(FIRST)).astype(int), data.ewma_volatility, strict=True))
+    for first in (5, LOST.stop):
+        assert np.isnan(known[first])
+        expected = move(first + 1) ** 2
+        assert known[first + 1] == pytest.approx(np.sqrt(expected))
+        expected += 0.06 * (move(first + 2) ** 2 - expected)
+        assert known[first + 2] == pytest.approx(np.sqrt(expected))
+
+
+def test_the_market_s_trend_is_its_move_over_a_quarter(data: TrainingSet) -> None:
+    number = (data.session - np.datetime64(FIRST)).astype(int)
+    assert np.isnan(data.market_trend[number < TREND_SESSIONS - 1]).all()
+    np.testing.assert_allclose(data.market_trend[number >= TREND_SESSIONS - 1], 0.001 * TREND_SESSIONS)
