@@ -16,7 +16,7 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value
 
 # Who executes a run that no code server started.
 HOST_TAG = "riskee/host"
@@ -29,23 +29,49 @@ _SLACK_SECONDS = 2.0
 class WatchedRunLauncher(DefaultRunLauncher):
     """Starts runs on the code server and can say whether a run's worker still lives."""
 
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data)
+        # Runs of which a code server that answers said that it does not execute them.
+        self._answered: set[str] = set()
+
     @property
     def supports_check_run_worker_health(self) -> bool:
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """RUNNING while in doubt: a run that is failed too early would be executed twice."""
+        """RUNNING while in doubt: a run that is failed too early would be executed twice.
+
+        Also while the code server is down, or has only just come back: the daemon tries once to repeat a failed run,
+        and what it can not start then is never started.
+        """
         known = self._known_to_code_server(run)
         if known:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
+        dead = self._cause_of_death(run, known)
+        if dead is None or not self._can_be_repeated(run, known):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return dead
+
+    def _cause_of_death(self, run: DagsterRun, known: bool | None) -> CheckRunHealthResult | None:
         if self._is_here(run):
             worker = worker_of(self._instance, run.run_id)
             if worker is None or is_alive(*worker):
-                return CheckRunHealthResult(WorkerStatus.RUNNING)
+                return None
             return CheckRunHealthResult(WorkerStatus.FAILED, f"its worker, process {worker[0]}, is gone")
         if known is None:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "the code server does not answer")
+            return None
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server has been restarted and does not know it")
+
+    def _can_be_repeated(self, run: DagsterRun, known: bool | None) -> bool:
+        """Whether the code server answered the last time too; runs of the bootstrap are not repeated."""
+        if self._code_server(run) is None:
+            return True
+        if known is None:
+            self._answered.discard(run.run_id)
+            return False
+        before = run.run_id in self._answered
+        self._answered.add(run.run_id)
+        return before
 
     def _known_to_code_server(self, run: DagsterRun) -> bool | None:
         """Whether the code server that started the run says that it executes it; None without an answer."""
