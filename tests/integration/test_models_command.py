@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -22,8 +23,10 @@ from riskee.settings import Settings
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import model_metadata
 from riskee.storage.tickers import TickerInfo, write_tickers
+from riskee.storage.track_record import Head, append
 from tests.integration.live_data import made_sessions
 from tests.integration.tampering import SPOILT, spoil
+from tests.integration.test_track_record_command import row
 from tests.unit.model.small import small_artifact, small_result
 
 pytestmark = pytest.mark.integration
@@ -215,3 +218,28 @@ def test_an_expired_model_is_promoted_by_force_only(run: Run, engine: Engine, ar
         run("promote", old.version, "--reason", "it is calmer")
     run("promote", old.version, "--reason", "it is calmer", "--force")
     assert predicting(engine) == old.version
+
+
+def test_models_are_compared_on_what_both_predicted(run: Run, artifacts: list[ModelArtifact], engine: Engine) -> None:
+    first, second, third = (artifact.version for artifact in artifacts)
+    rows = [
+        row(number, ticker, hit, model)
+        for number in range(40)
+        for ticker in ("AAPL", "IBM")
+        # The second is wrong in every fourth session; the third predicted other sessions.
+        for model, hit in ((first, True), (second, number % 4 > 0), (third, True))
+        if (model == third) == (number >= 30)
+    ]
+    with engine.begin() as connection:
+        append(connection, rows, Head())
+    live = json.loads(run("compare", first, second, "--json").stdout)["live"]
+    assert (live["rows"], live["sessions"]) == (60, 30)
+    losses = 8 / 30 * (math.log(0.6) - math.log(0.4))
+    assert live["gain"]["value"] == pytest.approx(losses, abs=1e-6)
+    assert live["gain"]["low"] > 0
+    assert f"{first} is better" in run("compare", first, second).stdout
+    assert f"{first} is better" in run("compare", second, first).stdout
+    assert "not distinguishable" in run("compare", first, first).stdout
+    assert "0 predictions of both are scored, in 0 sessions: too few" in run("compare", first, third).stdout
+    with pytest.raises(NotFoundError):
+        run("compare", first, "normal-x")
