@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from math import prod
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -187,7 +187,7 @@ def _bars(listing: Listing, query: dict[str, str]) -> list[dict[str, Any]]:
 
 def _actions(symbol: str, listing: Listing) -> Iterable[tuple[str, dict[str, Any]]]:
     for day, amount in listing.dividends.items():
-        paid = f"{day.replace(month=day.month + 1)}"
+        paid = f"{day + timedelta(days=30)}"
         yield "cash_dividends", {"symbol": symbol, "rate": amount, "ex_date": f"{day}", "process_date": paid}
     for day, (new, old) in listing.splits.items():
         kind = "forward_splits" if new > old else "reverse_splits"

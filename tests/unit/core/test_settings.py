@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from riskee.cli.settings import values
 from riskee.errors import FatalError
 from riskee.settings import ENDPOINTS_FILE, load_settings
 
@@ -79,3 +80,19 @@ def test_settings_are_frozen_and_hide_secrets() -> None:
     with pytest.raises(ValidationError):
         settings.api.port = 1  # type: ignore[misc]
     assert "riskee@localhost" not in repr(settings)
+
+
+def test_tickers_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().data.tickers == ()
+    monkeypatch.setenv("RISKEE_DATA__TICKERS", "AAPL, BRK.B,")
+    assert load_settings().data.tickers == ("AAPL", "BRK.B")
+
+
+def test_a_vendors_keys_are_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISKEE_ALPACA__KEY_ID", "PKMADEUP")
+    monkeypatch.setenv("RISKEE_ALPACA__SECRET_KEY", "made-up-secret")
+    settings = load_settings()
+    assert settings.alpaca.secret_key is not None
+    assert settings.alpaca.secret_key.get_secret_value() == "made-up-secret"
+    assert "made-up-secret" not in repr(settings)
+    assert "PKMADEUP" not in str(values(settings, "RISKEE_"))
