@@ -124,8 +124,8 @@ def _plain(measured: Measured) -> dict[str, Any]:
     return {
         "documents": measured.documents,
         "phases": [
-            {"name": one.name, "documents": one.documents, "seconds": one.seconds, "a_second": one.rate}
-            for one in measured.phases
+            {"name": p.name, "documents": p.documents, "seconds": p.seconds, "cpu": p.cpu, "a_second": p.rate}
+            for p in measured.phases
         ],
         "search_ms": {name: _percentiles(found) for name, found in measured.milliseconds.items()},
     }
@@ -133,8 +133,10 @@ def _plain(measured: Measured) -> dict[str, Any]:
 
 def _print(measured: Measured, memory: dict[str, int]) -> None:
     print_table("Documents", ("collection", "documents"), ((k, f"{n:,}") for k, n in measured.documents.items()))
-    phases = ((p.name, f"{p.documents:,}", f"{p.seconds:,.1f}", f"{p.rate:,.0f}") for p in measured.phases)
-    print_table("Phases", ("phase", "documents", "s", "documents/s"), phases)
+    phases = (
+        (p.name, f"{p.documents:,}", f"{p.seconds:,.1f}", f"{p.cpu:,.1f}", f"{p.rate:,.0f}") for p in measured.phases
+    )
+    print_table("Phases", ("phase", "documents", "s", "CPU s", "documents/s"), phases)
     searches = ((name, *_percentiles(found)) for name, found in measured.milliseconds.items())
     print_table("Searches by ticker and known_at", ("what", "p50 ms", "p95 ms"), searches)
     console().print(", ".join(f"{name}: {mib:,} MiB" for name, mib in memory.items()))

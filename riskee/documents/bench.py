@@ -35,11 +35,12 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Phase:
-    """One thing measured, in passages."""
+    """One thing measured, in passages; `cpu` is what this process took of the processors, servers not counted."""
 
     name: str
     documents: int
     seconds: float
+    cpu: float
 
     @property
     def rate(self) -> float:
@@ -59,12 +60,14 @@ class Measured:
 @dataclass
 class _Watch:
     seconds: float = 0.0
+    cpu: float = 0.0
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         yield
         self.seconds += time.perf_counter() - began
+        self.cpu += time.process_time() - cpu
 
 
 class _TimedPieces(WordPieces):
@@ -144,9 +147,9 @@ class DocumentsBench:
             }
         return sum(self.measured.documents.values())
 
-    def _note(self, name: str, documents: int, seconds: float) -> None:
-        self.measured.phases.append(Phase(name, documents, seconds))
-        self.tell(f"{name}: {documents:,} documents in {seconds:.1f} s")
+    def _note(self, name: str, documents: int, watch: _Watch) -> None:
+        self.measured.phases.append(Phase(name, documents, watch.seconds, watch.cpu))
+        self.tell(f"{name}: {documents:,} documents in {watch.seconds:.1f} s, {watch.cpu:.1f} s of a processor")
 
     def _import(self, name: str, files: Sequence[tuple[Kind, Path]]) -> None:
         for kind, path in files:
@@ -156,23 +159,23 @@ class DocumentsBench:
                 done = TextImporter(self.engine, pieces, self.clock).run(path, kind, path.name.split(".")[0])
             passages = done.passages.written + done.passages.unchanged
             self.tell(f"{path.name}: {done}")
-            self._note(f"{name} of {path.name}", passages, watch.seconds)
-            self._note(f"{name} of {path.name}: of it word pieces", passages, pieces.watch.seconds)
+            self._note(f"{name} of {path.name}", passages, watch)
+            self._note(f"{name} of {path.name}: of it word pieces", passages, pieces.watch)
 
     def _index(self, vectors: _TimedVectors) -> None:
         embedder = _TimedEmbedder(self.embedder)
-        seconds = self._update(Index(self.engine, embedder, vectors))
+        watch = self._update(Index(self.engine, embedder, vectors))
         stored = self._stored()
-        self._note("index", stored, seconds)
-        self._note("index: of it embedding", stored, embedder.watch.seconds)
-        self._note("index: of it upsert", stored, vectors.watch.seconds)
+        self._note("index", stored, watch)
+        self._note("index: of it embedding", stored, embedder.watch)
+        self._note("index: of it upsert", stored, vectors.watch)
 
-    def _update(self, index: Index) -> float:
+    def _update(self, index: Index) -> _Watch:
         watch = _Watch()
         with watch.running():
             for collection in COLLECTION.values():
                 index.update(collection, _progress(collection, self.tell))
-        return watch.seconds
+        return watch
 
     def _search(self, vectors: Vectors) -> None:
         """Titles as queries, of their own ticker at their own moment: what an explanation asks for."""
