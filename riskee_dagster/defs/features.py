@@ -26,8 +26,8 @@ def model_key(model: str) -> dg.AssetKey:
 
 
 def _by_day(model: Model) -> bool:
-    """Whether an asset has a partition for each day: where rows of years are made. The marts follow what changed."""
-    return model.header.materialized == "incremental" and model.group != "marts"
+    """Whether an asset has a partition for each day. Staging and marts follow what changed, and the run's days."""
+    return model.header.materialized == "incremental" and model.group == "features"
 
 
 @pinned_beta()
@@ -138,13 +138,13 @@ def _columns(model: Model, types: dict[str, str]) -> dg.TableSchema:
 
 @dg.asset_check(asset=model_key("features_daily"), blocking=True)
 @product_errors
-def live_kernel_agrees(riskee: RiskeeParam) -> dg.AssetCheckResult:
-    """The SQL features equal those that the live kernel computes, for every bar (relative 1e-9)."""
+def live_kernel_agrees(context: dg.AssetCheckExecutionContext, riskee: RiskeeParam) -> dg.AssetCheckResult:
+    """The SQL features equal those that the live kernel computes, for every bar of the run's days (relative 1e-9)."""
     from riskee.features.parity import compare
 
-    model = riskee.settings.model
+    model, days = riskee.settings.model, window_of(context.run.tags)
     with database_errors(), riskee.engine.connect() as connection:
-        report = compare(connection, model.market_ticker)
+        report = compare(connection, model.market_ticker, since=days.since, until=days.until)
     examples = [
         f"{one.ticker} {one.session} {one.feature}: table {one.table!r}, kernel {one.kernel!r}"
         for one in report.examples
@@ -152,6 +152,7 @@ def live_kernel_agrees(riskee: RiskeeParam) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=report.agrees,
         metadata={
+            "days": f"{days.since or 'the first'} to {days.until or 'the last'}",
             "rows": report.rows,
             "values": report.values,
             "mismatches": report.mismatches,
