@@ -25,7 +25,7 @@ _WINDOW = frozenset({"since", "until"})
 class ModelRun:
     """What running one model did.
 
-    `rows` are those it holds (of a view: none), `computed` those that its query gave, `changed` those written or
+    `rows` are those it holds or shows, `computed` those that its query gave to be stored, `changed` those written or
     removed, `scope` says in words what was computed, `tests` names the tests that held.
     """
 
