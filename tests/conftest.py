@@ -71,10 +71,10 @@ def template_database(settings: Settings) -> str:
 
 
 @contextmanager
-def fresh_database(settings: Settings) -> Iterator[str]:
-    """SQLAlchemy address of a migrated, empty database, dropped at the end."""
+def fresh_database(settings: Settings, template: str = TEMPLATE) -> Iterator[str]:
+    """SQLAlchemy address of a copy of the template, by default a migrated, empty database; dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    names = sql.Identifier(name), sql.Identifier(TEMPLATE)
+    names = sql.Identifier(name), sql.Identifier(template)
     with _admin(settings) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         try:
