@@ -14,6 +14,8 @@ from riskee.provenance import source_digest
 OWNERS = ["team:quant"]
 # Servers restart within seconds. What can never succeed is not tried again: see `product_errors`.
 RETRY = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)
+# The tag of a run that evidence asked for, with that evidence in words.
+WHY_TAG = "riskee/why"
 
 P = ParamSpec("P")
 T = TypeVar("T")

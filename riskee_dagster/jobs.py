@@ -4,8 +4,8 @@ import dagster as dg
 
 from riskee.settings import Settings
 
-# The worker of a run may be killed without a word; the daemon then ends the run after this time.
-LIMITS = {"dagster/max_runtime": "1800"}
+# The daemon ends a run that goes on for longer, in seconds. One whose worker died it notices at once.
+LIMITS = {"dagster/max_runtime": "7200"}
 MODELS = dg.AssetSelection.groups("models").downstream()
 WATCHED = dg.AssetSelection.groups("outcomes", "monitoring")
 

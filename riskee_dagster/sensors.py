@@ -9,12 +9,13 @@ import msgspec
 from riskee.clock import SystemClock
 from riskee.messaging.messages import MODEL_TYPES
 from riskee.settings import Settings
+from riskee_dagster.declare import WHY_TAG
 from riskee_dagster.defs.monitoring import CAUSES, watch_key
 from riskee_dagster.jobs import PIPELINE, RETRAIN
 
 # Runs that train: while one is under way, or has just begun, no other is requested.
 TRAINING_JOBS = (RETRAIN.name, PIPELINE.name)
-REQUEST_TAG, CAUSES_TAG, WHY_TAG = "riskee/request", "riskee/causes", "riskee/why"
+REQUEST_TAG, CAUSES_TAG = "riskee/request", "riskee/causes"
 # A request whose run failed is made again, this often in all.
 ATTEMPTS = 3
 # Keys of evidence that has been acted on; the oldest are forgotten.

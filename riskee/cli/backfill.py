@@ -148,7 +148,8 @@ def _follow(graphql: Graphql, backfill_id: str, task: Task) -> dict[str, Any]:
                 "Dagster's daemon does not take the backfill up", "`riskee status`; `riskee logs dagster-daemon`"
             )
         time.sleep(_POLL_SECONDS)
-    if state["status"] not in {"COMPLETED_SUCCESS", "COMPLETED"} or not _succeeded(state):
+    # Dagster counts a backfill as failed whose killed run was started again and succeeded.
+    if not _succeeded(state):
         cause = (state["error"] or {}).get("message", "its run failed")
         raise FatalError(f"the backfill ended as {state['status']}: {cause}", f"{graphql.url}/runs/b/{backfill_id}")
     return state

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from riskee.messaging.messages import MODEL_TYPES, ModelType
-from riskee_dagster.declare import OWNERS, POOLS, RETRY, code_version, product_errors
+from riskee_dagster.declare import OWNERS, POOLS, RETRY, WHY_TAG, code_version, product_errors
 from riskee_dagster.defs.features import model_key
 from riskee_dagster.evaluation_metadata import training_metadata
 from riskee_dagster.resources import Platform, RiskeeParam
@@ -204,12 +204,12 @@ def _champion(model_type: ModelType) -> dg.AssetsDefinition:
     )
     @product_errors
     def champion(context: dg.AssetExecutionContext, riskee: RiskeeParam, candidate: Any) -> dg.MaterializeResult[None]:
-        return _register(context.run.run_id, riskee, candidate)
+        return _register(context.run, riskee, candidate)
 
     return champion
 
 
-def _register(run_id: str, riskee: Platform, candidate: "TrainingResult") -> dg.MaterializeResult[None]:
+def _register(run: dg.DagsterRun, riskee: Platform, candidate: "TrainingResult") -> dg.MaterializeResult[None]:
     from riskee import ids
     from riskee.messaging.messages import ModelPromoted
     from riskee.messaging.subjects import MODEL_PROMOTED
@@ -219,7 +219,7 @@ def _register(run_id: str, riskee: Platform, candidate: "TrainingResult") -> dg.
 
     artifact = candidate.artifact
     with database_errors(), riskee.engine.begin() as connection:
-        new = register(connection, candidate, run_id, riskee.clock.now())
+        new = register(connection, candidate, run.run_id, riskee.clock.now())
         predicting = champion(connection, artifact.model_type)
     news = {}
     if predicting is not None and predicting.version == artifact.version:
@@ -236,6 +236,7 @@ def _register(run_id: str, riskee: Platform, candidate: "TrainingResult") -> dg.
             "candidate": artifact.version,
             "decision": candidate.decision,
             "reason": candidate.reason,
+            "trained_because": run.tags.get(WHY_TAG, "it was asked for"),
             "registered": "now" if new else "before",
             "bus": publish(riskee.settings.nats, riskee.clock, MODEL_PROMOTED, news),
         }

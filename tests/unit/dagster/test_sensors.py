@@ -8,8 +8,9 @@ import dagster as dg
 import pytest
 
 from riskee.settings import Settings
+from riskee_dagster.declare import WHY_TAG
 from riskee_dagster.defs.monitoring import CAUSES, watch_key
-from riskee_dagster.sensors import ATTEMPTS, CAUSES_TAG, REQUEST_TAG, WHY_TAG, evaluate, retrain_sensor
+from riskee_dagster.sensors import ATTEMPTS, CAUSES_TAG, REQUEST_TAG, evaluate, retrain_sensor
 
 COOLDOWN = timedelta(hours=24)
 LATER = timedelta(hours=25)
