@@ -18,13 +18,13 @@ runner = CliRunner()
 
 
 def test_every_setting_is_listed_and_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RISKEE_DATABASE__URL", "postgresql://me:secret@localhost/x")
+    monkeypatch.setenv("RISKEE_DATABASE__URL", "postgresql://me:hunter2@localhost/x")
     monkeypatch.setenv("RISKEE_EXPLANATION__DOCUMENTS", "5")
     result = runner.invoke(app, ["settings", "--json"])
     rows = {row["variable"]: row for row in json.loads(result.stdout)}
     assert set(rows) == {name for name, _, _ in settings_rows()}
     assert rows["RISKEE_EXPLANATION__DOCUMENTS"]["value"] == "5"
-    assert "secret" not in result.stdout
+    assert "hunter2" not in result.stdout
     assert "RISKEE_HOME" in runner.invoke(app, ["settings"]).output
 
 
