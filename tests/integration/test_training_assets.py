@@ -1,0 +1,112 @@
+"""The assets of one model type, from features in the database to a registered model with its report."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from dbt_like_sql import run
+from riskee.blobs import Blobs
+from riskee.clock import FixedClock
+from riskee.market.importing import import_bars, import_earnings, import_sessions
+from riskee.market.sources.bundled import BundledIndex, BundledStocks
+from riskee.settings import Settings
+from riskee.storage.bars import last_sessions
+from riskee_dagster.candidates import candidate_store
+from riskee_dagster.defs.models import ASSETS, candidate_key, champion_key, training_key
+from riskee_dagster.resources import Platform
+from tests.conftest import REPOSITORY, fresh_database
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+KEYS = [training_key("normal"), candidate_key("normal"), champion_key("normal")]
+
+
+@pytest.fixture(scope="module")
+def platform(
+    settings: Settings, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
+    """The bundled history with its features, and a home of its own for reports."""
+    with fresh_database(settings) as url:
+        database = settings.database.model_copy(update={"url": SecretStr(url)})
+        home = tmp_path_factory.mktemp("home")
+        made = Platform(settings.model_copy(update={"home": home, "database": database}))
+        blobs, clock = Blobs(REPOSITORY / ".riskee"), FixedClock(datetime(2026, 11, 22, tzinfo=UTC))
+        import_bars(made.engine, BundledStocks(blobs), clock)
+        import_bars(made.engine, BundledIndex(blobs, settings.model.market_ticker), clock)
+        import_earnings(made.engine, blobs, clock)
+        import_sessions(made.engine, clock)
+        run(made.engine, {"market_ticker": settings.model.market_ticker})
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral(str(tmp_path_factory.mktemp("dagster"))) as instance:
+        yield instance
+
+
+def materialise(platform: Platform, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    resources = {"riskee": dg.ResourceDefinition.hardcoded_resource(platform), "candidates": candidate_store}
+    return dg.materialize(ASSETS, instance=instance, resources=resources, selection=KEYS, raise_on_error=False)
+
+
+def metadata(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any]:
+    event = instance.get_latest_materialization_event(key)
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+
+def test_a_training_is_registered_with_its_evaluation_and_reported(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    assert materialise(platform, instance).success
+    with platform.engine.connect() as connection:
+        row = connection.execute(text("SELECT * FROM model_metadata")).one()
+        count = platform.settings.feed.replay.sessions + platform.settings.model.holdout_sessions
+        sealed_from = last_sessions(connection, count)[0]
+    holdout = row.evaluation["holdout"]
+    assert (row.trials, holdout["opened"], holdout["first"]) == (1, 1, sealed_from.isoformat())
+    assert row.trained_through < sealed_from
+    # The last of the sealed sessions has its outcome in the replay.
+    assert holdout["methods"]["model"]["sessions"] == platform.settings.model.holdout_sessions - 1
+    shown = metadata(instance, candidate_key("normal"))
+    assert shown["version"] == row.model_version
+    page = Path(shown["report"]).read_text()
+    assert row.data_sha256 in page
+    assert re.search(r"\d+ sessions that took no part in the walk-forward evaluation", page)
+
+
+def test_a_second_training_counts_the_first(platform: Platform, instance: dg.DagsterInstance) -> None:
+    before = metadata(instance, candidate_key("normal"))
+    assert materialise(platform, instance).success
+    after = metadata(instance, candidate_key("normal"))
+    assert (after["version"], after["trials"]) == (before["version"], before["trials"] + 1)
+    assert "opened 2 times" in after["holdout"]
+
+
+def test_a_feature_that_knows_the_outcome_stops_the_training(platform: Platform, instance: dg.DagsterInstance) -> None:
+    leak = """
+    UPDATE features_daily SET macd = ahead.move
+    FROM (
+        SELECT ticker, session_date, lead(return_1d) OVER (PARTITION BY ticker ORDER BY session_date) AS move
+        FROM features_daily
+    ) AS ahead
+    WHERE ahead.ticker = features_daily.ticker AND ahead.session_date = features_daily.session_date
+    """
+    with platform.engine.begin() as connection:
+        connection.execute(text(leak))
+    result = materialise(platform, instance)
+    assert not result.success
+    failed = {check.check_name: check for check in result.get_asset_check_evaluations() if not check.passed}
+    assert set(failed) == {"no_feature_knows_the_outcome"}
+    assert "macd" in failed["no_feature_knows_the_outcome"].metadata
+    assert not result.asset_materializations_for_node("model_normal")
