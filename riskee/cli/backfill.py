@@ -46,7 +46,6 @@ _STATE = """query State($backfill: String!) {
   }
 }"""
 _ENDED = frozenset({"COMPLETED_SUCCESS", "COMPLETED_FAILED", "CANCELED", "FAILED", "COMPLETED"})
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], show_default=False)]
 
 
 @dataclass(frozen=True)
