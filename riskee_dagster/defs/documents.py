@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 GROUP = "documents"
 # So many documents a collection, shared out among the tickers: with the bundled ones, what two cores embed within a
-# minute. With many tickers each still has a few to cite: 446 of them have 12,000 documents, an eighth or less
-# of what there would be, and those of a ticker are the most telling, the latest or spread evenly over time.
+# minute. With many tickers each still has a few to cite: 446 of them have at most 12,000 documents; those of
+# a ticker are the most telling, the latest or spread evenly over time.
 NEWS, PATTERNS, REPORTS, PREDICTIONS = 600, 1200, 600, 500
 LEAST_PER_TICKER = 5
 QUARTERS = 60
