@@ -58,7 +58,7 @@ code_version = source_digest
 """Changes with the source of modules or with texts, so that Dagster marks what is out of date."""
 
 
-def table_asset(  # noqa: PLR0913 (all by keyword: what an asset of this product may declare)
+def table_asset(
     key: dg.AssetKey | str,
     *,
     group: str,
@@ -66,13 +66,12 @@ def table_asset(  # noqa: PLR0913 (all by keyword: what an asset of this product
     code: Iterable[str],
     deps: Iterable[dg.AssetKey | str] = (),
     description: str | None = None,
-    check: str | None = None,
     pool: str | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """An asset that lives in one of the servers: it is written there, and nothing passes through Dagster.
 
     `code` names the modules whose source decides the content; without a description it is the function's docstring;
-    `check` names a blocking check whose result the function returns with its own; of a `pool` one is made at a time.
+    of a `pool` one is made at a time.
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -85,7 +84,6 @@ def table_asset(  # noqa: PLR0913 (all by keyword: what an asset of this product
             retry_policy=RETRY,
             code_version=code_version(code),
             description=description or function.__doc__,
-            check_specs=[dg.AssetCheckSpec(check, asset=key, blocking=True)] if check else None,
             pool=pool or POOLS.get(group),
         )(product_errors(function))
 
