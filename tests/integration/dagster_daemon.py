@@ -25,6 +25,10 @@ _LAUNCH = """mutation Launch($parameters: ExecutionParams!) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   }
 }"""
+_START = """mutation Start($selector: SensorSelector!) {
+  startSensor(sensorSelector: $selector) { __typename ... on PythonError { message } }
+}"""
+_LOCATION = {"repositoryLocationName": "riskee", "repositoryName": "__repository__"}
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
@@ -40,23 +44,32 @@ class Daemon:
     def launch(self, job: str, tags: dict[str, str] | None = None) -> str:
         """Launch a job as the UI does. Answers the run's id."""
         parameters = {
-            "selector": {"repositoryLocationName": "riskee", "repositoryName": "__repository__", "jobName": job},
+            "selector": {**_LOCATION, "jobName": job},
             "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]},
         }
-        answer = httpx.post(
-            f"{self.settings.dagster.url}/graphql",
-            json={"query": _LAUNCH, "variables": {"parameters": parameters}},
-            timeout=60,
-        ).json()["data"]["launchRun"]
+        answer = self.ask(_LAUNCH, parameters=parameters)["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
+
+    def start_sensor(self, name: str) -> None:
+        """Switch a sensor on, as the UI does."""
+        answer = self.ask(_START, selector={**_LOCATION, "sensorName": name})["startSensor"]
+        assert answer["__typename"] == "Sensor", answer
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """One question to the webserver."""
+        answer = httpx.post(
+            f"{self.settings.dagster.url}/graphql", json={"query": query, "variables": variables}, timeout=60
+        ).json()
+        assert "errors" not in answer, answer
+        return dict(answer["data"])
 
     def run(self, run_id: str) -> dg.DagsterRun:
         found = self.instance.get_run_by_id(run_id)
         assert found is not None
         return found
 
-    def finished(self, run_id: str, seconds: float = 120) -> dg.DagsterRun:
+    def finished(self, run_id: str, seconds: float = 300) -> dg.DagsterRun:
         """The run once it has ended."""
         wait_for(lambda: self.run(run_id).status in FINISHED, seconds)
         return self.run(run_id)
