@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 JOB = "backfill"
 _LOCATION = {"repositoryLocationName": "riskee", "repositoryName": "__repository__"}
 _ANSWER_SECONDS = 60.0
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 2.0
 # The daemon looks for new backfills every 30 s.
 _SILENCE_SECONDS = 180.0
 

@@ -37,7 +37,14 @@ WHERE NOT is_index AND session_date BETWEEN {first} AND {last}
 """)
 # What has been played: in a replay the features of later sessions are stored already, and must not be looked at.
 _AS_OF = text("SELECT session_date FROM feed_state WHERE feed = :feed")
-_NEW = text("SELECT count(*) FROM trading_sessions WHERE session_date > :after AND session_date < :before")
+# Only sessions with rows that the type learns from: a model of reports ends with the last report.
+_NEW = text("""
+    SELECT count(DISTINCT session_date)
+    FROM features_daily
+    INNER JOIN tickers USING (ticker)
+    WHERE NOT is_index AND session_date > :after AND session_date < :before
+        AND (:every OR least(sessions_to_earnings, sessions_since_earnings) <= :window)
+""")
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,8 @@ def _new_sessions(connection: Connection, settings: Settings, model_type: ModelT
     held_out = last_sessions(connection, settings.feed.replay.sessions + settings.model.holdout_sessions)
     if not held_out:
         return through, 0
-    return through, int(connection.scalar(_NEW, {"after": through, "before": held_out[0]}) or 0)
+    window = {"every": model_type == "normal", "window": settings.model.earnings_window_sessions}
+    return through, int(connection.scalar(_NEW, {"after": through, "before": held_out[0], **window}) or 0)
 
 
 def _scores(connection: Connection, version: str) -> Scores:

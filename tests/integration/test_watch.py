@@ -160,3 +160,22 @@ def test_new_sessions_ask_for_a_training_again_with_each_further_block(engine: E
     (cause,) = look(engine, own).causes
     assert cause.kind == "new data"
     assert cause.key == f"new data:normal:{SESSIONS[190]}:1"
+
+
+def test_sessions_without_reports_are_nothing_new_to_the_model_of_reports(engine: Engine, own: Settings) -> None:
+    fill(
+        engine,
+        model(
+            model_type="earnings",
+            features=features_of("earnings"),
+            feature_set=feature_set_hash("earnings"),
+            trained_through=SESSIONS[190],
+        ),
+    )
+    with engine.connect() as connection:
+        assert watch(connection, own, "earnings").new_sessions == 24
+    quiet = {"sessions_to_earnings": 10, "sessions_since_earnings": 63}
+    with engine.begin() as connection:
+        connection.execute(features_daily.update().where(features_daily.c.session_date > SESSIONS[190]).values(quiet))
+        found = watch(connection, own, "earnings")
+    assert (found.new_sessions, found.causes) == (0, ())
