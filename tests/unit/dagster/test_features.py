@@ -45,6 +45,7 @@ def test_a_model_whose_rows_hold_is_materialised_with_its_counts(monkeypatch: py
     assert event.metadata["dagster/row_count"].value == 7
     assert event.metadata["changed"].value == 3
     lineage = event.metadata["dagster/column_lineage"].value
+    assert isinstance(lineage, dg.TableColumnLineage)
     assert lineage.deps_by_column["place"] == [dg.TableColumnDep(dg.AssetKey("trading_sessions"), "session_date")]
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
     assert checks == dict.fromkeys(
