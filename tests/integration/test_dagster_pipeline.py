@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
 from riskee.storage.vectors import Vectors
 from riskee_dagster import definitions
-from riskee_dagster.bootstrap import missing_assets, run
+from riskee_dagster.bootstrap import missing_assets, run, stored_days
+from riskee_dagster.declare import WHY_TAG
 from riskee_dagster.defs import documents
 from riskee_dagster.defs.documents import document_key
 from riskee_dagster.defs.models import candidate_key, champion_key
+from riskee_dagster.defs.monitoring import watch_key
+from riskee_dagster.partitions import key_of, range_tags
 from riskee_dagster.resources import Platform
 from tests.conftest import REPOSITORY, fresh_database
 
@@ -48,9 +52,11 @@ class Materialised:
     def engine(self) -> Engine:
         return self.platform.engine
 
-    def again(self, *keys: dg.AssetKey) -> dg.ExecuteInProcessResult:
+    def again(self, *keys: dg.AssetKey, tags: dict[str, str] | None = None) -> dg.ExecuteInProcessResult:
         """Materialise these assets alone, as the button in Dagster's UI does."""
-        return _job().execute_in_process(instance=self.instance, asset_selection=list(keys), raise_on_error=False)
+        return _job().execute_in_process(
+            instance=self.instance, asset_selection=list(keys), raise_on_error=False, tags=tags
+        )
 
     def metadata(self, key: dg.AssetKey) -> dict[str, Any]:
         """What the latest materialisation says."""
@@ -84,7 +90,7 @@ def made(
             patch.setattr(documents, limit, count)
         patch.setattr(definitions, "platform", dg.ResourceDefinition.hardcoded_resource(platform))
         out = io.StringIO()
-        failures = run(instance, _job(), out)
+        failures = run(instance, _job(), out, lambda: stored_days(own))
         lines = [json.loads(line) for line in out.getvalue().splitlines()]
         yield Materialised(own, platform, instance, lines, failures)
         platform.close()
@@ -179,9 +185,37 @@ def test_one_asset_alone_can_be_materialised_again(made: Materialised, key: str)
 def test_training_again_on_the_same_data_gives_the_champion_again(made: Materialised) -> None:
     keys = (candidate_key("normal"), champion_key("normal"))
     before = made.metadata(keys[1])["champion"]
-    assert made.again(*keys).success
+    assert made.metadata(keys[1])["trained_because"] == "it was asked for"
+    assert made.again(*keys, tags={WHY_TAG: "normal: expiry: it is old"}).success
     after = made.metadata(keys[1])
     assert (after["champion"], after["candidate"], after["registered"]) == (before, before, "before")
+    assert after["trained_because"] == "normal: expiry: it is old"
+
+
+def test_the_days_with_bars_are_reported_as_made(made: Materialised) -> None:
+    """Nothing is computed twice for it: only the events say so."""
+    days = made.instance.get_materialized_partitions(dg.AssetKey("features_daily"))
+    with made.engine.connect() as connection:
+        first, last = connection.execute(text("SELECT min(session_date), max(session_date) FROM bars")).one()
+    assert (min(days), max(days)) == (key_of(first), key_of(last))
+    assert made.metadata(dg.AssetKey("features_daily"))["dagster/row_count"] > 0
+
+
+def test_a_window_of_days_is_computed_and_compared(made: Materialised) -> None:
+    parity = dg.AssetCheckKey(dg.AssetKey("features_daily"), "live_kernel_agrees")
+    result = made.again(dg.AssetKey("features_daily"), tags=range_tags(date(2012, 1, 2), date(2012, 1, 31)))
+    assert result.success
+    assert len(result.asset_materializations_for_node("features_daily")) == 22
+    (check,) = (one for one in result.get_asset_check_evaluations() if one.asset_check_key == parity)
+    assert check.passed
+    assert check.metadata["days"].value == "2012-01-02 to 2012-01-31"
+
+
+def test_models_just_made_ask_for_no_training(made: Materialised) -> None:
+    for model_type in MODEL_TYPES:
+        metadata = made.metadata(watch_key(model_type))
+        assert metadata["model"] == made.metadata(champion_key(model_type))["champion"]
+        assert metadata["causes"] == []
 
 
 def test_a_registration_without_a_candidate_says_what_to_do(made: Materialised) -> None:
