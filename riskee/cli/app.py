@@ -17,6 +17,7 @@ from riskee.cli import (
     predictions,
     replay,
     reproduce,
+    retrain,
     settings,
     sql,
     stack,
@@ -58,6 +59,7 @@ app.command(rich_help_panel=_PREDICTIONS)(predictions.explain)
 app.command(rich_help_panel=_PREDICTIONS)(watch.watch)
 app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
 data.app.command()(fetch.fetch)
+models.app.command()(retrain.retrain)
 app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
 app.command("track-record", rich_help_panel=_MODELS)(track_record.track_record)
 app.command(rich_help_panel=_MODELS)(reproduce.reproduce)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,27 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskee.cli.console import Json, console, print_json
+from riskee.cli.graphql import LOCATION, Graphql, show_steps
 from riskee.cli.runtime import read_settings
-from riskee.errors import FatalError, PoisonError, RetryableError
+from riskee.errors import FatalError, PoisonError
 
 if TYPE_CHECKING:
     from riskee.cli.board import Task
 
 JOB = "backfill"
-_LOCATION = {"repositoryLocationName": "riskee", "repositoryName": "__repository__"}
-_ANSWER_SECONDS = 60.0
 _POLL_SECONDS = 2.0
 # The daemon looks for new backfills every 30 s.
 _SILENCE_SECONDS = 180.0
 
 _KEYS = """query Keys($selector: PipelineSelector!) {
   pipelineOrError(params: $selector) {
-    __typename ... on Pipeline { partitionKeysOrError { partitionKeys } } ... on PythonError { message }
+    __typename ... on Pipeline { partitionKeysOrError { partitionKeys } } ... on Error { message }
   }
 }"""
 _LAUNCH = """mutation Launch($parameters: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $parameters) {
-    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on Error { message }
   }
 }"""
 _STATE = """query State($backfill: String!) {
@@ -89,34 +85,9 @@ def backfill(
         )
 
 
-class Graphql:
-    """Dagster's webserver."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The one field that a query asks for. Raises RetryableError without an answer, FatalError for an error."""
-        body = jsonlib.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 (from the settings)
-                found = jsonlib.load(answer)
-        except urllib.error.HTTPError as error:
-            raise FatalError(f"Dagster refuses the question: {error.read().decode(errors='replace')}") from error
-        except OSError as error:
-            raise RetryableError(f"Dagster does not answer at {self.url}: {error}", "`riskee up` starts it") from error
-        if found.get("errors"):
-            raise FatalError(f"Dagster: {found['errors'][0]['message']}", "`riskee logs dagster-webserver`")
-        (field,) = found["data"].values()
-        if "message" in field:
-            raise FatalError(f"Dagster: {field['message'].strip().splitlines()[0]}", "`riskee logs dagster-code`")
-        return dict(field)
-
-
 def _days(graphql: Graphql, since: datetime | None, until: datetime | None) -> list[str]:
     """The partitions of the range, in order. Raises PoisonError when there is none."""
-    answer = graphql.ask(_KEYS, selector={**_LOCATION, "pipelineName": JOB})
+    answer = graphql.ask(_KEYS, selector={**LOCATION, "pipelineName": JOB})
     first = f"{since:%Y-%m-%d}" if since else ""
     last = f"{until:%Y-%m-%d}" if until else "9"
     keys = [key for key in answer["partitionKeysOrError"]["partitionKeys"] if first <= key <= last]
@@ -126,7 +97,7 @@ def _days(graphql: Graphql, since: datetime | None, until: datetime | None) -> l
 
 
 def _launch(graphql: Graphql, days: list[str]) -> str:
-    selector = {"partitionSetName": f"{JOB}_partition_set", "repositorySelector": _LOCATION}
+    selector = {"partitionSetName": f"{JOB}_partition_set", "repositorySelector": LOCATION}
     parameters = {"selector": selector, "partitionNames": days, "title": f"{days[0]} to {days[-1]}"}
     return str(graphql.ask(_LAUNCH, parameters=parameters)["backfillId"])
 
@@ -139,7 +110,7 @@ def _follow(graphql: Graphql, backfill_id: str, task: Task) -> dict[str, Any]:
         runs = [run for run in state["runs"] if run["status"] != "FAILURE" or len(state["runs"]) == 1]
         if runs:
             heard = time.monotonic()
-            _show(runs[0], task)
+            show_steps(runs[0], task)
         if state["status"] in _ENDED:
             break
         if time.monotonic() - heard > _SILENCE_SECONDS:
@@ -156,13 +127,6 @@ def _follow(graphql: Graphql, backfill_id: str, task: Task) -> dict[str, Any]:
 
 def _succeeded(state: dict[str, Any]) -> bool:
     return any(run["status"] == "SUCCESS" for run in state["runs"])
-
-
-def _show(run: dict[str, Any], task: Task) -> None:
-    steps = run["stepStats"]
-    total = len(run["executionPlan"]["steps"]) if run["executionPlan"] else 0
-    task.advance(sum(step["status"] == "SUCCESS" for step in steps), total)
-    task.tell(next((step["stepKey"] for step in steps if step["status"] == "IN_PROGRESS"), run["status"].lower()))
 
 
 def _outcome(backfill_id: str, days: int, state: dict[str, Any], seconds: float) -> Outcome:

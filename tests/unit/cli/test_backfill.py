@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from riskee.cli import backfill
-from riskee.cli.backfill import Graphql, _days, _follow, _outcome
+from riskee.cli.backfill import _days, _follow, _outcome
+from riskee.cli.graphql import Graphql
 from riskee.errors import FatalError, PoisonError, RetryableError
 
 
