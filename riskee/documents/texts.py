@@ -91,6 +91,8 @@ def _fields(line: bytes | None) -> dict[str, Any]:
         fields = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PoisonError("the line is not JSON") from error
+    except RecursionError as error:
+        raise PoisonError("the line is nested too deeply") from error
     if not isinstance(fields, dict):
         raise PoisonError("the line is not a JSON object")
     return fields

@@ -94,7 +94,9 @@ def test_a_wrong_line_is_refused_with_its_reason(change: dict[str, Any], reason:
     assert refused.value.cause == reason
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b"[]", b"null", b'{"symbol": "A\xff"}', b"\x1f\x8b\x08", None])
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b"[]", b"null", b'{"symbol": "A\xff"}', b"\x1f\x8b\x08", b"[" * 5000, b'{"id":' * 5000, None]
+)
 def test_what_is_no_object_is_refused(line: bytes | None) -> None:
     with pytest.raises(PoisonError, match="the line is"):
         parse(line, "news", "test", NOW)
