@@ -14,6 +14,7 @@ from riskee.documents.cleaning import clean, likeness, untokenised
 from riskee.documents.document import Collection
 from riskee.documents.wording import day
 from riskee.errors import PoisonError
+from riskee.messaging.messages import TICKER_PATTERN
 
 Kind = Literal["calls", "news"]
 COLLECTION: dict[Kind, Collection] = {"calls": "earnings_calls", "news": "market_news"}
@@ -24,7 +25,7 @@ MAX_CHARACTERS = 500_000
 SHORTEST = {"calls": 500, "news": 12}
 _MAX_TITLE = 160
 _FIRST_YEAR = 1900
-_TICKER = re.compile(r"[A-Z][A-Z0-9.\-]{0,11}")
+_TICKER = re.compile(TICKER_PATTERN)
 _URL = re.compile(r"https?://[!-~]{1,2000}")
 _ID = re.compile(r"[ -~]{1,200}")
 

@@ -50,6 +50,11 @@ def test_a_post_is_known_at_its_time_and_belongs_to_its_day_in_new_york() -> Non
     assert (post.ticker, post.title, post.text) == ("AAPL", "AAPL, 31 December 2013", "$AAPL up on good news")
 
 
+@pytest.mark.parametrize("ticker", ["3M", "ABCDEFGHIJ.KLMNO"])
+def test_a_ticker_that_bars_may_have_texts_may_have_too(ticker: str) -> None:
+    assert read(CALL | {"symbol": ticker}).ticker == ticker
+
+
 def test_a_mended_transcript_keeps_its_identity_and_other_news_are_others() -> None:
     assert read(CALL).text_id == read(CALL | {"text": "We shrank. " * 80}).text_id
     news = {**CALL, "text": "The company grew."}
