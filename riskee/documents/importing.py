@@ -19,15 +19,14 @@ from riskee.documents.document import Document
 from riskee.documents.lines import numbered_lines, sha256_of
 from riskee.documents.passages import passages
 from riskee.documents.texts import COLLECTION, ImportedText, Kind, parse
-from riskee.embedding.word_pieces import WordPieces
+from riskee.embedding.word_pieces import WINDOW, WordPieces
 from riskee.errors import PoisonError
 from riskee.storage.database import database_errors
 from riskee.storage.documents import DocumentCounts, write_passages
 from riskee.storage.imports import ImportRecord, write_import
 from riskee.storage.quarantine import Rejection, add_rejections
 
-WINDOW = 256
-"""Word pieces that the smaller of the embedding models reads of a text, its two marks included."""
+# At the ends of a text.
 _MARKS = 2
 _MAX_TITLE_PIECES = 100
 # What is held at once, and stored in one transaction.

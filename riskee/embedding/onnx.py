@@ -9,10 +9,9 @@ import numpy as np
 
 from riskee.blobs import Blobs, Progress
 from riskee.embedding.embedder import Vectors
+from riskee.embedding.word_pieces import WINDOW
 from riskee.errors import FatalError
 
-WINDOW = 256
-"""The word pieces of a text that the model reads, two marks included."""
 _MAX_WORKERS = 2
 # Short texts go together up to so many word pieces: more together are no faster and take more memory.
 _BATCH_PIECES = 256

@@ -9,6 +9,8 @@ from riskee.blobs import Blobs
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+WINDOW = 256
+"""Word pieces that all-MiniLM-L6-v2 reads of a text, its two marks included; the other model reads more."""
 # A longer word is one piece to the models, a shorter one at most a piece a letter.
 LONGEST_WORD = 100
 

@@ -21,12 +21,12 @@ from riskee.clock import FixedClock
 from riskee.documents import importing
 from riskee.documents.bench import SEARCHES, DocumentsBench
 from riskee.documents.document import Document
-from riskee.documents.importing import WINDOW, TextImport, TextImporter
+from riskee.documents.importing import TextImport, TextImporter
 from riskee.documents.indexing import Index
 from riskee.documents.prediction_context import PastPrediction
 from riskee.documents.records import published_predictions
 from riskee.documents.texts import Kind
-from riskee.embedding.word_pieces import WordPieces
+from riskee.embedding.word_pieces import WINDOW, WordPieces
 from riskee.settings import Settings, VectorSettings
 from riskee.storage.documents import document_stamps, replace_documents
 from riskee.storage.imports import read_imports
