@@ -1,24 +1,10 @@
-"""All settings of every process: one frozen tree, read from `RISKEE_*` with `__` between levels.
+"""The branches of the tree of settings."""
 
-Order: environment, then `$RISKEE_HOME/run/endpoints.json` (written by the embedded stack), then the defaults
-below. A variable that no setting has is an error: a typo must not silently mean the default.
-"""
-
-import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-
-from riskee.errors import FatalError
-
-ENV_PREFIX = "RISKEE_"
-# Read by the test suite only, never by the product.
-TEST_PREFIX = "RISKEE_TEST_"
-ENDPOINTS_FILE = Path("run") / "endpoints.json"
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import NoDecode
 
 
 class Section(BaseModel):
@@ -201,100 +187,3 @@ class MetricsSettings(Section):
     predict_port: int = Field(9102, ge=0, le=65535, description="port of predict")
     record_port: int = Field(9103, ge=0, le=65535, description="port of record")
     explain_port: int = Field(9104, ge=0, le=65535, description="port of explain")
-
-
-class Settings(BaseSettings):
-    """The tree. Build it with `load_settings`, once, in a composition root."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter="__",
-        frozen=True,
-        extra="forbid",
-        nested_model_default_partial_update=True,
-    )
-
-    home: Path = Field(Path(".riskee"), description="where everything that a run writes lives")
-    profile: Literal["embedded", "compose", "kubernetes"] = Field("embedded", description="who runs the servers")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe level logged")
-    database: DatabaseSettings = DatabaseSettings()
-    redis: RedisSettings = RedisSettings()
-    nats: NatsSettings = NatsSettings()
-    vectors: VectorSettings = VectorSettings()
-    embedding: EmbeddingSettings = EmbeddingSettings()
-    llm: LlmSettings = LlmSettings()
-    feed: FeedSettings = FeedSettings()
-    data: DataSettings = DataSettings()
-    yahoo: YahooSettings = YahooSettings()
-    alpaca: AlpacaSettings = AlpacaSettings()
-    model: ModelSettings = ModelSettings()
-    retraining: RetrainingSettings = RetrainingSettings()
-    explanation: ExplanationSettings = ExplanationSettings()
-    api: ApiSettings = ApiSettings()
-    dagster: DagsterSettings = DagsterSettings()
-    metrics: MetricsSettings = MetricsSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 (the signature is pydantic's)
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment above what the embedded stack wrote (passed as init values)."""
-        return env_settings, init_settings
-
-
-def _known_variables(model: type[BaseModel], prefix: str) -> set[str]:
-    known: set[str] = set()
-    for name, field in model.model_fields.items():
-        variable = f"{prefix}{name.upper()}"
-        known.add(variable)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            known |= _known_variables(field.annotation, f"{variable}__")
-    return known
-
-
-def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = _known_variables(Settings, ENV_PREFIX)
-    unknown = sorted(
-        name
-        for name in environ
-        if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX) and name.upper() not in known
-    )
-    if unknown:
-        raise FatalError(
-            f"unknown setting {', '.join(unknown)}", "`riskee settings` lists all settings; unset it or mend its name"
-        )
-
-
-def _embedded_endpoints(home: Path) -> dict[str, Any]:
-    file = home / ENDPOINTS_FILE
-    if not file.exists():
-        return {}
-    try:
-        endpoints = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise FatalError(f"{file} cannot be read: {error}", "`riskee down` and `riskee up` write it anew") from error
-    return dict(endpoints)
-
-
-def load_settings() -> Settings:
-    """Read the settings of this process.
-
-    Raises FatalError for an unknown variable or a value that does not fit, naming it.
-    """
-    _refuse_unknown(os.environ)
-    home = Path(os.environ.get(f"{ENV_PREFIX}HOME", ".riskee")).absolute()
-    embedded = os.environ.get(f"{ENV_PREFIX}PROFILE", "embedded") == "embedded"
-    endpoints = _embedded_endpoints(home) if embedded else {}
-    try:
-        settings = Settings(**endpoints)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-        raise FatalError(
-            f"settings do not fit: {problems}", "`riskee settings` lists them with their meaning"
-        ) from error
-    return settings.model_copy(update={"home": home})

@@ -1,0 +1,56 @@
+"""All settings of every process: one frozen tree, read from `RISKEE_*` with `__` between levels.
+
+Order: environment, then `$RISKEE_HOME/run/endpoints.json` (written by the embedded stack), then the defaults
+below. A variable that no setting has is an error: a typo must not silently mean the default.
+"""
+
+from riskee.settings.loading import ENDPOINTS_FILE, TEST_PREFIX, load_settings
+from riskee.settings.sections import (
+    AlpacaSettings,
+    ApiSettings,
+    DagsterSettings,
+    DatabaseSettings,
+    DataSettings,
+    EmbeddingSettings,
+    ExplanationSettings,
+    FeedSettings,
+    LlmSettings,
+    MetricsSettings,
+    ModelSettings,
+    NatsSettings,
+    RedisSettings,
+    ReplaySettings,
+    RetrainingSettings,
+    Section,
+    VectorSettings,
+    VendorSettings,
+    YahooSettings,
+)
+from riskee.settings.tree import ENV_PREFIX, Settings
+
+__all__ = [
+    "ENDPOINTS_FILE",
+    "ENV_PREFIX",
+    "TEST_PREFIX",
+    "AlpacaSettings",
+    "ApiSettings",
+    "DagsterSettings",
+    "DataSettings",
+    "DatabaseSettings",
+    "EmbeddingSettings",
+    "ExplanationSettings",
+    "FeedSettings",
+    "LlmSettings",
+    "MetricsSettings",
+    "ModelSettings",
+    "NatsSettings",
+    "RedisSettings",
+    "ReplaySettings",
+    "RetrainingSettings",
+    "Section",
+    "Settings",
+    "VectorSettings",
+    "VendorSettings",
+    "YahooSettings",
+    "load_settings",
+]

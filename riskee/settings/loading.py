@@ -1,0 +1,69 @@
+"""Reading the settings of a process."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from riskee.errors import FatalError
+from riskee.settings.tree import ENV_PREFIX, Settings
+
+# Read by the test suite only, never by the product.
+TEST_PREFIX = "RISKEE_TEST_"
+ENDPOINTS_FILE = Path("run") / "endpoints.json"
+
+
+def _known_variables(model: type[BaseModel], prefix: str) -> set[str]:
+    known: set[str] = set()
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        known.add(variable)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            known |= _known_variables(field.annotation, f"{variable}__")
+    return known
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = _known_variables(Settings, ENV_PREFIX)
+    unknown = sorted(
+        name
+        for name in environ
+        if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX) and name.upper() not in known
+    )
+    if unknown:
+        raise FatalError(
+            f"unknown setting {', '.join(unknown)}", "`riskee settings` lists all settings; unset it or mend its name"
+        )
+
+
+def _embedded_endpoints(home: Path) -> dict[str, Any]:
+    file = home / ENDPOINTS_FILE
+    if not file.exists():
+        return {}
+    try:
+        endpoints = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise FatalError(f"{file} cannot be read: {error}", "`riskee down` and `riskee up` write it anew") from error
+    return dict(endpoints)
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process.
+
+    Raises FatalError for an unknown variable or a value that does not fit, naming it.
+    """
+    _refuse_unknown(os.environ)
+    home = Path(os.environ.get(f"{ENV_PREFIX}HOME", ".riskee")).absolute()
+    embedded = os.environ.get(f"{ENV_PREFIX}PROFILE", "embedded") == "embedded"
+    endpoints = _embedded_endpoints(home) if embedded else {}
+    try:
+        settings = Settings(**endpoints)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise FatalError(
+            f"settings do not fit: {problems}", "`riskee settings` lists them with their meaning"
+        ) from error
+    return settings.model_copy(update={"home": home})

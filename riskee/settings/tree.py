@@ -1,0 +1,72 @@
+"""The tree of settings."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from riskee.settings.sections import (
+    AlpacaSettings,
+    ApiSettings,
+    DagsterSettings,
+    DatabaseSettings,
+    DataSettings,
+    EmbeddingSettings,
+    ExplanationSettings,
+    FeedSettings,
+    LlmSettings,
+    MetricsSettings,
+    ModelSettings,
+    NatsSettings,
+    RedisSettings,
+    RetrainingSettings,
+    VectorSettings,
+    YahooSettings,
+)
+
+ENV_PREFIX = "RISKEE_"
+
+
+class Settings(BaseSettings):
+    """The tree. Build it with `load_settings`, once, in a composition root."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    home: Path = Field(Path(".riskee"), description="where everything that a run writes lives")
+    profile: Literal["embedded", "compose", "kubernetes"] = Field("embedded", description="who runs the servers")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe level logged")
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    nats: NatsSettings = NatsSettings()
+    vectors: VectorSettings = VectorSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    llm: LlmSettings = LlmSettings()
+    feed: FeedSettings = FeedSettings()
+    data: DataSettings = DataSettings()
+    yahoo: YahooSettings = YahooSettings()
+    alpaca: AlpacaSettings = AlpacaSettings()
+    model: ModelSettings = ModelSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
+    explanation: ExplanationSettings = ExplanationSettings()
+    api: ApiSettings = ApiSettings()
+    dagster: DagsterSettings = DagsterSettings()
+    metrics: MetricsSettings = MetricsSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (the signature is pydantic's)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment above what the embedded stack wrote (passed as init values)."""
+        return env_settings, init_settings
