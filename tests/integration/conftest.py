@@ -1,10 +1,11 @@
-"""Fixtures of the live path: the bus with empty streams, consumers and the API that run inside the test."""
+"""Fixtures of the live path (the bus with empty streams, consumers and the API inside the test) and of documents."""
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,14 +14,19 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from riskee.clock import SystemClock
-from riskee.settings import Settings
+from riskee.embedding.word_pieces import WordPieces
+from riskee.settings import Settings, VectorSettings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from riskee.storage.tickers import TickerInfo, write_tickers
+from riskee.storage.vectors import Vectors
 from serving.api.app import create_app
 from serving.consumers.service import Service, serve
 from serving.health import Health
+from tests.conftest import REPOSITORY
+from tests.integration.front_server import FrontServer
+from tests.integration.stored_documents import Load
 
 TICKERS = ("AAPL", "IBM", "MSFT")
 
@@ -39,6 +45,28 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = make_engine(SecretStr(database_url), 4)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def pieces() -> WordPieces:
+    """The embedding model's tokenizer. It is fetched once into the checkout's `.riskee/blobs`."""
+    return WordPieces.fetched(REPOSITORY / ".riskee")
+
+
+@pytest.fixture
+def load(engine: Engine, pieces: WordPieces) -> Load:
+    """Imports files of texts into the database of this test."""
+    return Load(engine, pieces)
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Iterator[Vectors]:
+    """A vector server for this test alone."""
+    server = FrontServer("infra.embedded.qdrant_front", ["--data", str(tmp_path / "qdrant")], "/readyz")
+    vectors = Vectors(VectorSettings(url=server.url))
+    yield vectors
+    vectors.close()
+    server.end()
 
 
 @pytest.fixture
