@@ -24,7 +24,7 @@ LIMITS = {
     "embeddings": _NIGHTLY,
     "models": _WEEKLY,
 }
-# Scheduled on every profile. The others stand still on the embedded stack, whose history does not grow.
+# Scheduled on every profile. The others are made on the embedded stack when a person imports or asks for it.
 EVERYWHERE = frozenset({"outcomes", "monitoring"})
 
 

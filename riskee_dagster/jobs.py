@@ -35,7 +35,7 @@ RETRAIN = dg.define_asset_job("retrain", MODELS, description="New candidates of 
 
 
 def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Nightly after the exchange's close, and weekly; on the embedded stack stopped, for its history does not grow.
+    """Nightly after the exchange's close, and weekly; on the embedded stack stopped: no bars come there by themselves.
 
     Outcomes come in everywhere: they are scored every hour.
     """

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 import msgspec
+from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from riskee.clock import SystemClock
 from riskee.messaging.messages import MODEL_TYPES
@@ -40,11 +41,16 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """The latest request: its id is that of its run's tag; `attempt` counts from 1."""
+    """The latest request: its id is that of its run's tag; `number` counts all, `attempt` those for these causes.
+
+    `recalled` once its causes wait again.
+    """
 
     id: str
     attempt: int
     causes: dict[str, list[Found]]
+    number: int = 1
+    recalled: bool = False
 
 
 class Cursor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,18 +94,52 @@ def _causes(record: dg.EventLogRecord) -> list[Found]:
     return msgspec.convert(stored.value, list[Found]) if stored else []
 
 
-def recall_lost(instance: dg.DagsterInstance, cursor: Cursor) -> Cursor:
-    """Let the causes of a request wait again when its run failed, but not for ever."""
+def settle(instance: dg.DagsterInstance, cursor: Cursor) -> Cursor:
+    """Let the causes of a request wait again, once, when its run failed for good; not when it succeeded after all."""
     request = cursor.request
-    if request is None or request.attempt >= ATTEMPTS:
+    if request is None:
         return cursor
+    trained, keys = outcome(instance, request), _keys(request.causes)
+    if trained is False and not request.recalled and request.attempt < ATTEMPTS:
+        names = request.causes | cursor.waiting
+        merged = {
+            name: list(
+                {one.key: one for one in (*request.causes.get(name, ()), *cursor.waiting.get(name, ()))}.values()
+            )
+            for name in names
+        }
+        handled = [key for key in cursor.handled if key not in keys]
+        recalled = msgspec.structs.replace(request, recalled=True)
+        return msgspec.structs.replace(cursor, waiting=merged, handled=handled, request=recalled)
+    if trained and request.recalled:
+        rest = {name: [one for one in found if one.key not in keys] for name, found in cursor.waiting.items()}
+        return msgspec.structs.replace(
+            cursor,
+            waiting={name: found for name, found in rest.items() if found},
+            handled=[*cursor.handled, *keys][-REMEMBERED:],
+            request=msgspec.structs.replace(request, recalled=False),
+        )
+    return cursor
+
+
+def outcome(instance: dg.DagsterInstance, request: Request) -> bool | None:
+    """Whether a run of the request has trained; None while one is under way or can still be repeated."""
     runs = instance.get_runs(dg.RunsFilter(tags={REQUEST_TAG: request.id}))
-    if not runs or not all(run.status in _LOST for run in runs):
-        return cursor
-    keys = {one.key for found in request.causes.values() for one in found}
-    return msgspec.structs.replace(
-        cursor, waiting=request.causes | cursor.waiting, handled=[key for key in cursor.handled if key not in keys]
-    )
+    if any(run.status is dg.DagsterRunStatus.SUCCESS for run in runs):
+        return True
+    lost = bool(runs) and all(run.status in _LOST and not _may_be_repeated(instance, run) for run in runs)
+    return False if lost else None
+
+
+def _may_be_repeated(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the daemon may start a failed run again but has not yet: it says so in a tag, just after the failure."""
+    if run.status is dg.DagsterRunStatus.FAILURE and instance.run_retries_enabled and WILL_RETRY_TAG not in run.tags:
+        return True
+    return bool(run.is_complete_and_waiting_to_retry)
+
+
+def _keys(causes: dict[str, list[Found]]) -> list[str]:
+    return sorted(one.key for found in causes.values() for one in found)
 
 
 def obstacle(instance: dg.DagsterInstance, now: datetime, cooldown: timedelta) -> str:
@@ -117,17 +157,18 @@ def obstacle(instance: dg.DagsterInstance, now: datetime, cooldown: timedelta) -
 def evaluate(instance: dg.DagsterInstance, text: str | None, now: datetime, cooldown: timedelta) -> dg.SensorResult:
     """One tick. What can not be acted on yet waits in the cursor, and the skip message says for what."""
     cursor = msgspec.json.decode(text, type=Cursor) if text else Cursor()
-    cursor = recall_lost(instance, read_events(instance, cursor))
+    # What a watch asset has found since is newer than what is recalled.
+    cursor = read_events(instance, settle(instance, cursor))
     if not cursor.waiting:
-        return dg.SensorResult(skip_reason="nothing asks for a training", cursor=_encoded(cursor))
-    told = "; ".join(f"{name}: {', '.join(one.kind for one in found)}" for name, found in cursor.waiting.items())
+        return dg.SensorResult(skip_reason=_idle(instance, cursor.request), cursor=_encoded(cursor))
+    told = _told(cursor.waiting)
     reason = obstacle(instance, now, cooldown)
     if reason:
         return dg.SensorResult(skip_reason=f"{told} — waits, for {reason}", cursor=_encoded(cursor))
     request = _request(cursor)
     why = "\n".join(f"{name}: {one.kind}: {one.detail}" for name, found in cursor.waiting.items() for one in found)
-    keys = [one.key for found in cursor.waiting.values() for one in found]
-    done = Cursor(after=cursor.after, handled=[*cursor.handled, *keys][-REMEMBERED:], request=request)
+    handled = [*cursor.handled, *_keys(cursor.waiting)][-REMEMBERED:]
+    done = Cursor(after=cursor.after, handled=handled, request=request)
     run = dg.RunRequest(
         # The daemon starts no second run for it, even where it stops between the run and the cursor.
         run_key=request.id,
@@ -136,13 +177,24 @@ def evaluate(instance: dg.DagsterInstance, text: str | None, now: datetime, cool
     return dg.SensorResult(run_requests=[run], cursor=_encoded(done))
 
 
+def _told(causes: dict[str, list[Found]]) -> str:
+    return "; ".join(f"{name}: {', '.join(one.kind for one in found)}" for name, found in causes.items())
+
+
+def _idle(instance: dg.DagsterInstance, request: Request | None) -> str:
+    if request is not None and request.attempt >= ATTEMPTS and outcome(instance, request) is False:
+        return f"given up after {ATTEMPTS} failed runs: {_told(request.causes)}; until something new is found"
+    return "nothing asks for a training"
+
+
 def _request(cursor: Cursor) -> Request:
-    last = cursor.request
-    again = last is not None and last.causes == cursor.waiting
-    attempt = last.attempt + 1 if last is not None and again else 1
-    keys = sorted(one.key for found in cursor.waiting.values() for one in found)
-    text = "\n".join([str(attempt), *keys])
-    return Request(hashlib.sha256(text.encode()).hexdigest()[:16], attempt, cursor.waiting)
+    """The next request. Its id is derived: no two of a cursor are alike, and the same cursor gives the same one."""
+    last, keys = cursor.request, _keys(cursor.waiting)
+    # The same evidence in other words ("31 sessions" instead of "30") is no other evidence.
+    attempt = last.attempt + 1 if last is not None and _keys(last.causes) == keys else 1
+    number = last.number + 1 if last is not None else 1
+    text = "\n".join([str(number), *keys])
+    return Request(hashlib.sha256(text.encode()).hexdigest()[:16], attempt, cursor.waiting, number)
 
 
 def _encoded(cursor: Cursor) -> str:
@@ -150,14 +202,13 @@ def _encoded(cursor: Cursor) -> str:
 
 
 def retrain_sensor(settings: Settings) -> dg.SensorDefinition:
-    """The sensor. On the embedded stack it is stopped: its history does not grow, so a training finds what it found."""
-    embedded = settings.profile == "embedded"
+    """The sensor. It runs everywhere: the bootstrap counts as a training, and what a replay shows again is no news."""
 
     @dg.sensor(
         name="retrain_on_evidence",
         job=RETRAIN,
         minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.STOPPED if embedded else dg.DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus.RUNNING,
         description="Trains again when a watch asset found new data, decay, drift, other features or an expired model: "
         "one run for all that waits, none while another trains or has just trained.",
     )
