@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskee.market.sessions import Session
-from riskee.storage.findings import WHOLE_SOURCE, Finding, Kind
+from riskee.storage.findings import OF_HISTORY, WHOLE_SOURCE, Finding, Kind
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -23,18 +23,34 @@ _ROUNDING = 1e-5
 _DENOMINATORS = np.array([1, 2, 3, 4])
 # More missing sessions than this share of a history are one finding, not hundreds.
 SPARSE = 0.1
+# A bar is judged by the one before, and by whether that one had jumped itself.
+_CONTEXT = 2
 # So many tickers over two years, of which not one ends early, were chosen by who was still there.
 _SURVIVORS = 20
 _SURVIVED_SESSIONS = 504
 
 
-def find(accepted: pd.DataFrame, sessions: list[Session]) -> list[Finding]:
-    """The oddities of validated bars of one source, ordered by ticker and session, among the exchange's sessions."""
+def find(accepted: pd.DataFrame, sessions: list[Session], *, whole: bool = True) -> list[Finding]:
+    """The oddities of validated bars of one source, ordered by ticker and session, among the exchange's sessions.
+
+    Where they are not the `whole` of each ticker but its last days, nothing is said of histories, and nothing of the
+    bars that are there as the context of others.
+    """
     if accepted.empty:
         return []
     days = np.array([session.session_date for session in sessions], dtype="datetime64[D]")
     number = np.searchsorted(days, accepted["session"].to_numpy().astype("datetime64[D]"))
-    return [*_actions(accepted), *_empty(accepted), *_extent(accepted, number), *_holes(accepted, number, days)]
+    of_bars = [*_actions(accepted), *_empty(accepted), *_holes(accepted, number, days, whole=whole)]
+    if whole:
+        return [*of_bars, *_extent(accepted, number)]
+    context = accepted[~judged(accepted, whole=False)]
+    unjudged = set(zip(context["ticker"], context["session"].dt.date, strict=True))
+    return [one for one in of_bars if one.kind not in OF_HISTORY and (one.ticker, one.session) not in unjudged]
+
+
+def judged(accepted: pd.DataFrame, *, whole: bool) -> Mask:
+    """Which bars (n,) `find` can say something of."""
+    return np.array(whole | (accepted.groupby("ticker").cumcount() >= _CONTEXT), dtype=bool)
 
 
 def thin(bars: pd.DataFrame, sessions: list[Session]) -> Iterator[Finding]:
@@ -147,15 +163,15 @@ def _extent(bars: pd.DataFrame, number: Numbers) -> Iterator[Finding]:
         yield Finding(WHOLE_SOURCE, end.date(), Kind.SURVIVORSHIP_BIAS, told)
 
 
-def _holes(bars: pd.DataFrame, number: Numbers, days: NDArray[np.datetime64]) -> Iterator[Finding]:
-    """Runs of sessions without a bar between a ticker's first and last; of a ticker with many, how many there are."""
+def _holes(bars: pd.DataFrame, number: Numbers, days: NDArray[np.datetime64], *, whole: bool) -> Iterator[Finding]:
+    """Runs of sessions without a bar between a ticker's first and last; of a whole history with many, how many."""
     first = ~bars["ticker"].duplicated().to_numpy()
     missing = np.diff(number, prepend=0) - 1
     missing[first] = 0
     span = pd.Series(number).groupby(bars["ticker"].to_numpy())
     sessions = (span.transform("max") - span.transform("min") + 1).to_numpy()
     lacking = pd.Series(missing).groupby(bars["ticker"].to_numpy()).transform("sum").to_numpy()
-    sparse = lacking > SPARSE * sessions
+    sparse = whole & (lacking > SPARSE * sessions)
     yield from _each(
         bars, first & sparse, Kind.SPARSE, lambda row: f"{lacking[row]} of {sessions[row]} sessions have no bar"
     )

@@ -20,7 +20,8 @@ class RawBars:
 
     `rows` is what the source wrote, with canonical column names; `bars` is what could be read of it: ticker, session
     and the numbers, NaT and NaN where a value could not be read. Both have the same index. `tickers` is what the source
-    knows of them; a ticker that it does not describe goes by its symbol. `notes` is for the person who imports.
+    knows of them; a ticker that it does not describe goes by its symbol. `notes` is for the person who imports. `whole`
+    says that this is all that the source has of its tickers, not some days of each.
     """
 
     source: str
@@ -30,3 +31,4 @@ class RawBars:
     bars: "pd.DataFrame"
     tickers: tuple[TickerInfo, ...] = ()
     notes: tuple[str, ...] = ()
+    whole: bool = True

@@ -13,6 +13,7 @@ from riskee.blobs import Blobs
 from riskee.clock import Clock
 from riskee.ids import import_id
 from riskee.market.frames import RawBars
+from riskee.market.outdated import outdated
 from riskee.market.report_dates import report_gaps
 from riskee.market.sessions import EARLIEST, Session, exchange_sessions
 from riskee.market.sources import Source
@@ -23,7 +24,7 @@ from riskee.market.validation import Validated, validate
 from riskee.storage.bars import BarCounts, upsert_bars
 from riskee.storage.calendar import write_reports
 from riskee.storage.database import database_errors
-from riskee.storage.findings import add_findings
+from riskee.storage.findings import add_findings, read_findings, remove_findings
 from riskee.storage.imports import ImportRecord, write_import
 from riskee.storage.macro import write_macro
 from riskee.storage.quarantine import Rejection, add_rejections
@@ -84,7 +85,8 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
     now = clock.now()
     raw = source.read()
     sessions = exchange_sessions(_first_day(raw), (now + _CALENDAR_AHEAD).date())
-    checked = validate(raw.bars, sessions, now)
+    whole = raw.whole
+    checked = validate(raw.bars, sessions, now, whole=whole)
     record = ImportRecord(
         import_id(raw.content_sha256, now), raw.source, raw.file_name, raw.content_sha256,
         len(raw.bars), 0, len(checked.reasons), now,
@@ -104,6 +106,7 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
             write_sessions(connection, _since(report.first, sessions))
         bars = _store(engine, checked.accepted.assign(source=record.source), record, progress)
         with engine.begin() as connection:
+            remove_findings(connection, outdated(read_findings(connection), checked, record.source, whole=whole))
             # Whoever reads next, reads at once: the planner must not believe that the table is as it was.
             connection.execute(text("ANALYZE market_data"))
     return replace(report, bars=bars)

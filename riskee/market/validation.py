@@ -36,11 +36,11 @@ class Validated:
     findings: tuple[Finding, ...] = ()
 
 
-def validate(bars: pd.DataFrame, sessions: list[Session], now: datetime) -> Validated:
+def validate(bars: pd.DataFrame, sessions: list[Session], now: datetime, *, whole: bool = True) -> Validated:
     """Split the bars of one source into those that can be right and those that cannot, each with its first fault.
 
     `bars` has the columns ticker, session (naive midnight) and the numbers of `riskee.market.frames`, and a unique
-    index; `sessions` are those of the exchange over the bars' range.
+    index; `sessions` are those of the exchange over the bars' range; `whole` is that of RawBars.
     """
     reasons = pd.Series(pd.NA, index=bars.index, dtype="object")
     for check in (_identity, _date(sessions, now), _price, _other_numbers):
@@ -50,7 +50,7 @@ def validate(bars: pd.DataFrame, sessions: list[Session], now: datetime) -> Vali
     reasons[duplicates.index] = duplicates
     accepted = _widened(bars[reasons.isna()].sort_values(["ticker", "session"]))
     accepted = accepted.assign(known_at=_known_at(accepted["session"], sessions))
-    findings = (*find(accepted, sessions), *thin(bars[(reasons == INTRADAY).to_numpy()], sessions))
+    findings = (*find(accepted, sessions, whole=whole), *thin(bars[(reasons == INTRADAY).to_numpy()], sessions))
     return Validated(accepted, reasons.dropna().astype(str), findings)
 
 

@@ -1,11 +1,11 @@
-"""What is odd in stored bars: kept, named, and shown until somebody has looked."""
+"""What is odd in stored bars: kept, named, and shown until the bars are mended."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from riskee.ids import finding_id
@@ -35,6 +35,11 @@ class Kind(StrEnum):
 
 
 DOUBTFUL = frozenset({Kind.SUSPICIOUS_SPLIT, Kind.SUSPICIOUS_FACTOR, Kind.PRICE_SPIKE, Kind.ZERO_VOLUME, Kind.GAP})
+
+# Said of a source's whole history, not of one bar.
+OF_HISTORY = frozenset(
+    {Kind.NO_VOLUME, Kind.CLOSE_ONLY, Kind.SPARSE, Kind.LATE_LISTING, Kind.EARLY_END, Kind.SURVIVORSHIP_BIAS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,13 @@ def add_findings(connection: Connection, findings: Iterable[Finding], source: st
         statement.on_conflict_do_update(index_elements=["finding_id"], set_=changed),
         [{"finding_id": identity, **row} for identity, row in rows.items()],
     )
+
+
+def remove_findings(connection: Connection, findings: Collection[StoredFinding]) -> None:
+    """Take findings back that are not true any more."""
+    if findings:
+        gone = [{"gone": finding_id(one.ticker, one.session, one.kind)} for one in findings]
+        connection.execute(delete(data_findings).where(data_findings.c.finding_id == bindparam("gone")), gone)
 
 
 def read_findings(connection: Connection, ticker: str | None = None) -> list[StoredFinding]:

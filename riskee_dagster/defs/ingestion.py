@@ -24,7 +24,7 @@ VENDOR_POOL = "vendor"
     "market_data",
     group=GROUP,
     kinds={"pandas", "postgres"},
-    code=[BUNDLED, FETCHING, IMPORTING, "riskee.market.validation", "riskee.market.findings"],
+    code=[BUNDLED, FETCHING, IMPORTING, "riskee.market.validation", "riskee.market.findings", "riskee.market.outdated"],
     pool=VENDOR_POOL,
 )
 def market_data(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:

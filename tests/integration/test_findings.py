@@ -46,3 +46,14 @@ def test_an_import_writes_down_what_is_odd_once(engine: Engine, tmp_path: Path) 
     assert [(one.ticker, one.session.day, one.kind, one.source) for one in stored] == [
         ("IBM", 3, Kind.LATE_LISTING, "file:prices.csv"), ("AAPL", 3, Kind.ZERO_VOLUME, "file:prices.csv"),
     ]  # fmt: skip
+
+
+def test_a_mended_bar_takes_its_finding_along_and_others_keep_theirs(engine: Engine, tmp_path: Path) -> None:
+    frame = bars(("AAPL", "IBM"))
+    frame.loc[[1, 5], "volume"] = 0.0
+    import_file(engine, csv(tmp_path, frame), FixedClock(NOW))
+    frame.loc[1, "volume"] = 900.0
+    import_file(engine, csv(tmp_path, frame[frame["ticker"] == "AAPL"], "mended.csv"), FixedClock(NOW))
+    with engine.connect() as connection:
+        stored = read_findings(connection)
+    assert [(one.ticker, one.session.day, one.kind) for one in stored] == [("IBM", 3, Kind.ZERO_VOLUME)]

@@ -96,7 +96,7 @@ class VendorSource:
         notes = [*(note for history in found for note in history.notes), *notes]
         infos = tuple(history.info for history in found if history.info)
         name = f"{self.vendor.source} {min(self.tickers.values())}..{self.last}"
-        return RawBars(self.vendor.source, name, _sha256(rows), rows, bars, infos, tuple(notes))
+        return RawBars(self.vendor.source, name, _sha256(rows), rows, bars, infos, tuple(notes), whole=False)
 
 
 def _named(ticker: str, history: History) -> History:

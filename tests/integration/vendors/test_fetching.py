@@ -10,6 +10,7 @@ from riskee.clock import FixedClock
 from riskee.errors import FatalError, PoisonError, RetryableError
 from riskee.market.fetching import fetch, last_session
 from riskee.storage.bars import BarCounts
+from riskee.storage.findings import Kind, StoredFinding, read_findings
 from riskee.storage.tickers import summaries
 from tests.integration.vendors.conftest import Market
 from tests.integration.vendors.listings import AAPL, AAPL_FACTORS, DAYS, MSFT, NOW, Listing
@@ -55,6 +56,26 @@ def test_the_next_time_only_the_last_days_are_asked_for_and_a_correction_is_a_ve
     starts = {request.query["symbols"]: request.query["start"][:10] for request in market.server.asked(BARS)}
     assert starts == {"AAPL": "2020-08-26", "MSFT": "2010-09-06"}
     assert [version for *_, version in market.stored()] == [1, 1, 1, 1, 2, 1, 1]
+
+
+def test_what_is_odd_is_said_once_however_often_the_last_days_are_fetched(market: Market) -> None:
+    """That one ticker is fetched from another day on than another is not odd; a missing session is."""
+
+    def findings() -> list[StoredFinding]:
+        with market.engine.connect() as connection:
+            return read_findings(connection)
+
+    market.fetch("AAPL", start=DAYS[0])
+    assert findings() == []
+    holed = Listing(AAPL.close[:4] + AAPL.close[5:], AAPL.dividends, AAPL.splits, days=DAYS[:4] + DAYS[5:])
+    older = Listing([220.0, 221.0, *MSFT.close], days=(date(2020, 8, 24), date(2020, 8, 25), *DAYS))
+    market.trade(AAPL=holed, MSFT=older)
+    market.fetch("AAPL", "MSFT")
+    once = findings()
+    assert [(one.ticker, one.session, one.kind) for one in once] == [("AAPL", DAYS[-1], Kind.GAP)]
+    for days in (1, 2):
+        market.fetch("AAPL", "MSFT", at=NOW + timedelta(days=days))
+    assert findings() == once
 
 
 def test_after_a_split_yahoos_numbers_are_others_and_the_stored_bars_the_same(market: Market) -> None:

@@ -112,6 +112,18 @@ def test_the_first_bar_of_a_ticker_is_compared_with_none() -> None:
     assert kinds(history("AAPL"), dear, history("MSFT")) == []
 
 
+def test_the_last_days_of_some_tickers_say_nothing_of_histories_nor_of_the_bars_before_them() -> None:
+    old, new, index = history("OLD", first=5), history("NEW"), history("VIX", first=5)
+    old = old.drop(index=3)
+    index["volume"] = 0.0
+    new.loc[[1, 6], "volume"] = 0.0
+    bars = pd.concat([new, old, index], ignore_index=True)
+    # One of five sessions is missing: that is a gap, and no sparse history.
+    assert [(one.ticker, one.session, one.kind) for one in find(bars, SESSIONS, whole=False)] == [
+        ("NEW", SESSIONS[6].session_date, Kind.ZERO_VOLUME), ("OLD", SESSIONS[9].session_date, Kind.GAP),
+    ]  # fmt: skip
+
+
 def test_each_day_without_volume_is_found_but_an_index_without_any_once() -> None:
     stock, index, closes = history("AAPL"), history("VIX"), history("SPX")
     stock.loc[[3, 7], "volume"] = 0.0
