@@ -77,9 +77,16 @@ def _database(path: Path) -> pd.DataFrame:
     try:
         # Read-only, also where the folder may not be written.
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            # SQLite holds anything in any column; what is no text is refused row by row.
+            connection.text_factory = _decoded
             rows = connection.execute("SELECT DISTINCT Ticker, Earnings_Date FROM earnings ORDER BY 1, 2").fetchall()
     except sqlite3.DatabaseError as error:
         raise PoisonError(
             f"{path} is no database of report dates: {error}", "delete it and fetch it again; `riskee up` does"
         ) from error
-    return pd.DataFrame([(*row, "", "") for row in rows], columns=list(_COLUMNS), dtype="str")
+    cells = [(*(_decoded(cell) if isinstance(cell, bytes) else cell for cell in row), "", "") for row in rows]
+    return pd.DataFrame(cells, columns=list(_COLUMNS), dtype="object")
+
+
+def _decoded(cell: bytes) -> str:
+    return cell.decode(errors="replace")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
@@ -16,6 +16,8 @@ from riskee.messaging.messages import TICKER_PATTERN
 
 T = TypeVar("T")
 _TICKER = re.compile(TICKER_PATTERN)
+# The New York Stock Exchange is from 1792: what comes before is an error in writing.
+_FIRST = date(1792, 5, 17)
 
 
 class UnreadableError(ValueError):
@@ -41,7 +43,7 @@ def parse_rows(path: Path, rows: pd.DataFrame, parse: Callable[..., T], key: Cal
     """
     found: dict[object, T] = {}
     refused: list[tuple[str, str]] = []
-    cells = pd.DataFrame({name: rows[name].fillna("").astype("str").str.strip() for name in rows.columns})
+    cells = pd.DataFrame({name: _text(rows[name]) for name in rows.columns})
     for row in cells.itertuples(index=False, name=None):
         try:
             entry = parse(*row)
@@ -51,6 +53,11 @@ def parse_rows(path: Path, rows: pd.DataFrame, parse: Callable[..., T], key: Cal
         if found.setdefault(key(entry), entry) is not entry:
             refused.append(("an earlier row says the same, or contradicts it", ",".join(row)))
     return ParsedFile(f"file:{path.name}", path.name, sha256(path), len(rows), tuple(found.values()), tuple(refused))
+
+
+def _text(cells: "pd.Series[Any]") -> "pd.Series[str]":
+    """Empty where there is nothing, whatever the column's type is."""
+    return cells.astype("str").where(cells.notna(), "").str.strip()
 
 
 def choose_columns(
@@ -82,6 +89,9 @@ def ticker_of(text: str) -> str:
 def day_of(text: str) -> date:
     """The date of an ISO 8601 text. Raises UnreadableError."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise UnreadableError("date cannot be read: write it as 2012-01-31") from error
+    if day < _FIRST:
+        raise UnreadableError(f"date before {_FIRST}")
+    return day

@@ -2,20 +2,24 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from riskee.errors import NotFoundError, PoisonError
 from riskee.market.report_dates import reconcile, report_gaps
 from riskee.market.sources.earnings import read_reports, with_former_names
 from riskee.market.sources.reference import read_companies, read_membership
+from riskee.market.sources.rows import ParsedFile
 from riskee.storage.calendar import Report
 from riskee.storage.findings import Finding, Kind
 from riskee.storage.membership import Membership
 from riskee.storage.tickers import Company
+from tests.unit.market.test_files import write_parquet
 
 DATA = os.environ.get("RISKEE_TEST_DATA")
 EARNINGS = """symbol,earnings_date,eps_estimate,reported_eps,surprise,implied_volatility
@@ -162,3 +166,44 @@ def test_the_real_files() -> None:
     members = read_membership(data / "meta" / "sp500_membership_history.csv", "SPX")
     assert (len(members.entries), len(members.refused)) == (887, 2)
     assert len(read_companies(data / "meta" / "pooksoft_constituents_2021.csv").entries) == 505
+
+
+def _members(path: Path) -> ParsedFile[Membership]:
+    days = pd.DataFrame({"date_added": ["1957-03-04", "1982-11-30"], "date_removed": ["2012-07-05", None]})
+    write_parquet(days.apply(pd.to_datetime).assign(symbol=["IBM", "AAPL"]), path)
+    return read_membership(path, "SPX")
+
+
+def _dates(path: Path) -> ParsedFile[Report]:
+    path.write_text("symbol,date\nIBM,2012-07-18\nAAPL,0001-01-02\n")
+    return read_reports(path)
+
+
+def _cells(path: Path) -> ParsedFile[Report]:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE earnings (Ticker, Earnings_Date)")
+        rows = [("IBM", "2012-07-18"), (b"\xff\xfe", "2012-07-18"), ("AAPL", None), (7, 2012.5)]
+        connection.executemany("INSERT INTO earnings VALUES (?, ?)", rows)
+        connection.execute("INSERT INTO earnings VALUES (CAST(x'ff41' AS TEXT), '2012-07-18')")
+    return read_reports(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "read", "reasons"),
+    [
+        ("members.parquet", _members, []),
+        ("dates.csv", _dates, ["date before 1792-05-17"]),
+        (
+            "dates.db",
+            _cells,
+            ["date cannot be read: write it as 2012-01-31"] * 2 + ["malformed ticker"] * 2,
+        ),
+    ],
+)
+def test_a_cell_that_is_empty_or_absurd_takes_no_other_row_with_it(
+    tmp_path: Path, file: str, read: Callable[[Path], ParsedFile[Report | Membership]], reasons: list[str]
+) -> None:
+    found = read(tmp_path / file)
+    assert "IBM" in {one.ticker for one in found.entries}
+    assert sorted(reason for reason, _ in found.refused) == reasons
+    assert found.rows_read == len(found.entries) + len(found.refused)
