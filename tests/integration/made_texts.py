@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,15 +15,13 @@ DIMENSIONS = 8
 
 @dataclass
 class HashEmbedder:
-    """Vectors that depend on the text alone, and a note of the texts. `pause` is taken before each batch."""
+    """Vectors that depend on the text alone, and a note of the texts."""
 
     name: str = "hash"
     dimensions: int = DIMENSIONS
-    pause: float = 0.0
     texts: list[str] = field(default_factory=list)
 
     def encode(self, texts: list[str]) -> NDArray[np.float32]:
-        time.sleep(self.pause)
         self.texts += texts
         rows = [np.frombuffer(hashlib.sha256(text.encode()).digest()[:DIMENSIONS], np.uint8) for text in texts]
         return (np.array(rows).reshape(-1, DIMENSIONS) / 255 - 0.5).astype(np.float32)

@@ -61,22 +61,23 @@ def test_killed_in_the_middle_the_next_run_does_the_rest(
     engine: Engine, vectors: Vectors, load: Load, tmp_path: Path, database_url: str
 ) -> None:
     load(write(tmp_path / "a.jsonl", [news(number) for number in range(1500)]), "news")
-    victim = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", _VICTIM, database_url, vectors._url],
-        cwd=REPOSITORY, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-    )  # fmt: skip
-    assert victim.stdout
-    assert victim.stdout.readline() == b"256\n"
-    victim.kill()
-    victim.wait()
-    victim.stdout.close()
-    before = vectors.count("market_news")
-    assert 256 <= before < 1500
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    ) as victim:
+        assert victim.stdout
+        assert victim.stdout.readline() == b"256\n"
+        victim.kill()
+    assert vectors.count("market_news") == 256
     done = Index(engine, HashEmbedder(), vectors).update("market_news")
-    assert (done.embedded, done.unchanged) == (1500 - before, before)
+    assert (done.embedded, done.unchanged) == (1244, 256)
     assert in_step(engine, vectors)
 
 
+# Waits for its end after the first batch.
 _VICTIM = """
 import sys
 from pydantic import SecretStr
@@ -86,8 +87,11 @@ from riskee.storage.database import make_engine
 from riskee.storage.vectors import Vectors
 from tests.integration.made_texts import HashEmbedder
 
-index = Index(
-    make_engine(SecretStr(sys.argv[1]), 2), HashEmbedder(pause=0.5), Vectors(VectorSettings(url=sys.argv[2]))
-)
-index.update("market_news", lambda counts: print(counts.embedded, flush=True))
+
+def stop(counts):
+    print(counts.embedded, flush=True)
+    sys.stdin.read()
+
+engine, vectors = make_engine(SecretStr(sys.argv[1]), 2), Vectors(VectorSettings(url=sys.argv[2]))
+Index(engine, HashEmbedder(), vectors).update("market_news", stop)
 """
