@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from riskee.market.bars import Dates, Floats
 from riskee.model.artifact import ModelArtifact
+from riskee.model.baselines import EWMA
 from riskee.model.dataset import TrainingSet
-from riskee.model.evaluation import Forecast, gain_bound, log_losses
+from riskee.model.evaluation import Forecast, gain_bound, interval_losses, log_losses
 from riskee.model.predictor import Predictor
 
 # Sessions that the champion has not seen in training and that a challenger must win on.
@@ -46,7 +47,7 @@ def decide(trial: Trial, champion: ModelArtifact | None) -> Decision:
     """Promote a candidate that is better than the champion and all baselines, or where no usable champion is."""
     bounds = _bounds(trial)
     unbeaten = [name for name, bound in bounds.items() if bound <= 0]
-    standing = f"not distinguishable from {', '.join(unbeaten)}" if unbeaten else "better than every baseline"
+    standing = f"not shown to be better than {', '.join(unbeaten)}" if unbeaten else "better than every baseline"
     kept = {f"gain_over_{name}": round(bound, 6) for name, bound in bounds.items()}
     vacant = _vacancy(trial, champion)
     if champion is None or vacant:
@@ -79,24 +80,28 @@ def _flaw(trial: Trial, champion: ModelArtifact) -> str:
     if sessions < MINIMUM_SESSIONS:
         return f"only {sessions} sessions since the training of {champion.version}, {MINIMUM_SESSIONS} are needed"
     if bound <= 0:
-        return f"not distinguishable from the champion {champion.version} in {sessions} sessions"
+        return f"not shown to be better than the champion {champion.version} in {sessions} sessions"
     return ""
 
 
 def _bounds(trial: Trial) -> dict[str, float]:
-    """Gains over the baselines: in squared error over `zero`, which knows no probability, else in log loss."""
+    """The lower bounds of the gains over the baselines."""
     rows = trial.tested
     session, outcome = trial.data.session[rows], trial.data.outcome[rows]
-    scaled, losses = outcome / trial.data.scale[rows], log_losses(trial.forecast.p_up, outcome > 0)
+    scaled = outcome / trial.data.scale[rows]
     return {
-        name: gain_bound(
-            np.square(scaled - other.score) - np.square(scaled - trial.forecast.score)
-            if name == "zero"
-            else log_losses(other.p_up, outcome > 0) - losses,
-            session,
-        )
+        name: gain_bound(_losses(name, other, scaled) - _losses(name, trial.forecast, scaled), session)
         for name, other in trial.baselines.items()
     }
+
+
+def _losses(baseline: str, forecast: Forecast, scaled: Floats) -> Floats:
+    """The loss (n,) in what a baseline speaks of: `zero` of the move, the EWMA interval of its width, the rest of p."""
+    if baseline == EWMA:
+        return interval_losses(forecast, scaled)
+    if baseline == "zero":
+        return np.square(scaled - forecast.score)
+    return log_losses(forecast.p_up, scaled > 0)
 
 
 def _against(trial: Trial, champion: ModelArtifact) -> tuple[int, float]:

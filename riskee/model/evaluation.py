@@ -137,7 +137,7 @@ def daily_correlations(score: Floats, scaled: Floats, session: Numbers) -> Daily
 
 
 def series_mean(values: Floats, session: Numbers) -> Estimate | None:
-    """Mean of a series with one value a session."""
+    """Mean of the rows (n,) of the sessions (n,), one or many of each; None without any, or of a single session."""
     return estimate(float(values.mean()), values - values.mean(), session) if len(values) else None
 
 
@@ -166,9 +166,14 @@ def calibration_error(p_up: Floats, up: Mask) -> float:
     return float(np.abs(np.bincount(bins, p_up - up)).sum() / len(p_up))
 
 
-def pinball(quantile: Floats, outcome: Floats, level: float) -> float:
-    """Mean quantile loss at a level."""
-    return float(np.maximum(level * (outcome - quantile), (level - 1) * (outcome - quantile)).mean())
+def pinball_losses(quantile: Floats, outcome: Floats, level: float) -> Floats:
+    """Quantile loss of each row at a level."""
+    return np.asarray(np.maximum(level * (outcome - quantile), (level - 1) * (outcome - quantile)), np.float64)
+
+
+def interval_losses(forecast: Forecast, scaled: Floats) -> Floats:
+    """Quantile loss of each row's interval: of both its bounds together, in units of the volatility."""
+    return pinball_losses(forecast.low, scaled, 0.1) + pinball_losses(forecast.high, scaled, 0.9)
 
 
 def measure(forecast: Forecast, made: Outcomes) -> Measures:
@@ -190,9 +195,9 @@ def measure(forecast: Forecast, made: Outcomes) -> Measures:
         calibration_error=_rounded(calibration_error(forecast.p_up, up)),
         mae=_rounded(error),
         mae_skill=_rounded(1 - error / nothing) if nothing else 0.0,
-        pinball_10=_rounded(pinball(forecast.low * scale, outcome, 0.1)),
-        pinball_50=_rounded(pinball(forecast.median * scale, outcome, 0.5)),
-        pinball_90=_rounded(pinball(forecast.high * scale, outcome, 0.9)),
+        pinball_10=_rounded(pinball_losses(forecast.low * scale, outcome, 0.1).mean()),
+        pinball_50=_rounded(pinball_losses(forecast.median * scale, outcome, 0.5).mean()),
+        pinball_90=_rounded(pinball_losses(forecast.high * scale, outcome, 0.9).mean()),
         coverage_80=series_mean(inside, session),
         width_80=_rounded(((forecast.high - forecast.low) * scale).mean()),
     )

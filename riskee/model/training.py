@@ -15,8 +15,7 @@ from riskee.model.artifact import ModelArtifact
 from riskee.model.backtest import Backtest, pack
 from riskee.model.baselines import EWMA, baselines, ewma_forecast
 from riskee.model.dataset import TrainingSet
-from riskee.model.decision import Decision, Trial, decide
-from riskee.model.evaluation import Forecast
+from riskee.model.decision import Trial, decide
 from riskee.model.evidence import MODEL, Evaluation, evaluate
 from riskee.model.holdout import open_holdout, split
 from riskee.model.importance import Importance, importances
@@ -103,7 +102,9 @@ def train(
     progress(0.8, "final fit")
     known_through = _day(data.outcome_session.max())
     artifact = _artifact(development, result, known_through + timedelta(days=settings.expires_after_days))
-    decision = _decide(artifact, forecasts, development, result, known_through, champion)
+    others = {name: forecast for name, forecast in measured.items() if name != MODEL}
+    trial = Trial(artifact, forecasts[MODEL], others, development, result.tested, known_through)
+    decision = decide(trial, champion)
     progress(0.9, f"{decision.outcome}; opening the holdout" if len(parts.sealed) else decision.outcome)
     evaluation = replace(evaluation, holdout=open_holdout(parts, result, artifact, past.opened + 1))
     measures = {name: found.flat() for name, found in evaluation.walk_forward.methods.items()}
@@ -146,18 +147,6 @@ def _importance(boosted: Boosted, data: TrainingSet, result: OutOfFold) -> tuple
     last = result.fold == FOLDS - 1
     scaled = data.outcome[last] / data.scale[last]
     return importances(boosted.booster, features_of(data.model_type), data.features[last], scaled)
-
-
-def _decide(
-    artifact: ModelArtifact,
-    forecasts: Mapping[str, Forecast],
-    data: TrainingSet,
-    result: OutOfFold,
-    known_through: date,
-    champion: ModelArtifact | None,
-) -> Decision:
-    others = {name: forecast for name, forecast in forecasts.items() if name != MODEL}
-    return decide(Trial(artifact, forecasts[MODEL], others, data, result.tested, known_through), champion)
 
 
 def _artifact(data: TrainingSet, result: OutOfFold, valid_until: date) -> ModelArtifact:

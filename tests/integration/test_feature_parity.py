@@ -252,7 +252,7 @@ def test_the_bundled_history_gives_honest_models(connection: Connection, model_t
     assert abs(metrics["ic"]) < 0.15, "more would be a leak"
     assert 0.7 < metrics["coverage_80"] < 0.9
     assert result.decision == "promoted"
-    assert result.reason.startswith("first model of its type; not distinguishable from")
+    assert result.reason.startswith("first model of its type; not shown to be better than")
     assert result.artifact.trained_through < CUTOFF
     assert result.artifact.valid_until == result.artifact.trained_through + timedelta(days=settings.expires_after_days)
     assert train(data, settings).artifact.to_bytes() == result.artifact.to_bytes()

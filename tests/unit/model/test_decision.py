@@ -1,5 +1,6 @@
 """Promotion by evidence only: challengers that are no better than the champion are promoted by luck alone."""
 
+import dataclasses
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -13,7 +14,7 @@ from riskee.features.definitions import NORMAL_FEATURES
 from riskee.market.bars import Floats
 from riskee.model import uncertainty
 from riskee.model.artifact import Calibration, ModelArtifact
-from riskee.model.baselines import baselines
+from riskee.model.baselines import EWMA, baselines
 from riskee.model.calibration import probability
 from riskee.model.dataset import TrainingSet
 from riskee.model.decision import Decision, Trial, decide
@@ -86,7 +87,7 @@ def null_trial(champion: ModelArtifact, seed: int, score: Callable[[Floats], Flo
     swapped = rows.copy()
     swapped[:, [OWN, OTHER]] = rows[:, [OTHER, OWN]]
     said = forecast(score(swapped))
-    worse = {name: forecast(np.full(len(rows), -3.0)) for name in baselines("normal")}
+    worse = {name: forecast(np.full(len(rows), -3.0)) for name in (*baselines("normal"), EWMA)}
     candidate = msgspec.structs.replace(champion, trained_through=FIRST + timedelta(days=SESSIONS + 9))
     return Trial(candidate, said, worse, data, np.ones(len(rows), np.bool_), candidate.trained_through)
 
@@ -137,3 +138,19 @@ def test_errors_that_know_of_no_neighbours_promote_too_many(
     monkeypatch.setattr(uncertainty, "BANDWIDTH", 0.0)
     monkeypatch.setattr(uncertainty, "_bandwidth", lambda _count: 1)
     assert promoted(decisions(0.3)) > MOST
+
+
+def test_a_worse_interval_than_the_plain_one_is_no_promotion(champion: ModelArtifact) -> None:
+    """Direction alone is not enough: this one knows the outcomes, and says nothing of how far they may be."""
+    trial = null_trial(champion, 0, lambda features: features[:, OWN], 0.0)
+    scaled = trial.data.outcome / trial.data.scale
+    plain = Forecast(0 * scaled, 0 * scaled + 0.5, 0 * scaled - 2, 0 * scaled, 0 * scaled + 2)
+    trial = dataclasses.replace(trial, baselines={**trial.baselines, EWMA: plain})
+    wide = dataclasses.replace(forecast(scaled), low=scaled - 20, high=scaled + 20)
+    made = decide(dataclasses.replace(trial, forecast=wide), champion)
+    assert made.outcome == "refused"
+    assert (
+        made.reason == "better than the champion, but not than all baselines; not shown to be better than ewma_interval"
+    )
+    assert {name for name, bound in made.bounds.items() if bound <= 0} == {"gain_over_ewma_interval"}
+    assert decide(dataclasses.replace(trial, forecast=forecast(scaled)), champion).outcome == "promoted"

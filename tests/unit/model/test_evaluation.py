@@ -13,7 +13,7 @@ from riskee.model.evaluation import (
     gain_bound,
     hit_rate,
     measure,
-    pinball,
+    pinball_losses,
     pooled_ic,
     ranks,
 )
@@ -103,7 +103,7 @@ def test_measures_by_hand() -> None:
 def test_the_true_quantile_has_the_least_pinball_loss() -> None:
     outcome = np.random.default_rng(5).normal(0, 1, 20_000)
     tried = np.linspace(-2.5, 0, 51)
-    losses = [pinball(np.full(20_000, quantile), outcome, 0.1) for quantile in tried]
+    losses = [pinball_losses(np.full(20_000, quantile), outcome, 0.1).mean() for quantile in tried]
     assert tried[np.argmin(losses)] == pytest.approx(-1.2816, abs=0.1)
 
 

@@ -33,7 +33,7 @@ def test_a_planted_signal_is_found(strong: TrainingResult) -> None:
     assert hits > 0.55
     assert strong.decision == "promoted"
     # Zero, last return and climatology are beaten; the truth is linear, so the linear methods are as good.
-    assert strong.reason == "first model of its type; not distinguishable from ridge, logistic"
+    assert strong.reason == "first model of its type; not shown to be better than ridge, logistic"
     assert strong.artifact.calibration.slope > 0
 
 
@@ -51,7 +51,8 @@ def test_shuffled_outcomes_score_nothing_and_the_reason_says_so() -> None:
         result = train(shuffled(made_up(0.5), seed), SETTINGS)
         scores.append(result.metrics["ic"])
         assert result.reason == (
-            "first model of its type; not distinguishable from zero, last_return, climatology, ridge, logistic"
+            "first model of its type; "
+            "not shown to be better than zero, last_return, climatology, ridge, logistic, ewma_interval"
         )
     # 864 tested rows each: a correlation of nothing has a deviation of 0.034, their mean of 0.017.
     assert abs(np.mean([score for score in scores if score is not None])) < 0.06
@@ -150,14 +151,14 @@ class TestAgainstAChampion:
     def test_an_equal_challenger_is_refused(self) -> None:
         result = train(made_up(0.5), SETTINGS, self.champion(0.5, 220 * 6))
         assert result.decision == "refused"
-        assert "not distinguishable from the champion" in result.reason
+        assert "not shown to be better than the champion" in result.reason
 
     def test_better_than_the_champion_but_not_than_a_baseline_is_refused(self) -> None:
         ignorant = self.champion(-0.5, 200 * 6)
         result = train(made_up(0.5), SETTINGS, ignorant)
         assert result.decision == "refused"
         assert result.reason == (
-            "better than the champion, but not than all baselines; not distinguishable from ridge, logistic"
+            "better than the champion, but not than all baselines; not shown to be better than ridge, logistic"
         )
 
     def test_an_expired_champion_gives_way(self) -> None:
