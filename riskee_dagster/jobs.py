@@ -1,8 +1,12 @@
 """Which assets are made together, and when."""
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 import dagster as dg
 
 from riskee.settings import Settings
+from riskee_dagster.partitions import DAILY, ONLY_CHANGED, range_tags
 
 # The daemon ends a run that goes on for longer, in seconds. One whose worker died it notices at once.
 LIMITS = {"dagster/max_runtime": "7200"}
@@ -31,7 +35,17 @@ MONITOR = dg.define_asset_job(
     description="Scores predictions whose outcome is known, and looks whether models should be trained again.",
     tags=LIMITS,
 )
-RETRAIN = dg.define_asset_job("retrain", MODELS, description="New candidates of both model types.", tags=LIMITS)
+# A check stops only the run that it is part of: no model learns from features that the live kernel does not agree with.
+PARITY = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("features_daily"), "live_kernel_agrees"))
+RETRAIN = dg.define_asset_job(
+    "retrain", MODELS | PARITY, description="New candidates of both model types, of features that agree.", tags=LIMITS
+)
+
+
+def _last_week(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """A run that computes what changed and reports the last week's days as made, today included."""
+    today = context.scheduled_execution_time.astimezone(ZoneInfo(DAILY.timezone)).date()
+    return dg.RunRequest(tags=ONLY_CHANGED | range_tags(today - timedelta(days=7), today))
 
 
 def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -47,6 +61,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             job=REFRESH,
             cron_schedule="30 19 * * 1-5",
             execution_timezone="America/New_York",
+            execution_fn=_last_week,
             default_status=status,
             description="Three and a half hours after the close, when the vendors have corrected their bars.",
         ),

@@ -1,6 +1,6 @@
 """From days to partitions and back, and what a run over them does to the event log."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from riskee.settings import Settings
 from riskee_dagster.declare import pinned_beta
+from riskee_dagster.jobs import schedules
 from riskee_dagster.partitions import DAILY, ONLY_CHANGED, SINGLE_RUN, Window, key_of, range_tags, window_of
 
 DAYS = st.dates(date(1985, 1, 1), date(2026, 1, 1))
@@ -61,6 +63,29 @@ def test_todays_partition_is_there_before_the_day_is_over() -> None:
     friday = date(2020, 6, 26)
     with dg.partition_loading_context(effective_dt=datetime(2020, 6, 26, 17, tzinfo=ZoneInfo("America/New_York"))):
         assert DAILY.get_last_partition_key() == friday.isoformat()
+
+
+def test_the_nightly_run_reports_the_last_week_and_computes_what_changed() -> None:
+    """On a Friday evening in New York, when it is Saturday in UTC; the days are made in the run, not only named."""
+    nightly = next(one for one in schedules(Settings()) if one.name == "refresh_nightly")
+    evening = datetime(2020, 6, 26, 23, 30, tzinfo=UTC) + timedelta(hours=1)
+    with dg.build_schedule_context(scheduled_execution_time=evening) as context:
+        (request,) = nightly.evaluate_tick(context).run_requests or ()
+    assert ONLY_CHANGED.items() <= request.tags.items()
+    assert window_of(request.tags) == Window()
+    with pinned_beta():
+
+        @dg.asset(partitions_def=DAILY, backfill_policy=SINGLE_RUN)
+        def by_day() -> None:
+            pass
+
+    job = dg.Definitions(
+        assets=[by_day], jobs=[dg.define_asset_job("refresh")], executor=dg.in_process_executor
+    ).resolve_job_def("refresh")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(instance=instance, tags=dict(request.tags)).success
+        made = instance.get_materialized_partitions(dg.AssetKey("by_day"))
+    assert sorted(made) == [f"2020-06-{day}" for day in (19, 22, 23, 24, 25, 26)]
 
 
 @pytest.mark.parametrize("tags", [{}, range_tags(date(2020, 6, 22), date(2020, 7, 3))], ids=["no range", "range"])
