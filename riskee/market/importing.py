@@ -14,6 +14,7 @@ from riskee.clock import Clock
 from riskee.ids import import_id
 from riskee.market.frames import RawBars
 from riskee.market.outdated import outdated
+from riskee.market.references import merge_reports
 from riskee.market.report_dates import report_gaps
 from riskee.market.sessions import EARLIEST, Session, exchange_sessions
 from riskee.market.sources import Source
@@ -22,7 +23,6 @@ from riskee.market.sources.files import FileSource
 from riskee.market.sources.index import IndexFile
 from riskee.market.validation import Validated, validate
 from riskee.storage.bars import BarCounts, upsert_bars
-from riskee.storage.calendar import write_reports
 from riskee.storage.database import database_errors
 from riskee.storage.findings import add_findings, read_findings, remove_findings
 from riskee.storage.imports import ImportRecord, write_import
@@ -113,12 +113,13 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
 
 
 def import_earnings(engine: Engine, blobs: Blobs, clock: Clock) -> int:
-    """Store the bundled report dates of all companies; returns how many there are."""
-    found = earnings_reports(blobs)
+    """Store the bundled report dates of all companies beside those that are known; returns how many were stored."""
+    found, now = earnings_reports(blobs), clock.now()
     with database_errors(), engine.begin() as connection:
-        write_reports(connection, found)
-        add_findings(connection, report_gaps(found), EARNINGS, clock.now())
-    return len(found)
+        stored, near = merge_reports(connection, found)
+        add_rejections(connection, [Rejection(now, EARNINGS, reason, body) for reason, body in near])
+        add_findings(connection, report_gaps(found), EARNINGS, now)
+    return len(stored)
 
 
 def import_macro(engine: Engine, blobs: Blobs) -> int:

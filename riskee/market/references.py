@@ -1,7 +1,7 @@
 """Importing what is known beside bars: report dates with EPS, members of an index, names and sectors."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,6 @@ from riskee.storage.membership import write_membership
 from riskee.storage.quarantine import Rejection, add_rejections
 from riskee.storage.tickers import describe_tickers
 
-_NEAR = "less than 30 days from another report"
 Refused = Sequence[tuple[str, str]]
 """For each refused row, why it is, and what it said."""
 
@@ -51,14 +50,20 @@ def import_reports(engine: Engine, path: Path, clock: Clock) -> ReferenceReport:
     now = clock.now()
 
     def store(connection: Connection) -> tuple[int, Refused]:
-        known = {ticker: set(of.date.tolist()) for ticker, of in reports(connection).items()}
-        wanted, others = reconcile(with_former_names(found.entries), known)
-        write_reports(connection, wanted)
+        wanted, near = merge_reports(connection, with_former_names(found.entries))
         add_findings(connection, gaps, found.source, now)
-        return len(wanted), [(_NEAR, _said(report)) for report in others]
+        return len(wanted), near
 
     flags = dict(Counter(str(gap.kind) for gap in gaps))
     return _import(engine, found, now, store, flags=flags)
+
+
+def merge_reports(connection: Connection, incoming: Iterable[Report]) -> tuple[list[Report], Refused]:
+    """Store the reports beside those that are known already; returns what was stored, and what is too near to those."""
+    known = {ticker: set(of.date.tolist()) for ticker, of in reports(connection).items()}
+    wanted, near = reconcile(incoming, known)
+    write_reports(connection, wanted)
+    return wanted, [("less than 30 days from another report", _said(report)) for report in near]
 
 
 def import_membership(engine: Engine, path: Path, index_name: str, clock: Clock) -> ReferenceReport:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from riskee.clock import FixedClock
 from riskee.errors import PoisonError
-from riskee.market.importing import import_file, import_index
+from riskee.market.importing import import_earnings, import_file, import_index
 from riskee.market.references import import_companies, import_membership, import_reports
 from riskee.storage.bars import BarCounts
 from riskee.storage.calendar import reports
@@ -19,6 +19,7 @@ from riskee.storage.quarantine import count_by_reason
 from riskee.storage.tickers import read_tickers
 from tests.integration.test_importing import csv
 from tests.unit.market.frames import NOW, bars
+from tests.unit.market.test_bundled import sample_blobs
 
 pytestmark = pytest.mark.integration
 CLOCK = FixedClock(NOW)
@@ -115,3 +116,19 @@ def test_an_index_of_closes_continues_one_of_bars(engine: Engine, tmp_path: Path
         assert [(one.ticker, one.is_index) for one in read_tickers(connection)] == [("SPX", True)]
         highs = connection.scalars(text("SELECT high FROM bars ORDER BY session_date")).all()
     assert highs == [11.0, 11.0, 11.0, 10.5]
+
+
+def test_the_bundled_dates_join_those_of_a_file_that_was_there_before(engine: Engine, tmp_path: Path) -> None:
+    """The bundled ones: META and FB on 26 July, IBM on 18 July."""
+    header = "symbol,earnings_date,eps_estimate,reported_eps"
+    eps = write(tmp_path, "eps.csv", header, "META,2012-07-25,0.11,0.12", "IBM,2012-07-19,3.43,3.51")
+    import_reports(engine, eps, CLOCK)
+    with engine.connect() as connection:
+        before = stored(connection)
+    assert len(before) == 3
+    for clock in (CLOCK, LATER):
+        # IBM's takes the date that is known. META's, a day late, would be a second report beside the known one.
+        assert import_earnings(engine, sample_blobs(tmp_path / "blobs" / str(clock.now().day)), clock) == 1
+    with engine.connect() as connection:
+        assert stored(connection) == before
+        assert count_by_reason(connection) == {("earnings-dates", "less than 30 days from another report"): 2}
