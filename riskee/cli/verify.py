@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riskee.cli.console import Json, console, print_json, print_table
-from riskee.cli.replay import with_database
 from riskee.cli.runtime import read_settings
 from riskee.errors import NotFoundError
 
@@ -27,20 +26,25 @@ def parity(
     until: Annotated[datetime | None, typer.Option("--to", formats=[_DAY], help="Last session.")] = None,
     json: Json = False,
 ) -> None:
-    """Compare the feature table with what the live kernel makes of the same bars; exit with 1 where they differ."""
+    """Compare the feature table with what the live kernel makes of the same bars; exit with 1 where they differ.
+
+    Values agree that differ by no more than 1e-9 of the larger one; one below 0.001 is judged as if it were 0.001.
+    """
     from riskee.cli.board import make_board
-    from riskee.features.parity import compare
+    from riskee.features.parity import compare_stored
+    from riskee.storage.database import make_engine
 
     settings = read_settings()
     first, last = (day.date() if day else None for day in (since, until))
     started = time.perf_counter()
     with make_board(error=json) as board, board.task("Comparing the features with the live kernel") as task:
-        report: ParityReport = with_database(
-            settings,
-            lambda connection: compare(
-                connection, settings.model.market_ticker, since=first, until=last, progress=task.advance
-            ),
-        )
+        engine = make_engine(settings.database.url, pool_size=1)
+        try:
+            report = compare_stored(
+                engine, settings.model.market_ticker, since=first, until=last, progress=task.advance
+            )
+        finally:
+            engine.dispose()
     seconds = round(time.perf_counter() - started, 1)
     if not report.rows + report.missing_rows + report.surplus_rows:
         raise NotFoundError("there are no bars to compare", "choose other sessions, or load history: `riskee up`")
@@ -55,8 +59,9 @@ def parity(
 def _print(report: ParityReport, seconds: float) -> None:
     out = console()
     colour = "green" if report.agrees else "red"
+    noun = "mismatch" if report.mismatches == 1 else "mismatches"
     out.print(
-        f"[{colour}]{report.mismatches:,} mismatches[/] in {report.values:,} values of {report.rows:,} rows, "
+        f"[{colour}]{report.mismatches:,} {noun}[/] in {report.values:,} values of {report.rows:,} rows, "
         f"compared in {seconds:g} s; worst {report.worst:.1e} ({report.worst_feature or 'none'})"
     )
     if report.missing_rows or report.surplus_rows:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from riskee.features.definitions import EARNINGS_FEATURES, FEATURES, NORMAL_FEATURES, WARM_UP_BARS
 from riskee.features.earnings import EarningsFeatures
@@ -16,6 +16,7 @@ from riskee.market.bars import BarMatrix, Dates, Floats
 from riskee.storage.bars import recent_bars
 from riskee.storage.calendar import reports
 from riskee.storage.columns import read_columns
+from riskee.storage.database import database_errors, read_one_moment
 
 RELATIVE = 1e-9
 # A value below this is judged as if it had this size: its own is what cancellation left of larger ones.
@@ -122,6 +123,23 @@ class Kernel:
             out[rows, : len(NORMAL_FEATURES)] = self.state.features(index)
             out[rows, len(NORMAL_FEATURES) :] = self.earnings.features(index, session)
         return out
+
+
+def compare_stored(
+    engine: Engine,
+    market_ticker: str,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    progress: Progress | None = None,
+) -> ParityReport:
+    """`compare`, with all that it reads as it was at one moment: a run that ends meanwhile is no mismatch.
+
+    Raises RetryableError when the database does not answer.
+    """
+    with database_errors(), engine.begin() as connection:
+        read_one_moment(connection)
+        return compare(connection, market_ticker, since=since, until=until, progress=progress)
 
 
 def compare(

@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg.errors import UndefinedTable
 from pydantic import SecretStr
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
 
 from riskee.errors import FatalError, RetryableError
@@ -39,6 +39,11 @@ def database_errors() -> Iterator[None]:
         if not isinstance(error.orig, UndefinedTable):
             raise
         raise RetryableError("the database has no tables yet", "`riskee up` makes them") from error
+
+
+def read_one_moment(connection: Connection) -> None:
+    """Let all that the transaction reads from here on, before which it read nothing, be of one moment."""
+    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
 
 
 def _parse(url: SecretStr) -> URL:

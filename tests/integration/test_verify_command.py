@@ -1,16 +1,19 @@
 """`riskee verify parity` against a real database: what it says, and that a difference fails the command."""
 
 import json
+from datetime import date
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from typer.testing import CliRunner, Result
 
 from dbt_like_sql import run
 from infra.embedded.stack import Stack
 from riskee.cli.app import app
 from riskee.errors import NotFoundError
+from riskee.features import parity
 from riskee.features.definitions import FEATURES
+from riskee.market.bars import Floats
 from riskee.settings import Settings
 from tests.integration.live_data import MARKET, fill
 
@@ -60,8 +63,27 @@ def test_a_difference_is_named_and_fails(features: Engine) -> None:
     assert (example["ticker"], example["session"], example["feature"]) == ("IBM", str(day), "rsi_14")
     told = _verify()
     assert told.exit_code == 1
-    assert "1 mismatches" in told.output
+    assert "1 mismatch in" in told.output
     assert "rsi_14" in told.output
+
+
+def test_rows_that_change_meanwhile_are_no_mismatch(features: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_bars = parity.read_bars
+
+    def read_and_change(connection: Connection, first: date, end: date) -> Floats:
+        bars = read_bars(connection, first, end)
+        with features.begin() as other:
+            other.execute(text("DELETE FROM features_daily WHERE ticker = 'IBM'"))
+        return bars
+
+    monkeypatch.setattr(parity, "read_bars", read_and_change)
+    assert _verify().exit_code == 0
+    assert _verify().exit_code == 1, "now they are gone"
+
+
+def test_the_precision_is_told() -> None:
+    told = " ".join(_verify("--help").output.replace("│", "").split())
+    assert "1e-9 of the larger one; one below 0.001 is judged as if it were 0.001" in told
 
 
 def test_sessions_without_bars_are_no_agreement(features: Engine) -> None:
