@@ -1,4 +1,4 @@
-"""`riskee documents import`, `riskee documents embed` and `riskee documents show`."""
+"""`riskee documents import`, `embed`, `show` and `remove`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from riskee.documents.indexing import Index, IndexCounts
     from riskee.settings import Settings
 
-app = typer.Typer(help="Import, embed and show the documents that explanations cite.", no_args_is_help=True)
+app = typer.Typer(help="Import, embed, show and remove the documents that explanations cite.", no_args_is_help=True)
 
 
 class TextKind(StrEnum):
@@ -41,7 +41,8 @@ def import_(
     path: Annotated[Path, typer.Argument(help="JSON Lines, plain or .gz.", show_default=False)],
     kind: Annotated[TextKind, typer.Option("--as", help="Transcripts of earnings calls, or news.")],
     source: Annotated[
-        str | None, typer.Option(help="Where the texts are from; the same again replaces.", show_default="file's name")
+        str | None,
+        typer.Option(help="Where the texts are from; the same text again replaces.", show_default="file's name"),
     ] = None,
     make_vectors: Annotated[
         bool, typer.Option("--embed/--no-embed", help="Then make their vectors, so that explanations find them.")
@@ -95,6 +96,31 @@ def show(json: Json = False) -> None:
     lines = sorted((one, source or "derived from stored data", f"{n:,}") for (one, source), n in counts.items())
     print_table("Documents", ("collection", "source", "documents"), lines)
     print_table("Vectors", ("collection", "points"), ((name, f"{count:,}") for name, count in points.items()))
+
+
+@app.command()
+def remove(
+    source: Annotated[str, typer.Option(help="Where they are from, as `show` names it.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove all documents that were imported from a source, and their vectors."""
+    from riskee.documents.removal import remove_source
+    from riskee.storage.documents import count_documents
+    from riskee.storage.vectors import Vectors
+
+    settings = read_settings()
+    counts = with_database(settings, count_documents)
+    found = sum(count for (_, name), count in counts.items() if name == source)
+    if found and not yes:
+        typer.confirm(f"Remove {found:,} documents of {source}, and their vectors?", abort=True, err=True)
+    with _engine(settings) as engine, closing(Vectors(settings.vectors)) as vectors:
+        removed = remove_source(engine, vectors, source)
+    if json:
+        print_json(removed)
+        return
+    for collection, count in removed.items():
+        console().print(f"{collection}: {count:,} documents removed")
 
 
 @contextmanager

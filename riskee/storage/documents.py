@@ -65,6 +65,18 @@ def write_passages(connection: Connection, passages: Iterable[Document]) -> Docu
     return _store(connection, passages, _DROP_PASSAGES, {})
 
 
+def delete_imported(connection: Connection, source: str) -> dict[Collection, list[uuid.UUID]]:
+    """Delete the passages of every text imported from the source; their ids by collection.
+
+    The caller owns the transaction.
+    """
+    imported = table.delete().where(table.c.source == source, table.c.parent_id.is_not(None))
+    gone: dict[Collection, list[uuid.UUID]] = {}
+    for collection, document_id in connection.execute(imported.returning(table.c.collection, table.c.document_id)):
+        gone.setdefault(collection, []).append(document_id)
+    return gone
+
+
 def document_stamps(engine: Engine, collection: Collection) -> Iterator[tuple[uuid.UUID, str]]:
     """Id and `content_sha256` of every document of a collection, ascending by id, in pages of short transactions."""
     query = (
