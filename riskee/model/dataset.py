@@ -14,11 +14,13 @@ from riskee.features.definitions import LONGEST_GAP_DAYS, SCALE_FEATURE, feature
 from riskee.market.bars import Dates, Floats
 from riskee.messaging.messages import ModelType
 from riskee.storage.columns import read_columns
+from riskee.storage.findings import Kind
 
 # RiskMetrics' decay for daily data.
 _EWMA_ALPHA = 0.06
 # The market's trend is its move over a quarter.
 TREND_SESSIONS = 60
+_UNLEARNABLE = (Kind.SUSPICIOUS_SPLIT, Kind.SUSPICIOUS_FACTOR)
 
 _ROWS = sql.SQL("""
 WITH moves AS (
@@ -65,6 +67,8 @@ known AS (
             AS ewma
     FROM parted
 ),
+-- A return over such a session is the error of a split or of a factor.
+doubted AS (SELECT ticker, session_date FROM data_findings WHERE kind = ANY({doubtful})),
 numbered AS (
     SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number FROM tickers WHERE NOT is_index
 )
@@ -87,6 +91,8 @@ _FIXED = (
     "ewma",
     "place",
     "market_trend",
+    "CAST((ticker, session_date) IN (SELECT * FROM doubted) OR (ticker, next_session) IN (SELECT * FROM doubted)"
+    " AS integer)",
 )
 _ROW_FIELDS = (
     "ticker",
@@ -117,6 +123,8 @@ class TrainingSet:
     place: NDArray[np.int64]
     # The market's log return over TREND_SESSIONS to the session's close, NaN where it is unknown.
     market_trend: Floats
+    # How many rows were left out, since a split or a factor at one of their two sessions is suspicious.
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -145,7 +153,7 @@ def read_training_set(
     connection: Connection, model_type: ModelType, before: date, window_sessions: int = 5
 ) -> TrainingSet:
     """All rows whose outcome was known before `before`; indices are left out, cold volatilities too, and rows whose
-    next session has no bar.
+    next session has no bar, or one of whose two sessions has a suspicious split or factor.
 
     For `earnings` only the rows within `window_sessions` of a report.
     """
@@ -160,8 +168,11 @@ def read_training_set(
         scale=sql.Identifier(SCALE_FEATURE),
         every=sql.Literal(model_type == "normal"),
         window=sql.Literal(window_sessions),
+        doubtful=sql.Literal([kind.value for kind in _UNLEARNABLE]),
     )
-    values = read_columns(connection, query, len(columns))
+    found = read_columns(connection, query, len(columns))
+    doubted = found[:, len(_FIXED) - 1] != 0
+    values = found[~doubted]
     ticker, session, following = (values[:, column].astype(np.int64) for column in range(3))
     tickers = connection.exec_driver_sql('SELECT ticker FROM tickers WHERE NOT is_index ORDER BY ticker COLLATE "C"')
     return TrainingSet(
@@ -175,4 +186,5 @@ def read_training_set(
         np.ascontiguousarray(values[:, 4]),
         values[:, 5].astype(np.int64),
         np.ascontiguousarray(values[:, 6]),
+        int(doubted.sum()),
     )

@@ -1,12 +1,13 @@
 """What the query behind a training set makes of sessions, gaps and the market."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, text
 
 from riskee.model.dataset import TREND_SESSIONS, TrainingSet, read_training_set
+from riskee.storage.findings import Finding, Kind, add_findings
 
 pytestmark = pytest.mark.integration
 
@@ -90,3 +91,22 @@ def test_the_market_s_trend_is_its_move_over_a_quarter(data: TrainingSet) -> Non
     number = (data.session - np.datetime64(FIRST)).astype(int)
     assert np.isnan(data.market_trend[number < TREND_SESSIONS - 1]).all()
     np.testing.assert_allclose(data.market_trend[number >= TREND_SESSIONS - 1], 0.001 * TREND_SESSIONS)
+
+
+def test_returns_over_a_suspicious_split_or_factor_are_not_learnt_from(engine: Engine) -> None:
+    odd = {40: Kind.SUSPICIOUS_SPLIT, 60: Kind.SUSPICIOUS_FACTOR, 61: Kind.SUSPICIOUS_SPLIT, 80: Kind.PRICE_JUMP}
+    with engine.begin() as connection:
+        _fill(connection)
+        before = read_training_set(connection, "normal", day(SESSIONS))
+        findings = [Finding("AAA", day(number), kind, "x") for number, kind in odd.items()]
+        findings += [
+            Finding("AAA", day(60), Kind.SUSPICIOUS_SPLIT, "x"),
+            Finding("BBB", day(20), findings[0].kind, "x"),
+        ]
+        add_findings(connection, findings, "test", datetime(2020, 12, 1, tzinfo=UTC))
+        data = read_training_set(connection, "normal", day(SESSIONS))
+    gone = set(before.session.tolist()) - set(data.session.tolist())
+    # The odd session is the outcome of the row before, and the newest return of its own.
+    assert gone == {day(number) for number in (39, 40, 59, 60, 61)}
+    assert (before.left_out, data.left_out) == (0, 5)
+    assert len(data) == len(before) - 5
