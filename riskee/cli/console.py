@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from rich.console import Console
 
@@ -35,12 +35,20 @@ def print_json(data: Any) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
 
 
-def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; cells may hold Rich's markup, None is empty."""
-    from rich import box
-    from rich.table import Table
+def print_table(
+    title: str, header: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Collection[str] = ()
+) -> None:
+    """Print a table; cells may hold Rich's markup, None is empty.
 
-    table = Table(*header, title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    On a narrow terminal cells fold, except of the first column, which names the row, and of those in `whole`.
+    """
+    from rich import box
+    from rich.table import Column, Table
+
+    columns = (Column(name, no_wrap=not at or name in whole, overflow="fold") for at, name in enumerate(header))
+    table = Table(
+        *columns, title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     console().print(table)

@@ -14,6 +14,7 @@ from riskee.errors import FatalError, NotFoundError
 
 if TYPE_CHECKING:
     from riskee.settings import Settings
+    from riskee.storage.bars import KnownBar
     from riskee.storage.membership import Survivorship
 
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -63,12 +64,13 @@ def _show_all(settings: Settings, *, json: bool) -> None:
         (r.ticker, r.name, r.first, r.last, f"{r.bars:,}", r.versions - r.bars, r.quarantined, ", ".join(r.sources))
         for r in rows
     )
-    print_table("", ("ticker", "name", "first", "last", "bars", "corrections", "quarantined", "sources"), cells)
+    header = ("ticker", "name", "first", "last", "bars", "corrected", "refused", "sources")
+    print_table("", header, cells, whole=header[2:7])
     made = (
         (f"{i.imported_at:%Y-%m-%d %H:%M}", i.file_name, i.rows_read, i.rows_accepted, i.rows_quarantined)
         for i in imports
     )
-    print_table("Imports", ("at (UTC)", "file", "read", "accepted", "quarantined"), made)
+    print_table("Imports", ("at (UTC)", "file", "read", "accepted", "refused"), made)
     if refused:
         print_table("Quarantine", ("from", "reason", "rows"), ((*key, n) for key, n in refused.items()))
     if odd:
@@ -94,7 +96,9 @@ def _show_findings(settings: Settings, ticker: str | None, *, json: bool) -> Non
         print_json(found)
         return
     cells = ((one.kind, one.ticker, one.session, one.detail, one.source, f"{one.found_at:%Y-%m-%d}") for one in found)
-    print_table("", ("kind", "ticker", "session", "what", "source", "found"), cells)
+    print_table(
+        "", ("kind", "ticker", "session", "what", "source", "found"), cells, whole=("ticker", "session", "found")
+    )
     console().print(f"{len(found):,} findings; the rows are stored as they came")
 
 
@@ -115,14 +119,27 @@ def _show_bars(settings: Settings, ticker: str, as_of: datetime | None, count: i
     cells = (
         (
             b.session, *(f"{price:.2f}" for price in (b.open, b.high, b.low, b.close)), f"{b.volume:,.0f}",
-            f"{b.close * b.adjustment_factor / newest:.4f}", f"{b.dividend:g}", f"{b.split:g}", b.version, b.source,
-            f"{b.known_at:%Y-%m-%d %H:%M}",
+            f"{b.close * b.adjustment_factor / newest:.2f}", _besides(b),
         )
         for b in bars
     )  # fmt: skip
-    header = ("session", "open", "high", "low", "close", "volume", "adjusted close", "dividend", "split", "version")
-    print_table("", (*header, "source", "known at (UTC)"), cells)
-    console().print(f"{ticker} as known at {known:%Y-%m-%d %H:%M} UTC; adjusted as seen from the last of these bars")
+    header = ("session", "open", "high", "low", "close", "volume", "adjusted", "besides")
+    print_table("", header, cells, whole=header[1:7])
+    sources = ", ".join(sorted({bar.source for bar in bars}))
+    console().print(
+        f"{ticker} as known at {known:%Y-%m-%d %H:%M} UTC, from {sources}; adjusted: the close as seen from "
+        "the last of these bars"
+    )
+
+
+def _besides(bar: KnownBar) -> str:
+    """What few bars have: a dividend, a split, and since when a correction is known."""
+    told = {
+        f"dividend {bar.dividend:g}": bar.dividend,
+        f"split {bar.split:g}": bar.split != 1,
+        f"version {bar.version}, known at {bar.known_at:%Y-%m-%d %H:%M}": bar.version > 1,
+    }
+    return ", ".join(words for words, true in told.items() if true)
 
 
 def _moment(as_of: datetime) -> datetime:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from riskee.model.uncertainty import Estimate
     from riskee.storage.track_record import Verification
 
-_CHANCE = "not distinguishable from chance"
-
 
 def track_record(
     ticker: Annotated[str, typer.Argument(help="A ticker; all when it is left out.", show_default=False)] = "",
@@ -41,34 +39,33 @@ def track_record(
         whose = ticker.upper() or "any ticker"
         console().print(f"no prediction of {whose} is scored yet: one is, once the session after its own is over")
         return
-    print_table("", ("model", *_HEADER, "within 80 %"), ((s.model_version, *_cells(s), _held(h)) for s, h in found))
+    print_table("", ("model", *_HEADER, "in 80 %"), ((s.model_version, *_cells(s), _held(h)) for s, h in found))
     if each:
-        print_table("", ("ticker", *_HEADER), ((s.ticker, *_cells(s)) for s in each))
+        print_table("", ("ticker", *_HEADER, "sessions"), ((s.ticker, *_cells(s), s.sessions) for s in each))
     total = found[0][0]
-    verdict = "better than chance" if total.distinguishable_from_chance else _CHANCE
-    console().print(f"{total.outcomes:,} predictions of {total.sessions} sessions: {verdict}")
+    out = console()
+    out.print(f"{total.outcomes:,} predictions of {total.sessions} sessions: {total.verdict}")
+    out.print(
+        f"[dim]hits with their 95 % interval; chance: always up, or always down; Brier of climatology: "
+        f"{total.brier_of_share:.4f}; in 80 %: outcomes within the interval of 80 %[/]"
+    )
 
 
-_HEADER = ("n", "sessions", "hits (95 %)", "chance", "", "Brier", "of climatology")
+_HEADER = ("n", "hits", "chance", "Brier")
 
 
 def _cells(standing: Standing) -> tuple[str, ...]:
     s = standing
     return (
         f"{s.outcomes:,}",
-        f"{s.sessions}",
-        f"{s.hit_rate:.1%} ({s.hit_rate_low:.1%} to {s.hit_rate_high:.1%})",
+        f"{s.hit_rate:.1%} ({s.hit_rate_low:.1%}–{s.hit_rate_high:.1%})",
         f"{s.chance:.1%}",
-        "better" if s.distinguishable_from_chance else _CHANCE,
         f"{s.brier:.4f}",
-        f"{s.brier_of_share:.4f}",
     )
 
 
 def _held(held: Estimate | float) -> str:
-    if isinstance(held, float):
-        return f"{held:.1%}"
-    return f"{held.value:.1%} ({held.low:.1%} to {held.high:.1%})"
+    return f"{held if isinstance(held, float) else held.value:.1%}"
 
 
 def verify(

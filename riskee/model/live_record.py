@@ -7,6 +7,7 @@ import numpy as np
 from psycopg import sql
 from sqlalchemy import Connection, text
 
+from riskee.errors import RetryableError
 from riskee.messaging.messages import Accuracy
 from riskee.model.uncertainty import Estimate, estimate
 from riskee.storage.columns import read_columns
@@ -20,7 +21,8 @@ class Standing:
     """Scored predictions of a ticker and a model, or of all (`*`). Rates are shares; the interval is one of 95 %.
 
     `chance` is the hit rate of the better of always up and always down, `brier_of_share` the Brier score of always
-    saying the share of rises: climatology, and one that knew it beforehand.
+    saying the share of rises: climatology, and one that knew it beforehand. `verdict` says how the hit rate compares
+    with chance, `chance_low` is the lower end of the interval of chance.
     """
 
     ticker: str
@@ -32,11 +34,13 @@ class Standing:
     hit_rate_low: float
     hit_rate_high: float
     chance: float
-    distinguishable_from_chance: bool
+    chance_low: float
+    verdict: str
     brier: float
     brier_of_share: float
 
 
+_MISSING = text("SELECT to_regclass('track_record') IS NOT NULL AND to_regclass('marts.accuracy') IS NULL")
 _COLUMNS = ", ".join(field.name for field in fields(Standing))
 _STANDINGS = text(f"SELECT {_COLUMNS} FROM marts.accuracy WHERE ticker = :ticker ORDER BY model_type, model_version")  # noqa: S608
 _TICKERS = text(f"SELECT {_COLUMNS} FROM marts.accuracy WHERE ticker <> '*' AND model_version = '*' ORDER BY ticker")  # noqa: S608
@@ -48,7 +52,14 @@ WHERE {ticker} IN (ticker, '*') AND {version} IN (model_version, '*')
 
 
 def standings(connection: Connection, ticker: str = ALL) -> list[Standing]:
-    """How a ticker stands, or all together: first with all models, then with each."""
+    """How a ticker stands, or all together: first with all models, then with each.
+
+    Raises RetryableError where the mart was not made yet.
+    """
+    if connection.scalar(_MISSING):
+        raise RetryableError(
+            "the mart marts.accuracy was not made yet", "`riskee sql run prediction_outcomes accuracy`"
+        )
     return [Standing(**row) for row in connection.execute(_STANDINGS, {"ticker": ticker}).mappings()]
 
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infra.embedded.stack import Stack
-from riskee.cli import server_checks
+from riskee.cli import console, server_checks
 from riskee.cli.app import app
 from riskee.errors import RetryableError
 from riskee.settings import Settings
@@ -124,6 +124,22 @@ def test_bars_are_shown_as_they_were_known_then(tmp_path: Path) -> None:
     assert "as known at 2012-10-03 00:00 UTC" in _run("data", "show", "ABC", "--as-of", "2012-10-02").output
     assert "no bar of ABC was known" in str(_run("data", "show", "ABC", "--as-of", "2012-10-01T12:00").exception)
     assert "needs a ticker" in str(_run("data", "show", "--as-of", "2012-10-01").exception)
+
+
+def test_a_terminal_of_80_columns_cuts_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "stocks_daily_of_many_tickers.csv"
+    for close in ("1010.5", "1010.6"):
+        rows = [f"ABC,2012-10-01,1010,1011,1009,{close},123456789", "ABC,2012-10-02,1010,1011,1009,1010.7,0"]
+        file.write_text("\n".join([HEADER, *rows]))
+        assert _run("data", "import", str(file), "--no-run").exit_code == 0
+    monkeypatch.setattr(console, "_FILE_WIDTH", 80)
+    for options, cells in (
+        ((), ("ABC", "2012-10-01", "2012-10-02")),
+        (("ABC",), ("2012-10-01", "1010.00", "1011.00", "1009.00", "1010.60", "123,456,789", "1010.60")),
+        (("--findings",), ("zero_volume", "ABC", "2012-10-02")),
+    ):
+        lines = [line for line in _run("data", "show", *options).output.splitlines() if len(line) <= 80]
+        assert any(all(cell in line.split() for cell in cells) for line in lines), lines
 
 
 def test_an_index_reports_members_and_sectors_are_imported(tmp_path: Path) -> None:

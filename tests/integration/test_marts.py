@@ -20,6 +20,7 @@ PARAMETERS = {"market_ticker": "SPX"}
 MARTS = ("prediction_outcomes", "accuracy", "calibration", "interval_coverage")
 FIRST = date(2020, 1, 1)
 SESSIONS = 60
+UNKNOWN = "not distinguishable from chance"
 
 
 def made_record(seed: int = 1, *, skill: float = 0.0, sessions: int = SESSIONS) -> list[dict[str, Any]]:
@@ -90,6 +91,12 @@ def wilson(rate: float, n: float) -> tuple[float, float]:
     return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
 
 
+def verdict(engine: Engine) -> str:
+    query = "SELECT verdict FROM marts.accuracy WHERE ticker = '*' AND model_type = '*'"
+    (row,) = read(engine, query)
+    return str(row.verdict)
+
+
 def test_accuracy_is_that_of_the_rows_and_its_interval_counts_sessions(engine: Engine) -> None:
     record = stored(engine, made_record())
     found = {
@@ -111,15 +118,27 @@ def test_accuracy_is_that_of_the_rows_and_its_interval_counts_sessions(engine: E
         n = effective(rows) if one.sessions >= 30 else one.sessions
         assert one.effective_outcomes == pytest.approx(n)
         assert (one.hit_rate_low, one.hit_rate_high) == pytest.approx(wilson(float(rate), n))
-        assert one.distinguishable_from_chance is False
+        assert one.chance_low == pytest.approx(wilson(one.chance, one.sessions)[0])
+        assert one.verdict == UNKNOWN
     # What shares a day is no evidence of its own: the interval is wider than of as many independent predictions.
     assert found["*", "*", "*"].effective_outcomes < len(record) / 2
 
 
 def test_skill_is_told_from_chance_but_not_after_few_sessions(engine: Engine) -> None:
     stored(engine, made_record(skill=0.05))
-    query = "SELECT distinguishable_from_chance FROM marts.accuracy WHERE ticker = '*' AND model_type = '*'"
-    assert [row[0] for row in read(engine, query)] == [True]
+    assert verdict(engine) == "better than chance"
+
+
+def test_a_model_that_is_worse_than_chance_is_called_so(engine: Engine) -> None:
+    stored(engine, made_record(skill=-0.05))
+    assert verdict(engine) == "worse than chance"
+
+
+def test_a_rise_that_all_shared_is_no_evidence_against_those_who_missed_it(engine: Engine) -> None:
+    """In two sessions all rises: always up was right each time, and was picked afterwards."""
+    record = [row | {"realised_return": 0.01, "p_up": 0.4} for row in made_record(sessions=2)]
+    stored(engine, record)
+    assert verdict(engine) == UNKNOWN
 
 
 def test_three_lucky_sessions_prove_nothing(engine: Engine) -> None:
@@ -127,7 +146,7 @@ def test_three_lucky_sessions_prove_nothing(engine: Engine) -> None:
     (one,) = read(engine, "SELECT * FROM marts.accuracy WHERE ticker = '*' AND model_type = '*'")
     assert (one.hit_rate, one.effective_outcomes) == (1, 3)
     assert one.hit_rate_high == pytest.approx(1)
-    assert not one.distinguishable_from_chance
+    assert one.verdict == UNKNOWN
 
 
 def test_an_empty_record_has_no_numbers(engine: Engine) -> None:

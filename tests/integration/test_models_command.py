@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 from typer.testing import CliRunner, Result
 
-from riskee.cli import models
+from riskee.cli import console, models
 from riskee.cli.app import app
 from riskee.errors import NotFoundError, PoisonError
 from riskee.messaging.subjects import MODEL_PROMOTED
@@ -71,6 +71,17 @@ def test_the_list_tells_what_predicts(run: Run, artifacts: list[ModelArtifact]) 
     ]
     listed = {each["model_version"]: each for each in json.loads(run("list", "--json").stdout)}
     assert [listed[artifact.version]["alias"] for artifact in artifacts] == [None, "champion", "challenger"]
+
+
+def test_a_terminal_of_80_columns_shows_a_model_in_a_line(
+    run: Run, artifacts: list[ModelArtifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_FILE_WIDTH", 80)
+    lines = run("list").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    for artifact in artifacts:
+        (line,) = (line for line in lines if artifact.version in line)
+        assert line.split()[-1] in {"h", "d"}, "the age is the last cell"
 
 
 def test_the_whole_lineage_is_shown(run: Run, artifacts: list[ModelArtifact], database_settings: Settings) -> None:

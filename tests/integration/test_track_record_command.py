@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
+from riskee.cli import console
 from riskee.cli import track_record as command
 from riskee.cli.app import app
+from riskee.errors import RetryableError
 from riskee.settings import Settings
 from riskee.storage.track_record import GENESIS, Head, append, head
 from tests.integration.marts import make_marts
@@ -93,6 +95,37 @@ def test_a_ticker_that_is_better_is_told_so(run: Run, written: Head) -> None:
     told = run("track-record", "GOOD").stdout
     assert f"{SESSIONS} predictions of {SESSIONS} sessions: better than chance" in told
     assert "80.0% (" in told
+
+
+def test_a_ticker_that_is_worse_is_told_so(run: Run, engine: Engine) -> None:
+    with engine.begin() as connection:
+        append(connection, [row(number, "BAD", hit=number % 5 == 0) for number in range(SESSIONS)], Head())
+    told = run("track-record", "BAD").stdout
+    assert "20.0% (11.8%–31.9%)" in told
+    assert "50.0%" in told
+    assert f"{SESSIONS} predictions of {SESSIONS} sessions: worse than chance" in told
+
+
+def test_a_terminal_of_80_columns_shows_a_row_in_a_line(
+    run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_FILE_WIDTH", 80)
+    with engine.begin() as connection:
+        append(connection, [row(n, "GOOD", n % 5 != 0, "earnings-20121109-5f0c2a91") for n in range(SESSIONS)], Head())
+    lines = run("track-record").stdout.splitlines()
+    tables = lines[: next(at for at, line in enumerate(lines) if "predictions of" in line)]
+    assert max(map(len, tables)) <= 80
+    shown = [line.split() for line in tables if "80.0%" in line]
+    assert [first for first, *_ in shown] == ["*", "earnings-20121109-5f0c2a91", "GOOD"]
+    assert all(cells[1:6] == ["60", "80.0%", "(68.1%–88.2%)", "50.0%", "0.2000"] for cells in shown)
+
+
+def test_without_the_marts_the_next_step_is_named(database_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "read_settings", lambda: database_settings)
+    error = CliRunner().invoke(app, ["track-record"]).exception
+    assert isinstance(error, RetryableError)
+    assert "marts.accuracy" in error.cause
+    assert "riskee sql run prediction_outcomes accuracy" in error.remedy
 
 
 def test_intervals_that_held_are_counted_with_an_interval(run: Run, written: Head) -> None:

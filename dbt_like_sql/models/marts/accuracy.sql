@@ -17,7 +17,13 @@ columns:
   hit_rate_low: {description: lower end of the 95 % interval, unit: 0..1, not_null: true, range: [0, 1]}
   hit_rate_high: {description: upper end of the 95 % interval, unit: 0..1, not_null: true, range: [0, 1]}
   chance: {description: hit rate of the better of always up and always down, unit: 0..1, not_null: true, range: [0.5, 1]}
-  distinguishable_from_chance: {description: whether the whole interval lies above chance, not_null: true}
+  chance_low: {description: "lower end of the 95 % interval of chance, of as many rises as sessions", unit: 0..1, not_null: true, range: [0, 1]}
+  verdict:
+    description: >
+      better where the whole interval of the hit rate lies above chance; worse where it lies below that of chance:
+      which of up and down was the better one is known only afterwards, and may be luck
+    not_null: true
+    accepted_values: [better than chance, worse than chance, not distinguishable from chance]
   brier: {description: mean of squared_error, not_null: true, range: [0, 1]}
   brier_of_share: {description: Brier score of the constant share of rises, not_null: true, range: [0, 0.25]}
 */
@@ -82,9 +88,14 @@ effective AS (
 bounds AS (
     SELECT
         *,
+        greatest(share, 1 - share) AS chance,
         (hit_rate + 3.8416 / (2 * effective_outcomes)) / (1 + 3.8416 / effective_outcomes) AS centre,
         1.96 * sqrt(hit_rate * (1 - hit_rate) / effective_outcomes + 3.8416 / (4 * power(effective_outcomes, 2)))
-        / (1 + 3.8416 / effective_outcomes) AS half
+        / (1 + 3.8416 / effective_outcomes) AS half,
+        (
+            greatest(share, 1 - share) + 3.8416 / (2 * sessions)
+            - 1.96 * sqrt(share * (1 - share) / sessions + 3.8416 / (4 * power(sessions, 2)))
+        ) / (1 + 3.8416 / sessions) AS chance_low
     FROM effective
 )
 
@@ -98,8 +109,13 @@ SELECT
     hit_rate,
     greatest(centre - half, 0) AS hit_rate_low,
     least(centre + half, 1) AS hit_rate_high,
-    greatest(share, 1 - share) AS chance,
-    centre - half > greatest(share, 1 - share) AS distinguishable_from_chance,
+    chance,
+    greatest(chance_low, 0) AS chance_low,
+    CASE
+        WHEN centre - half > chance THEN 'better than chance'
+        WHEN centre + half < chance_low THEN 'worse than chance'
+        ELSE 'not distinguishable from chance'
+    END AS verdict,
     brier,
     share * (1 - share) AS brier_of_share
 FROM bounds
