@@ -1,6 +1,6 @@
 """Training sets, trained models and the registry's champions, for both model types."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,9 @@ from riskee_dagster.evaluation_metadata import training_metadata
 from riskee_dagster.resources import Platform, RiskeeParam
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Connection
 
     from riskee.model.dataset import TrainingSet
-    from riskee.model.registry import RegisteredModel
     from riskee.model.training import TrainingResult
 
 GROUP = "models"
@@ -168,14 +165,14 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
     )
     @product_errors
     def model(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[Any]:
-        from riskee.model.incumbent import incumbent
-        from riskee.model.registry import count_openings, count_trials
+        from riskee.model.registry import champion, count_openings, count_trials
+        from riskee.model.report import write_report
         from riskee.model.training import Past, train
         from riskee.storage.database import database_errors
 
         with database_errors(), riskee.engine.connect() as connection:
             rows = read_rows(connection, riskee, model_type)
-            present = incumbent(connection, model_type)
+            present = champion(connection, model_type)
             opened = count_openings(connection, model_type, rows.holdout_from) if rows.holdout_from else 0
             past = Past(count_trials(connection, model_type), opened)
         result = train(
@@ -188,7 +185,7 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
         )
         return dg.MaterializeResult(
             value=result,
-            metadata=training_metadata(result),
+            metadata=training_metadata(result, write_report(riskee.settings.home, result)),
             data_version=dg.DataVersion(result.artifact.version),
         )
 
@@ -203,9 +200,8 @@ def _champion(model_type: ModelType) -> dg.AssetsDefinition:
         ins={"candidate": dg.AssetIn(candidate_key(model_type), input_manager_key="candidates")},
         owners=OWNERS,
         retry_policy=RETRY,
-        code_version=code_version(["riskee.model.registry", "riskee.model.report"]),
-        description=f"The registered `{model_type}` model that predicts. A promotion is announced on the bus, and the "
-        "evaluation of a model that is new is written as a report.",
+        code_version=code_version(["riskee.model.registry"]),
+        description=f"The registered `{model_type}` model that predicts. A promotion is announced on the bus.",
     )
     @product_errors
     def champion(context: dg.AssetExecutionContext, riskee: RiskeeParam, candidate: Any) -> dg.MaterializeResult[None]:
@@ -215,67 +211,36 @@ def _champion(model_type: ModelType) -> dg.AssetsDefinition:
 
 
 def _register(run: dg.DagsterRun, riskee: Platform, candidate: "TrainingResult") -> dg.MaterializeResult[None]:
-    from riskee.model.aliases import champion_version
-    from riskee.model.registry import read_model, register
-    from riskee.storage.database import database_errors
-
-    artifact = candidate.artifact
-    with database_errors(), riskee.engine.begin() as connection:
-        done = register(connection, candidate, run.run_id, riskee.clock.now())
-        model = read_model(connection, artifact.version)
-        report = _report(connection, riskee, candidate, model)
-        predicting = champion_version(connection, artifact.model_type)
-    return dg.MaterializeResult(
-        metadata={
-            "champion": predicting or "none",
-            "candidate": artifact.version,
-            "decision": model.decision,
-            "reason": model.reason,
-            "trained_because": run.tags.get(WHY_TAG, "it was asked for"),
-            "registered": done.value,
-            "report": dg.MetadataValue.path(str(report)),
-            "bus": _announce(run, riskee, model) if predicting == artifact.version else "nothing to publish",
-        }
-    )
-
-
-def _report(
-    connection: "Connection", riskee: Platform, candidate: "TrainingResult", model: "RegisteredModel"
-) -> "Path":
-    """The report of a model as it is registered; one that is there already is left as it is."""
-    import msgspec
-
-    from riskee.model.evidence import Evaluation
-    from riskee.model.registry import read_evaluation
-    from riskee.model.report import report_path, write_report
-
-    path = report_path(riskee.settings.home, model.model_version)
-    if path.exists():
-        return path
-    # A training repeated on the same data has counted itself and decided again: what is registered is not that.
-    evaluation = msgspec.convert(read_evaluation(connection, model.model_version), Evaluation)
-    registered = {"decision": model.decision, "reason": model.reason, "trials": model.trials}
-    return write_report(riskee.settings.home, replace(candidate, evaluation=evaluation, **registered))
-
-
-def _announce(run: dg.DagsterRun, riskee: Platform, model: "RegisteredModel") -> str:
-    """Publish a promotion by this run, or by one that was killed before it could and is repeated by this one."""
     from riskee import ids
     from riskee.messaging.messages import ModelPromoted
     from riskee.messaging.subjects import MODEL_PROMOTED
+    from riskee.model.registry import champion, register
+    from riskee.storage.database import database_errors
     from riskee_dagster.publishing import publish
 
-    ours = {run.run_id, run.root_run_id, run.parent_run_id} - {None}
-    if model.decision != "promoted" or model.run_id not in ours:
-        return "nothing to publish"
-    promoted = ModelPromoted(
-        model_type=model.model_type,
-        model_version=model.model_version,
-        artifact_sha256=model.artifact_sha256,
-        reason=model.reason,
-    )
-    return publish(
-        riskee.settings.nats, riskee.clock, MODEL_PROMOTED, {ids.promotion_id(model.model_version): promoted}
+    artifact = candidate.artifact
+    with database_errors(), riskee.engine.begin() as connection:
+        new = register(connection, candidate, run.run_id, riskee.clock.now())
+        predicting = champion(connection, artifact.model_type)
+    news = {}
+    if predicting is not None and predicting.version == artifact.version:
+        promoted = ModelPromoted(
+            model_type=artifact.model_type,
+            model_version=artifact.version,
+            artifact_sha256=artifact.sha256,
+            reason=candidate.reason,
+        )
+        news[ids.promotion_id(artifact.version)] = promoted
+    return dg.MaterializeResult(
+        metadata={
+            "champion": predicting.version if predicting else "none",
+            "candidate": artifact.version,
+            "decision": candidate.decision,
+            "reason": candidate.reason,
+            "trained_because": run.tags.get(WHY_TAG, "it was asked for"),
+            "registered": "now" if new else "before",
+            "bus": publish(riskee.settings.nats, riskee.clock, MODEL_PROMOTED, news),
+        }
     )
 
 
