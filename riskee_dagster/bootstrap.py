@@ -28,7 +28,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobO
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from riskee.settings import Settings, load_settings
-from riskee_dagster.launcher import HOST_TAG
+from riskee_dagster.launcher import HOST_TAG, worker_tags
 from riskee_dagster.partitions import ONLY_CHANGED, range_tags
 
 JOB = "pipeline"
@@ -137,7 +137,7 @@ def _create(instance: DagsterInstance, job: dg.JobDefinition, stage: Set[dg.Asse
         job_def=job.get_subset(asset_selection=stage),
         asset_selection=frozenset(stage),
         run_config=QUIET,
-        tags={**job.run_tags, HOST_TAG: socket.gethostname(), MAX_RETRIES_TAG: "0"},
+        tags={**job.run_tags, HOST_TAG: socket.gethostname(), MAX_RETRIES_TAG: "0", **worker_tags(os.getpid())},
         remote_job_origin=RemoteJobOrigin(_ORIGIN, job.name),
     )
 

@@ -5,7 +5,6 @@ bootstrap, nobody does: such a run would stay "started" until `dagster/max_runti
 this launcher, and `run_retries` then starts the run again.
 """
 
-import os
 import socket
 from pathlib import Path
 
@@ -21,9 +20,10 @@ from dagster._serdes import ConfigurableClassData, deserialize_value
 # Who executes a run that no code server started.
 HOST_TAG = "riskee/host"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# Process id and start of the worker, noted while it is known to live.
+WORKER_TAG = "riskee/worker"
+PROC = Path("/proc")
 _ANSWER_SECONDS = 5
-# The kernel counts a process' start in hundredths of a second, and the event comes after it.
-_SLACK_SECONDS = 2.0
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
@@ -33,6 +33,8 @@ class WatchedRunLauncher(DefaultRunLauncher):
         super().__init__(inst_data)
         # Runs of which a code server that answers said that it does not execute them.
         self._answered: set[str] = set()
+        # Runs whose worker is noted.
+        self._noted: set[str] = set()
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -46,18 +48,28 @@ class WatchedRunLauncher(DefaultRunLauncher):
         """
         known = self._known_to_code_server(run)
         if known:
+            self._note_worker(run)
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         dead = self._cause_of_death(run, known)
         if dead is None or not self._can_be_repeated(run, known):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return dead
 
+    def _note_worker(self, run: DagsterRun) -> None:
+        """Note which process the worker is: a later one may get its id, after a restart of the machine for example."""
+        if not self._is_here(run) or run.run_id in self._noted:
+            return
+        worker = worker_of(self._instance, run.run_id)
+        if worker is not None and (tags := worker_tags(worker)):
+            self._instance.add_run_tags(run.run_id, tags)
+            self._noted.add(run.run_id)
+
     def _cause_of_death(self, run: DagsterRun, known: bool | None) -> CheckRunHealthResult | None:
         if self._is_here(run):
             worker = worker_of(self._instance, run.run_id)
-            if worker is None or is_alive(*worker):
+            if worker is None or is_alive(worker, run.tags.get(WORKER_TAG)):
                 return None
-            return CheckRunHealthResult(WorkerStatus.FAILED, f"its worker, process {worker[0]}, is gone")
+            return CheckRunHealthResult(WorkerStatus.FAILED, f"its worker, process {worker}, is gone")
         if known is None:
             return None
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server has been restarted and does not know it")
@@ -97,23 +109,39 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return client
 
 
-def worker_of(instance: DagsterInstance, run_id: str) -> tuple[int, float] | None:
-    """Process id of a run's latest worker and the time (Unix seconds) at which it said so; None before it did."""
+def worker_of(instance: DagsterInstance, run_id: str) -> int | None:
+    """Process id of a run's latest worker; None before it said so."""
     events = instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)
     for entry in reversed(events):
         data = entry.get_dagster_event().engine_event_data
         if "pid" in data.metadata:
-            return int(str(data.metadata["pid"].value)), entry.timestamp
+            return int(str(data.metadata["pid"].value))
     return None
 
 
-def is_alive(pid: int, seen_at: float, proc: Path = Path("/proc")) -> bool:
-    """Whether the process that had this id at `seen_at` (Unix seconds) still runs: not a later one of the same id."""
+def worker_tags(pid: int, proc: Path = PROC) -> dict[str, str]:
+    """The tag that tells a living process from a later one with its id; nothing where that cannot be known."""
+    ticks = start_of(pid, proc)
+    return {} if ticks is None else {WORKER_TAG: f"{pid}:{ticks}"}
+
+
+def start_of(pid: int, proc: Path = PROC) -> int | None:
+    """When a process started, in the kernel's ticks since the boot; None where it has ended, or without /proc."""
     try:
         # The name, in brackets, may hold anything: state and the rest come after its last bracket.
         fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        boot = next(line for line in (proc / "stat").read_text().splitlines() if line.startswith("btime "))
     except (FileNotFoundError, ProcessLookupError):
-        return False
-    state, started = fields[0], int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return state not in "ZX" and int(boot.split()[1]) + started <= seen_at + _SLACK_SECONDS
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def is_alive(pid: int, tag: str | None, proc: Path = PROC) -> bool:
+    """Whether a worker still runs, and not a later process of its id; while in doubt it does.
+
+    `tag` is the run's, of this worker or of a former one. No clock is asked: it may be set at any time.
+    """
+    if not (proc / "stat").exists():
+        return True
+    ticks = start_of(pid, proc)
+    noted_pid, _, noted = (tag or "").partition(":")
+    return ticks is not None and (noted_pid != str(pid) or noted == str(ticks))

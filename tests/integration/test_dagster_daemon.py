@@ -39,7 +39,7 @@ def kill_while_it_waits(daemon: Daemon, *, code_server_too: bool) -> str:
     with daemon.engine.begin() as connection:
         connection.execute(text("LOCK TABLE quotes IN ACCESS EXCLUSIVE MODE"))  # the step waits for it
         run_id = daemon.launch("maintenance")
-        wait_for(lambda: daemon.run(run_id).status is dg.DagsterRunStatus.STARTED, 120)
+        wait_for(lambda: daemon.run(run_id).status is dg.DagsterRunStatus.STARTED, RECOVERY_SECONDS)
         wait_for(
             lambda: daemon.instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_START),
             RECOVERY_SECONDS,
@@ -50,8 +50,8 @@ def kill_while_it_waits(daemon: Daemon, *, code_server_too: bool) -> str:
             (code,) = (p for p in daemon.stack.status() if p.name == "dagster-code")
             assert code.pid is not None
             os.kill(code.pid, signal.SIGKILL)
-        os.kill(worker[0], signal.SIGKILL)
-        wait_for(lambda: not psutil.pid_exists(worker[0]) or psutil.Process(worker[0]).status() == "zombie", 30)
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie", RECOVERY_SECONDS)
     return run_id
 
 

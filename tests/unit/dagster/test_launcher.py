@@ -17,7 +17,7 @@ from dagster._core.launcher.base import WorkerStatus
 from dagster._grpc.types import CanCancelExecutionResult
 from dagster._serdes import serialize_value
 
-from riskee_dagster.launcher import HOST_TAG, WatchedRunLauncher, is_alive, worker_of
+from riskee_dagster.launcher import HOST_TAG, WORKER_TAG, WatchedRunLauncher, is_alive, worker_of, worker_tags
 
 
 class CodeServer:
@@ -134,29 +134,70 @@ def test_the_latest_worker_counts(instance: dg.DagsterInstance) -> None:
     for pid in (11, 12):
         instance.report_engine_event("Started process for run", run, EngineEventData.in_process(pid))
     instance.report_engine_event("something else", run)
-    found = worker_of(instance, run.run_id)
-    assert found is not None
-    assert found[0] == 12
+    assert worker_of(instance, run.run_id) == 12
 
 
-def stat_files(folder: Path, state: str, started_seconds: float) -> Path:
-    """A made-up /proc with process 7, of a machine that was started at second 1,000."""
+def stat_files(folder: Path, state: str, ticks: int) -> Path:
+    """A made-up /proc with process 7."""
     (folder / "7").mkdir()
-    fields: list[Any] = [state, *range(18), int(started_seconds * os.sysconf("SC_CLK_TCK")), 0]
+    fields: list[Any] = [state, *range(18), ticks, 0]
     (folder / "7" / "stat").write_text(f"7 (a (b) c) {' '.join(map(str, fields))}\n")
-    (folder / "stat").write_text("cpu 1 2\nbtime 1000\nprocesses 5\n")
+    (folder / "stat").write_text("cpu 1 2\n")
     return folder
 
 
 @pytest.mark.parametrize(
-    ("state", "started", "alive"), [("S", 50, True), ("R", 59, True), ("Z", 50, False), ("S", 500, False)]
+    ("state", "ticks", "tag", "alive"),
+    [
+        ("S", 50, "7:50", True),
+        ("R", 50, None, True),  # never noted: in doubt
+        ("S", 50, "8:20", True),  # of the worker of the run that this one repeats
+        ("Z", 50, "7:50", False),
+        ("S", 500, "7:50", False),
+        ("Z", 50, None, False),
+    ],
 )
 def test_a_zombie_and_a_later_process_of_the_same_id_are_not_the_worker(
-    tmp_path: Path, state: str, started: float, alive: bool
+    tmp_path: Path, state: str, ticks: int, tag: str | None, alive: bool
 ) -> None:
-    assert is_alive(7, 1060, stat_files(tmp_path, state, started)) is alive
+    assert is_alive(7, tag, stat_files(tmp_path, state, ticks)) is alive
+
+
+def test_without_proc_every_worker_is_in_doubt(tmp_path: Path, dead: int) -> None:
+    assert is_alive(dead, f"{dead}:5", tmp_path)
+    assert worker_tags(os.getpid(), tmp_path) == {}
 
 
 def test_a_real_process_and_a_dead_one(dead: int) -> None:
-    assert is_alive(os.getpid(), time.time())
-    assert not is_alive(dead, time.time())
+    tag = worker_tags(os.getpid())[WORKER_TAG]
+    assert is_alive(os.getpid(), tag)
+    assert not is_alive(os.getpid(), f"{tag}1")
+    assert not is_alive(dead, None)
+
+
+def test_a_step_of_the_clock_kills_no_worker(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event of its start is an hour older than the kernel says that the process is."""
+    real = time.time
+    monkeypatch.setattr("time.time", lambda: real() - 3600)
+    assert health(instance, None, os.getpid(), {HOST_TAG: socket.gethostname()}) is WorkerStatus.RUNNING
+
+
+def test_a_worker_is_noted_while_its_code_server_knows_it(instance: dg.DagsterInstance) -> None:
+    """Once the code server is gone, another process with the worker's id is not taken for it."""
+    server = CodeServer("localhost", True)
+    launcher = WatchedRunLauncher()
+    launcher.register_instance(instance)
+    launcher._get_grpc_client_for_termination = lambda _run_id: server  # type: ignore[method-assign]
+    run = instance.create_run_for_job(_job(), status=dg.DagsterRunStatus.STARTED)
+    instance.report_engine_event("Started process for run", run, EngineEventData.in_process(os.getpid()))
+    launcher.check_run_worker_health(run)
+    noted = instance.get_run_by_id(run.run_id)
+    assert noted is not None
+    assert noted.tags.items() >= worker_tags(os.getpid()).items()
+    server.knows = False
+    assert [launcher.check_run_worker_health(noted).status.value for _ in range(2)] == ["RUNNING", "RUNNING"]
+    instance.add_run_tags(run.run_id, {WORKER_TAG: f"{os.getpid()}:1"})
+    other = instance.get_run_by_id(run.run_id)
+    assert other is not None
+    # Given up only the second time that the code server answers.
+    assert [launcher.check_run_worker_health(other).status.value for _ in range(2)] == ["RUNNING", "FAILED"]
