@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from riskee.cli.console import Json, console, print_json
 from riskee.cli.data_show import show
+from riskee.cli.import_report import print_load, print_next, print_reference, print_report, summary
 from riskee.cli.replay import with_database
 from riskee.cli.runtime import embedded_stack, read_settings
 from riskee.errors import FatalError, NotFoundError
@@ -45,11 +46,18 @@ class What(StrEnum):
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="CSV, Parquet or SQLite file, or LEAN's zip.", show_default=False)],
-    what: Annotated[What, typer.Option("--as", help="What it is a table of.")] = What.BARS,
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, Parquet or SQLite file, or LEAN's zip.", show_default=False)
+    ],
+    what: Annotated[
+        What, typer.Option("--as", metavar="KIND", help=f"What it is a table of: {', '.join(What)}.")
+    ] = What.BARS,
     ticker: Annotated[
+        str | None, typer.Option(metavar="TICKER", help="Whose bars they are, where the file does not say it.")
+    ] = None,
+    index: Annotated[
         str | None,
-        typer.Option(help="Whose bars they are, where the file does not say it; of a membership, the index."),
+        typer.Option(metavar="TICKER", help="Whose members they are. Without it: RISKEE_MODEL__MARKET_TICKER."),
     ] = None,
     run: Run = True,
     json: Json = False,
@@ -57,20 +65,48 @@ def import_(
     """Import price history, or what is known beside it; rows that cannot be right go to quarantine."""
     if not path.is_file():  # before anything is held for it
         raise NotFoundError(f"there is no file {path}", "check the path")
-    if ticker is not None and what in {What.EARNINGS, What.SECTORS}:
-        raise FatalError(f"a file of {what} says itself which ticker each row is of", "leave --ticker away")
+    _refuse_senseless(what, ticker, index)
     settings = read_settings()
     title = f"Importing {path.name}"
-    name = ticker.upper() if ticker else None
     if what in {What.BARS, What.INDEX}:
-        bring_in(settings, title, lambda told: _import(settings, path, what, name, told), run=run, json=json)
+        bring_in(
+            settings,
+            title,
+            lambda told: _import(settings, path, what, ticker and ticker.upper(), told),
+            run=run,
+            json=json,
+        )
     elif what is What.EARNINGS:
         report = change_history(
-            settings, title, lambda _: _import_beside(settings, path, what, name), run=run, json=json
+            settings, title, lambda _: _import_beside(settings, path, what, None), run=run, json=json
         )
         _tell_beside(report, json=json)
+        _tell_next(settings, run=run, json=json)
     else:  # nothing is computed from it
-        _tell_beside(_import_beside(settings, path, what, name), json=json)
+        _tell_beside(_import_beside(settings, path, what, index and index.upper()), json=json)
+
+
+def _refuse_senseless(what: What, ticker: str | None, index: str | None) -> None:
+    """Raise FatalError for an option that files of this kind have no use for."""
+    if ticker is not None and what not in {What.BARS, What.INDEX}:
+        remedy = "name the index by --index" if what is What.MEMBERSHIP else "leave --ticker away"
+        raise FatalError(f"a file of {what} says itself which ticker each row is of", remedy)
+    if index is not None and what is not What.MEMBERSHIP:
+        raise FatalError(f"--index is for --as membership, not for {what}", "an index' bars take --ticker")
+
+
+def _tell_beside(report: ReferenceReport, *, json: bool) -> None:
+    if json:
+        print_json(report)
+    else:
+        print_reference(report)
+
+
+def _tell_next(settings: Settings, *, run: bool, json: bool) -> None:
+    """Where the command has not computed what follows from the history, say what does."""
+    embedded = settings.profile == "embedded"
+    if not json and not (run and embedded):
+        print_next(embedded=embedded)
 
 
 def bring_in(
@@ -80,10 +116,11 @@ def bring_in(
     report = change_history(settings, title, bring, run=run, json=json)
     predictions = with_database(settings, lambda connection: predictions_a_day(connection, settings))
     if json:
-        print_json(_summary(report) | {"replayed_predictions_a_day": predictions})
+        print_json(summary(report) | {"replayed_predictions_a_day": predictions})
     else:
-        _print_report(report, ran=run and settings.profile == "embedded")
-        _print_load(predictions, settings.feed.replay.session_seconds)
+        print_report(report)
+        print_load(predictions, settings.feed.replay.session_seconds)
+    _tell_next(settings, run=run, json=json)
 
 
 def change_history(settings: Settings, title: str, bring: Callable[[Progress], T], *, run: bool, json: bool) -> T:
@@ -130,14 +167,6 @@ def _import_beside(settings: Settings, path: Path, what: What, index: str | None
         return import_companies(engine, path, clock)
     finally:
         engine.dispose()
-
-
-def _tell_beside(report: ReferenceReport, *, json: bool) -> None:
-    if json:
-        print_json(report)
-        return
-    console().print(f"{report.source}: {report.rows_read:,} rows read, {report.rows_stored:,} stored")
-    _print_odd(report)
 
 
 def _materialise(settings: Settings, stack: Stack, board: Board) -> None:
@@ -196,50 +225,3 @@ def predictions_a_day(connection: Connection, settings: Settings) -> int | None:
     bars = session_bars(connection, window[-1], window[-1])
     tickers = sum(bar.ticker != settings.model.market_ticker for bar in bars)
     return round(tickers * WAVES * _DAY_SECONDS / seconds)
-
-
-def _summary(report: ImportReport) -> dict[str, Any]:
-    return {
-        "source": report.source, "rows_read": report.rows_read, "rows_accepted": report.rows_accepted,
-        "rows_quarantined": report.rows_quarantined, "quarantined": report.quarantined, "flags": report.flags,
-        "notes": report.notes, "new": report.bars.new, "changed": report.bars.changed,
-        "unchanged": report.bars.unchanged, "tickers": report.tickers, "first": report.first, "last": report.last,
-    }  # fmt: skip
-
-
-def _print_report(report: ImportReport, *, ran: bool) -> None:
-    out = console()
-    out.print(
-        f"{report.source}: {report.rows_read:,} rows read, {report.rows_accepted:,} accepted of {report.tickers} "
-        f"tickers, {report.first} to {report.last}"
-    )
-    bars = report.bars
-    out.print(f"  {bars.new:,} new bars, {bars.changed:,} corrected, {bars.unchanged:,} known already")
-    _print_odd(report)
-    if not ran:
-        out.print(
-            "Next: materialise the assets in Dagster (job `pipeline`), then restart predict and ingest, "
-            "so that everything runs on it."
-        )
-
-
-def _print_odd(report: ImportReport | ReferenceReport) -> None:
-    out = console()
-    if report.quarantined:
-        out.print(f"  [yellow]{sum(report.quarantined.values()):,} rows in quarantine[/] (table `quarantine`):")
-    for reason, count in report.quarantined.items():
-        out.print(f"    {count:>8,}  {reason}")
-    if report.flags:
-        out.print("  [yellow]stored, but odd[/] (`riskee data show --findings`):")
-    for kind, count in report.flags.items():
-        out.print(f"    {count:>8,}  {kind}")
-    for note in report.notes:
-        out.print(f"  {note}")
-
-
-def _print_load(predictions: int | None, session_seconds: float) -> None:
-    if predictions is not None:
-        console().print(
-            f"The replay will store about {predictions:,} predictions a day at {session_seconds:g} s a session; "
-            "a larger RISKEE_FEED__REPLAY__SESSION_SECONDS, then `riskee up`, slows it."
-        )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from riskee.storage.membership import Survivorship
 
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+_BARS = 20
 
 
 def show(
@@ -25,19 +26,30 @@ def show(
     findings: Annotated[bool, typer.Option("--findings", help="Show what is odd in the bars.")] = False,
     as_of: Annotated[
         datetime | None,
-        typer.Option(formats=_FORMATS, help="Bars as known then (UTC), on a date at its end. [default: now]"),
+        typer.Option(
+            metavar="DATE",
+            formats=_FORMATS,
+            help="A ticker's bars as known then (UTC), such as 2012-03-01, which means its end, or 2012-03-01T14:30. "
+            "Without it: now.",
+        ),
     ] = None,
-    count: Annotated[int, typer.Option("--bars", min=1, help="How many of a ticker's bars, the last ones.")] = 20,
+    count: Annotated[
+        int | None,
+        typer.Option("--bars", metavar="N", min=1, help="How many of a ticker's bars, the last ones. Without it: 20."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what history the database has by ticker, what was imported, why rows were refused, and what is odd."""
+    for option, value in (("--as-of", as_of), ("--bars", count)):
+        if value is not None and (findings or ticker is None):
+            raise FatalError(
+                f"{option} is for a ticker's bars", "such as `riskee data show AAPL --bars 5 --as-of 2012-03-01`"
+            )
     settings = read_settings()
-    if as_of is not None and ticker is None:
-        raise FatalError("--as-of needs a ticker", "such as `riskee data show AAPL --as-of 2012-03-01`")
     if findings:
         _show_findings(settings, ticker, json=json)
     elif ticker is not None:
-        _show_bars(settings, ticker, as_of, count, json=json)
+        _show_bars(settings, ticker, as_of, count or _BARS, json=json)
     else:
         _show_all(settings, json=json)
 

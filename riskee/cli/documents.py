@@ -38,8 +38,10 @@ class TextKind(StrEnum):
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="JSON Lines, plain or .gz.", show_default=False)],
-    kind: Annotated[TextKind, typer.Option("--as", help="Transcripts of earnings calls, or news.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines, plain or .gz.", show_default=False)],
+    kind: Annotated[
+        TextKind, typer.Option("--as", metavar="KIND", help="calls (transcripts of earnings calls) or news.")
+    ],
     source: Annotated[
         str | None,
         typer.Option(help="Where the texts are from; the same text again replaces.", show_default="file's name"),

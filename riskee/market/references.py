@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ Refused = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class ReferenceReport:
-    """What became of a file's rows: read = stored + quarantined, but for rows that are stored under two tickers."""
+    """What became of a file's rows: read + doubled = stored + quarantined, and what the notes tell of."""
 
     source: str
     rows_read: int
@@ -38,6 +38,8 @@ class ReferenceReport:
     # Stored, but worth a look: how many findings of each kind.
     flags: dict[str, int]
     notes: tuple[str, ...]
+    # Rows of a company that has two tickers: they were read once, and count under each.
+    rows_doubled: int = 0
 
 
 def import_reports(engine: Engine, path: Path, clock: Clock) -> ReferenceReport:
@@ -46,16 +48,17 @@ def import_reports(engine: Engine, path: Path, clock: Clock) -> ReferenceReport:
     Raises PoisonError for a file of something else, RetryableError when the database does not answer.
     """
     found = read_reports(path)
-    gaps = list(report_gaps(found.entries))
+    incoming, gaps = with_former_names(found.entries), list(report_gaps(found.entries))
     now = clock.now()
 
     def store(connection: Connection) -> tuple[int, Refused]:
-        wanted, near = merge_reports(connection, with_former_names(found.entries))
+        wanted, near = merge_reports(connection, incoming)
         add_findings(connection, gaps, found.source, now)
         return len(wanted), near
 
     flags = dict(Counter(str(gap.kind) for gap in gaps))
-    return _import(engine, found, now, store, flags=flags)
+    report = _import(engine, found, now, store, flags=flags)
+    return replace(report, rows_doubled=len(incoming) - len(found.entries))
 
 
 def merge_reports(connection: Connection, incoming: Iterable[Report]) -> tuple[list[Report], Refused]:
@@ -87,7 +90,7 @@ def import_companies(engine: Engine, path: Path, clock: Clock) -> ReferenceRepor
     report = _import(engine, found, clock.now(), store)
     unknown = len(found.entries) - report.rows_stored
     notes = (f"{unknown} of its tickers have no bars here: they were passed over",) if unknown else ()
-    return ReferenceReport(report.source, report.rows_read, report.rows_stored, report.quarantined, report.flags, notes)
+    return replace(report, notes=notes)
 
 
 def _import(

@@ -43,6 +43,7 @@ def test_eps_join_the_dates_that_are_known_and_dates_take_no_eps_away(engine: En
     eps = write(tmp_path, "eps.csv", header, "AAPL,2018-07-31,2.18,2.34,+135997", "AAPL,2018-08-20,9,9,-", "x,x,x,x,x")
     first = import_reports(engine, dates, CLOCK)
     assert (first.rows_read, first.rows_stored, first.quarantined, first.flags) == (3, 4, {}, {"report_gap": 1})
+    assert first.rows_doubled == 1
     report = import_reports(engine, eps, LATER)
     assert (report.rows_read, report.rows_stored) == (3, 1)
     assert report.quarantined == {
