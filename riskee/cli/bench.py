@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from riskee.cli.runtime import REPO_ROOT, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from infra.embedded.stack import Stack
     from riskee.documents.bench import Measured
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure Riskee on this machine.", no_args_is_help=True)
 _FILES: dict[Kind, str] = {"news": "stocknet_tweets*.jsonl.gz", "calls": "maec_calls*.jsonl.gz"}
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @app.callback()
@@ -68,7 +72,7 @@ def _servers() -> Iterator[tuple[Stack, Settings]]:
     from riskee.settings import load_settings
     from riskee.storage.migrations import migrate
 
-    with tempfile.TemporaryDirectory(prefix="riskee-bench-") as folder:
+    with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="riskee-bench-") as folder:
         home = Path(folder)
         home.chmod(0o711)  # PostgreSQL may run as another user
         stack = Stack(home, REPO_ROOT)
@@ -79,7 +83,33 @@ def _servers() -> Iterator[tuple[Stack, Settings]]:
             migrate(settings.database.url, settings)
             yield stack, settings
         finally:
+            _ignore_signals()
             stack.stop()
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """What would end this process leaves it as an exception: the servers are not its children and would live on."""
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as with nohup
+                signal.signal(number, _end)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    _ignore_signals()
+    sys.exit(128 + number)
+
+
+def _ignore_signals() -> None:
+    """Nobody's impatience may stop the stopping."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _measure(settings: Settings, embedder: Embedder, pieces: WordPieces, count: int, data: Path | None) -> Measured:

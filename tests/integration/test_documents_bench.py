@@ -1,15 +1,25 @@
 """The measurement of documents: that it measures, and leaves nothing behind."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import Engine
 
+from infra.embedded.stack import Stack
 from riskee.clock import FixedClock
 from riskee.documents.bench import SEARCHES, DocumentsBench
 from riskee.embedding.word_pieces import WordPieces
 from riskee.settings import VectorSettings
 from riskee.storage.vectors import Vectors
+from tests.conftest import REPOSITORY
 from tests.integration.made_texts import HashEmbedder
 from tests.integration.stored_documents import NOW, in_step
 
@@ -27,3 +37,41 @@ def test_the_measurement_measures_all_of_it(
     assert {phase.name for phase in measured.phases if phase.documents == 650} >= {"index", "index again"}
     assert {len(found) for found in measured.milliseconds.values()} == {SEARCHES}
     assert in_step(engine, vectors)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where the command makes its home; PostgreSQL, which may run as another user, must get through."""
+    folder = Path(tempfile.mkdtemp(prefix="riskee-test-"))
+    folder.chmod(0o711)
+    yield folder
+    for home in folder.glob("riskee-bench-*"):
+        Stack(home, REPOSITORY).stop()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_servers_end_with_the_command_however_it_is_ended(number: signal.Signals, folder: Path) -> None:
+    with subprocess.Popen(
+        ["env", "--default-signal=INT", sys.executable, "-m", "riskee", "bench", "documents", "--no-model"],
+        cwd=REPOSITORY,
+        env=os.environ | {"TMPDIR": str(folder), "RISKEE_HOME": str(REPOSITORY / ".riskee")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stderr
+        assert command.stderr.readline().startswith("calls.jsonl.gz"), "it has not begun to measure"
+        assert processes_of(folder)
+        command.send_signal(number)
+        command.send_signal(number)  # by somebody impatient
+        said = command.stderr.read()
+    assert command.returncode == 128 + number, said
+    assert processes_of(folder) == []
+    assert list(folder.glob("riskee-bench-*")) == []
+
+
+def processes_of(folder: Path) -> list[list[str]]:
+    """The command lines that name the folder."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if any(str(folder) in word for word in line)]
