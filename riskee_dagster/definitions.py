@@ -19,7 +19,7 @@ def riskee() -> dg.Definitions:
     settings = load_settings()
     return dg.Definitions(
         assets=[with_freshness(asset, settings) for module in ASSETS for asset in module.ASSETS],
-        asset_checks=[*ingestion.CHECKS, *features.CHECKS],
+        asset_checks=[*ingestion.CHECKS, *features.CHECKS, *outcomes.CHECKS],
         jobs=[jobs.PIPELINE, jobs.REFRESH, jobs.BACKFILL, jobs.RETRAIN, jobs.MONITOR, maintenance.maintenance],
         schedules=[*jobs.schedules(settings), maintenance.SCHEDULE],
         sensors=[retrain_sensor(settings)],

@@ -74,6 +74,14 @@ def has_digest(connection: Connection, sha256: str) -> bool:
     return sha256 == GENESIS or connection.scalar(found) is not None
 
 
+def goes_through(connection: Connection, noted: Head) -> bool:
+    """Whether the chain still has an end that it had once. No digest but the row's own is looked at."""
+    table = track_record.c
+    return (
+        noted == Head() or connection.scalar(select(table.sha256).where(table.sequence == noted.rows)) == noted.sha256
+    )
+
+
 def append(connection: Connection, rows: Iterable[Values], after: Head) -> Head:
     """Write rows to the end of the chain, in their order, and give its new end. Whoever calls holds the lock."""
     sequence, previous = after.rows, after.sha256

@@ -1,5 +1,7 @@
 """What became of the live predictions."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from riskee.messaging.messages import MODEL_TYPES
@@ -8,7 +10,12 @@ from riskee_dagster.defs.features import model_key
 from riskee_dagster.defs.models import champion_key
 from riskee_dagster.resources import RiskeeParam
 
+if TYPE_CHECKING:
+    from riskee.storage.track_record import Head
+
 GROUP = "outcomes"
+# A week of hourly scorings: as long a lost end is told.
+_NOTED = 168
 
 
 @table_asset(
@@ -62,4 +69,34 @@ def live_accuracy(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     )
 
 
+@dg.asset_check(asset="track_record", blocking=False)
+def the_chain_is_whole(context: dg.AssetCheckExecutionContext, riskee: RiskeeParam) -> dg.AssetCheckResult:
+    """Every row of the record is as it was written: its digest, computed again, is the stored one, and continues the
+    row before it. And the ends that earlier runs showed are still in it: it was not cut or written anew."""
+    from riskee.storage.database import database_errors
+    from riskee.storage.track_record import goes_through, verify
+
+    with database_errors(), riskee.engine.connect() as connection:
+        found = verify(connection)
+        lost = [noted for noted in _noted(context.instance) if not goes_through(connection, noted)]
+    problems = [f"row {found.broken}: {found.reason}"] if found.broken is not None else []
+    problems += [f"the record ended with row {end.rows}, digest {end.sha256}, which it has no more" for end in lost[:1]]
+    return dg.AssetCheckResult(
+        passed=not problems,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="; ".join(problems) or f"{found.head.rows:,} rows are as they were written",
+        metadata={"rows_that_hold": found.head.rows, "head_sha256": found.head.sha256, "lost_ends": len(lost)},
+    )
+
+
+def _noted(instance: dg.DagsterInstance) -> "list[Head]":
+    """The ends of the record that its last materialisations showed."""
+    from riskee.storage.track_record import Head
+
+    records = instance.fetch_materializations(dg.AssetKey("track_record"), limit=_NOTED).records
+    shown = [record.asset_materialization.metadata for record in records if record.asset_materialization]
+    return [Head(int(str(one["dagster/row_count"].value)), str(one["head_sha256"].value)) for one in shown]
+
+
 ASSETS = [track_record, live_accuracy]
+CHECKS = [the_chain_is_whole]

@@ -19,7 +19,7 @@ columns:
   chance: {description: hit rate of the better of always up and always down, unit: 0..1, not_null: true, range: [0.5, 1]}
   chance_low: {description: "lower end of the 95 % interval of chance, of as many rises as sessions", unit: 0..1, not_null: true, range: [0, 1]}
   verdict:
-    description: >
+    description: >-
       better where the whole interval of the hit rate lies above chance; worse where it lies below that of chance:
       which of up and down was the better one is known only afterwards, and may be luck
     not_null: true
