@@ -9,11 +9,11 @@ from psycopg import sql
 from sqlalchemy import Connection, func, select, text
 
 from riskee.features.definitions import feature_set_hash
-from riskee.market.bars import Floats
 from riskee.messaging.messages import ModelType
 from riskee.model.artifact import ModelArtifact
 from riskee.model.decay import Decay, Scores, decay_tests
-from riskee.model.drift import Drift, bin_edges, daily_shares, drift_test
+from riskee.model.drift import Drift
+from riskee.model.drift_block import BlockTest, examine_block
 from riskee.model.registry import champion
 from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
@@ -27,13 +27,6 @@ SELECT session_date - DATE '1970-01-01', p_up, interval_low, interval_high, real
 FROM track_record
 WHERE model_version = {version}
 ORDER BY session_date
-""")
-_FEATURE = sql.SQL("""
-SELECT session_date - DATE '1970-01-01', {feature}
-FROM features_daily
-INNER JOIN tickers USING (ticker)
-WHERE NOT is_index AND session_date BETWEEN {first} AND {last}
-    AND ({every} OR least(sessions_to_earnings, sessions_since_earnings) <= {window})
 """)
 # What has been played: in a replay the features of later sessions are stored already, and must not be looked at.
 _AS_OF = text("SELECT session_date FROM feed_state WHERE feed = :feed")
@@ -65,12 +58,20 @@ class Watch:
     as_of: date | None
     new_sessions: int
     decays: tuple[Decay, ...]
-    drift: Drift | None
+    block: BlockTest | None
     causes: tuple[Cause, ...]
 
+    @property
+    def drift(self) -> Drift | None:
+        """The test of the last whole block of sessions, where there was enough for it."""
+        return self.block.drift if self.block else None
 
-def watch(connection: Connection, settings: Settings, model_type: ModelType) -> Watch:
-    """Look at the champion of a model type: its live record, today's features, its age, the data since its training."""
+
+def watch(connection: Connection, settings: Settings, model_type: ModelType, tested: BlockTest | None = None) -> Watch:
+    """Look at the champion of a model type: its live record, today's features, its age, the data since its training.
+
+    `tested` is the last test for drift, which is not repeated for the same block of sessions.
+    """
     model = champion(connection, model_type)
     as_of = _as_of(connection, settings)
     if model is None or as_of is None:
@@ -78,7 +79,7 @@ def watch(connection: Connection, settings: Settings, model_type: ModelType) -> 
     retraining = settings.retraining
     trained_through, new = _new_sessions(connection, settings, model_type)
     decays = tuple(decay_tests(_scores(connection, model.version), retraining.decay_level))
-    drift, through = (None, None) if _outdated(model) else _drift(connection, settings, model, as_of)
+    block = None if _outdated(model) else examine_block(connection, settings, model, as_of, tested)
     causes: list[Cause] = []
     if new >= retraining.after_sessions:
         key = f"new data:{model_type}:{trained_through}:{new // retraining.after_sessions}"
@@ -89,16 +90,16 @@ def watch(connection: Connection, settings: Settings, model_type: ModelType) -> 
         for one in decays
         if one.fired
     ]
-    if drift is not None and drift.fired(retraining.drift_level):
+    if block is not None and (drift := block.drift) is not None and drift.fired(block.level):
         detail = f"p = {drift.p_value:.3f} among {drift.blocks} blocks: {', '.join(drift.beyond[:5])}"
-        causes.append(Cause("drift", f"drift:{model.version}:{through}", detail))
+        causes.append(Cause("drift", f"drift:{model.version}:{block.through}", detail))
     if model.valid_until <= as_of:
         detail = f"{model.version} was valid until {model.valid_until}, it is {as_of}"
         causes.append(Cause("expiry", f"expiry:{model.version}:{as_of:%Y-%m}", detail))
     if _outdated(model):
         key = f"features:{model.version}:{feature_set_hash(model_type)}"
         causes.append(Cause("features", key, f"{model.version} knows other features than there are now"))
-    return Watch(model_type, model.version, as_of, new, decays, drift, tuple(causes))
+    return Watch(model_type, model.version, as_of, new, decays, block, tuple(causes))
 
 
 def _outdated(model: ModelArtifact) -> bool:
@@ -131,37 +132,5 @@ def _new_sessions(connection: Connection, settings: Settings, model_type: ModelT
 
 def _scores(connection: Connection, version: str) -> Scores:
     rows = read_columns(connection, _SCORES.format(version=sql.Literal(version)), 5)
-    return Scores(_days(rows[:, 0]), *(rows[:, column] for column in range(1, 5)))
-
-
-def _days(numbers: Floats) -> "np.ndarray[tuple[int], np.dtype[np.datetime64]]":
-    return np.asarray(numbers.astype(np.int64).astype("datetime64[D]"))
-
-
-def _drift(
-    connection: Connection, settings: Settings, model: ModelArtifact, as_of: date
-) -> tuple[Drift | None, date | None]:
-    """Test the last whole block of sessions since the training, and answer with its end: each block is tested once."""
-    length = settings.retraining.drift_sessions
-    training: dict[str, Floats] = {}
-    live: dict[str, Floats] = {}
-    end: date | None = None
-    for feature in model.features:
-        query = _FEATURE.format(
-            feature=sql.Identifier(feature),
-            first=sql.Literal(model.trained_from),
-            last=sql.Literal(as_of),
-            every=sql.Literal(model.model_type == "normal"),
-            window=sql.Literal(settings.model.earnings_window_sessions),
-        )
-        rows = read_columns(connection, query, 2)
-        days, of_day = np.unique(_days(rows[:, 0]), return_inverse=True)
-        seen = int(np.searchsorted(days, np.datetime64(model.trained_through), side="right"))
-        whole = seen + (len(days) - seen) // length * length
-        if whole == seen:
-            return None, None
-        edges = bin_edges(rows[of_day < seen, 1])
-        shares = daily_shares(of_day, rows[:, 1], edges, len(days)) if len(edges) else np.empty((len(days), 0))
-        training[feature], live[feature] = shares[:seen], shares[seen:whole]
-        end = days[whole - 1].item()
-    return drift_test(training, live, length, settings.retraining.drift_level), end
+    days = rows[:, 0].astype(np.int64).astype("datetime64[D]")
+    return Scores(days, *(rows[:, column] for column in range(1, 5)))

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import msgspec
 
 from riskee.messaging.messages import MODEL_TYPES, ModelType
 from riskee_dagster.declare import table_asset
@@ -13,9 +14,12 @@ from riskee_dagster.resources import RiskeeParam
 if TYPE_CHECKING:
     from riskee.model.decay import Decay
     from riskee.model.drift import Drift
+    from riskee.model.drift_block import BlockTest
 
 GROUP = "monitoring"
 CAUSES = "causes"
+# The test for drift, so that the next hour need not repeat it.
+BLOCK = "drift_block"
 
 
 def watch_key(model_type: ModelType) -> dg.AssetKey:
@@ -28,7 +32,7 @@ def _watch(model_type: ModelType) -> dg.AssetsDefinition:
         watch_key(model_type),
         group=GROUP,
         kinds={"python", "sql"},
-        code=["riskee.model.watch", "riskee.model.drift", "riskee.model.decay"],
+        code=["riskee.model.watch", "riskee.model.drift", "riskee.model.drift_block", "riskee.model.decay"],
         deps=[model_key("features_daily"), "trading_sessions", "track_record", champion_key(model_type)],
         description=f"Whether the `{model_type}` model should be trained again, and why: new data, decay of its live "
         "accuracy, calibration or coverage, drift of its features, expiry. Each test states its rate of false alarms.",
@@ -38,7 +42,7 @@ def _watch(model_type: ModelType) -> dg.AssetsDefinition:
         from riskee.storage.database import database_errors
 
         with database_errors(), riskee.engine.connect() as connection:
-            found = watch(connection, riskee.settings, model_type)
+            found = watch(connection, riskee.settings, model_type, _tested(context.instance, model_type))
         for cause in found.causes:
             context.log.warning("%s should be trained again: %s (%s)", model_type, cause.kind, cause.detail)
         return dg.MaterializeResult(
@@ -51,10 +55,25 @@ def _watch(model_type: ModelType) -> dg.AssetsDefinition:
                 "new_sessions": found.new_sessions,
                 "decay": dg.MetadataValue.md(_decays(found.decays)),
                 "drift": dg.MetadataValue.md(_drift(found.drift)),
+                BLOCK: dg.MetadataValue.json(msgspec.to_builtins(found.block)),
             }
         )
 
     return watched
+
+
+def _tested(instance: dg.DagsterInstance, model_type: ModelType) -> "BlockTest | None":
+    """The test for drift of the last materialisation; None where another version of the code wrote it otherwise."""
+    from riskee.model.drift_block import BlockTest
+
+    event = instance.get_latest_materialization_event(watch_key(model_type))
+    stored = event.asset_materialization.metadata.get(BLOCK) if event and event.asset_materialization else None
+    if stored is None:
+        return None
+    try:
+        return msgspec.convert(stored.value, BlockTest | None)
+    except msgspec.ValidationError:
+        return None
 
 
 def _decays(decays: "tuple[Decay, ...]") -> str:

@@ -8,14 +8,19 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, insert
+from numpy.typing import NDArray
+from psycopg import sql
+from sqlalchemy import Connection, Engine, insert
 
 from riskee.features.definitions import FEATURES, feature_set_hash, features_of
+from riskee.model import drift_block
 from riskee.model.artifact import ModelArtifact
+from riskee.model.drift_block import BlockTest
 from riskee.model.registry import register
 from riskee.model.watch import Watch, watch
 from riskee.settings import Settings
 from riskee.storage.bars import upsert_bars
+from riskee.storage.columns import read_columns
 from riskee.storage.tables import features_daily, feed_state, trading_sessions
 from riskee.storage.tickers import TickerInfo, write_tickers
 from riskee.storage.track_record import append, head
@@ -105,9 +110,9 @@ def score(engine: Engine, artifact: ModelArtifact, sessions: int, *, p_up: float
         append(connection, rows, head(connection))
 
 
-def look(engine: Engine, settings: Settings) -> Watch:
+def look(engine: Engine, settings: Settings, tested: BlockTest | None = None) -> Watch:
     with engine.connect() as connection:
-        return watch(connection, settings, "normal")
+        return watch(connection, settings, "normal", tested)
 
 
 def test_without_a_model_there_is_nothing_to_look_after(engine: Engine, own: Settings) -> None:
@@ -139,6 +144,33 @@ def test_drift_is_found_in_what_was_played_and_named_by_its_block(engine: Engine
         connection.execute(feed_state.update().values(session_date=SESSIONS[213]))
     (cause,) = look(engine, own).causes
     assert cause.key == f"drift:{artifact.version}:{SESSIONS[209]}"
+
+
+def test_a_block_of_sessions_is_tested_once(engine: Engine, own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its test reads every feature of every row, and the hour after asks for the same."""
+    read: list[int] = []
+
+    def counted(connection: Connection, query: sql.Composable, columns: int) -> NDArray[np.float64]:
+        rows = read_columns(connection, query, columns)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(drift_block, "read_columns", counted)
+    fill(engine, model(), shift=4.0)
+    first = look(engine, own)
+    assert len(read) == 1 + len(features_of("normal"))
+    read.clear()
+    again = look(engine, own, first.block)
+    assert (again.drift, again.causes) == (first.drift, first.causes)
+    assert read == [15]  # the sessions since the training, and nothing else
+    # Another block, another level or another model is tested again.
+    with engine.begin() as connection:
+        connection.execute(feed_state.update().values(session_date=SESSIONS[213]))
+    assert look(engine, own, first.block).block == look(engine, own).block != first.block
+    stricter = own.retraining.model_copy(update={"drift_level": 0.04})
+    found = look(engine, own.model_copy(update={"retraining": stricter}), look(engine, own).block)
+    assert found.block is not None
+    assert found.block.level == 0.04
 
 
 def test_a_boasting_model_decays(engine: Engine, own: Settings) -> None:
