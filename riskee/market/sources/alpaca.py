@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -139,11 +141,11 @@ class Alpaca:
 
     @cached_property
     def _stocks(self) -> StockHistoricalDataClient:
-        return self._polite(StockHistoricalDataClient(*self._keys(), raw_data=True, url_override=self.settings.url))
+        return self._polite(StockHistoricalDataClient(*self._keys(), raw_data=True, url_override=self._url()))
 
     @cached_property
     def _corporate(self) -> CorporateActionsClient:
-        return self._polite(CorporateActionsClient(*self._keys(), raw_data=True, url_override=self.settings.url))
+        return self._polite(CorporateActionsClient(*self._keys(), raw_data=True, url_override=self._url()))
 
     def _polite(self, client: Client) -> Client:
         # alpaca-py has no timeouts, and waits 3 s whatever the answer says; requests' adapters are the place for both.
@@ -151,6 +153,15 @@ class Alpaca:
         for scheme in ("http://", "https://"):
             client._session.mount(scheme, adapter)
         return client
+
+    def _url(self) -> str:
+        """The address. Raises FatalError where the key would go over a network in plain text."""
+        parts = urlsplit(self.settings.url)
+        if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+            raise FatalError(
+                f"RISKEE_ALPACA__URL would send the key in plain text to {parts.hostname}", "use an https:// address"
+            )
+        return self.settings.url
 
     def _keys(self) -> tuple[str, str]:
         key_id, secret_key = self.settings.key_id, self.settings.secret_key
@@ -195,6 +206,13 @@ class _Adapter(HTTPAdapter):
         for secret in (self._settings.key_id, self._settings.secret_key):
             text = text.replace(secret.get_secret_value(), "…") if secret else text
         return text[:_LONGEST_MESSAGE]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _checked(ask: Callable[[], Any], kind: type[Answer]) -> Answer:

@@ -198,3 +198,12 @@ def test_a_wrong_key_names_the_settings_and_shows_up_nowhere(bench: Bench, caplo
         assert wrong.get_secret_value() not in told
         assert SECRET not in told
         assert KEY not in told
+
+
+@pytest.mark.parametrize("url", ["http://data.example", "http://10.1.2.3:80", "http://localhost.data.example"])
+def test_the_key_goes_over_no_network_in_plain_text(bench: Bench, url: str) -> None:
+    with pytest.raises(FatalError, match="would send the key in plain text"):
+        bench.with_settings(url=url).history("AAPL", DAYS[0], DAYS[-1])
+    # The test's own server is plain, on loopback.
+    assert bench.server.url.startswith("http://")
+    assert len(bench.history().bars) == len(DAYS)
