@@ -44,6 +44,10 @@ def folder() -> Iterator[Path]:
     """Where the command makes its home; PostgreSQL, which may run as another user, must get through."""
     folder = Path(tempfile.mkdtemp(prefix="riskee-test-"))
     folder.chmod(0o711)
+    # Ports are reserved in common with the servers of the other tests.
+    ports = Path(tempfile.gettempdir()) / f"riskee-ports-{os.getuid()}"
+    ports.mkdir(mode=0o700, exist_ok=True)
+    (folder / ports.name).symlink_to(ports)
     yield folder
     for home in folder.glob("riskee-bench-*"):
         Stack(home, REPOSITORY).stop()
