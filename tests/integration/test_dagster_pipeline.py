@@ -1,18 +1,13 @@
 """The whole pipeline on the bundled data and the real servers, then what a person does with it afterwards."""
 
-import io
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import nats
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from riskee.documents.document import COLLECTIONS
 from riskee.documents.economic_indicators import SERIES
@@ -23,77 +18,23 @@ from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
 from riskee.storage.vectors import Vectors
 from riskee_dagster import definitions
-from riskee_dagster.bootstrap import missing_assets, run, stored_days
+from riskee_dagster.bootstrap import missing_assets
 from riskee_dagster.declare import WHY_TAG
-from riskee_dagster.defs import documents
 from riskee_dagster.defs.documents import document_key
 from riskee_dagster.defs.models import candidate_key, champion_key
 from riskee_dagster.defs.monitoring import watch_key
 from riskee_dagster.partitions import key_of, range_tags
-from riskee_dagster.resources import Platform
-from tests.conftest import REPOSITORY, fresh_database
+from tests.integration.materialised import Materialised, materialised
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
-# Embedding takes most of the time, and a few documents show as much as many.
-LIMITS = {"NEWS": 150, "PATTERNS": 100, "PREDICTIONS": 100, "QUARTERS": 8}
-
-
-@dataclass(frozen=True)
-class Materialised:
-    """A database, an instance and the lines of the run that filled them."""
-
-    settings: Settings
-    platform: Platform
-    instance: dg.DagsterInstance
-    lines: list[dict[str, Any]]
-    failures: list[str]
-
-    @property
-    def engine(self) -> Engine:
-        return self.platform.engine
-
-    def again(self, *keys: dg.AssetKey, tags: dict[str, str] | None = None) -> dg.ExecuteInProcessResult:
-        """Materialise these assets alone, as the button in Dagster's UI does."""
-        return _job().execute_in_process(
-            instance=self.instance, asset_selection=list(keys), raise_on_error=False, tags=tags
-        )
-
-    def metadata(self, key: dg.AssetKey) -> dict[str, Any]:
-        """What the latest materialisation says."""
-        event = self.instance.get_latest_materialization_event(key)
-        assert event is not None
-        assert event.asset_materialization is not None
-        return {name: value.value for name, value in event.asset_materialization.metadata.items()}
-
-
-def _job() -> dg.JobDefinition:
-    return definitions.riskee().resolve_job_def("pipeline")
 
 
 @pytest.fixture(scope="module")
 def made(
     settings: Settings, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Materialised]:
-    with (
-        fresh_database(settings) as url,
-        dg.DagsterInstance.ephemeral(str(tmp_path_factory.mktemp("dagster"))) as instance,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        own = settings.model_copy(
-            update={
-                "home": REPOSITORY / ".riskee",  # the downloads
-                "database": settings.database.model_copy(update={"url": SecretStr(url)}),
-            }
-        )
-        platform = Platform(own)
-        for limit, count in LIMITS.items():
-            patch.setattr(documents, limit, count)
-        patch.setattr(definitions, "platform", dg.ResourceDefinition.hardcoded_resource(platform))
-        out = io.StringIO()
-        failures = run(instance, _job(), out, lambda: stored_days(own))
-        lines = [json.loads(line) for line in out.getvalue().splitlines()]
-        yield Materialised(own, platform, instance, lines, failures)
-        platform.close()
+    with materialised(settings, tmp_path_factory.mktemp("dagster")) as made:
+        yield made
 
 
 def test_everything_is_materialised(made: Materialised) -> None:

@@ -65,6 +65,8 @@ def graph_of(definitions: dg.Definitions) -> dict[str, object]:
         key.to_user_string(): {
             "group": graph.get(key).group_name,
             "kinds": sorted(graph.get(key).kinds),
+            "owners": list(graph.get(key).owners),
+            "described": bool(graph.get(key).description),
             "reads": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
             "checks": sorted(checks.get(key, [])),
             "pools": sorted(graph.get(key).pools or ()),
