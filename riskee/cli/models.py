@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, show, promote and compare trained models.", no_args_is_help=True)
 Version = Annotated[str, typer.Argument(help="A model, as `riskee models list` names it.", show_default=False)]
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the promotion.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the promotion.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Also a model that has expired. Its artifact is always checked.")]
-_REPORTS = "reports"
 
 
 @app.command("list")
@@ -52,6 +51,7 @@ def show(version: Version, json: Json = False) -> None:
     """Show a model: where it comes from, how it measured beside the baselines, and what was decided."""
     from riskee.model.aliases import read_events
     from riskee.model.registry import load_model, read_model
+    from riskee.model.report import report_path
 
     settings = read_settings()
 
@@ -61,7 +61,7 @@ def show(version: Version, json: Json = False) -> None:
         return model, load_model(connection, version).valid_until, events
 
     model, valid_until, events = with_database(settings, read)
-    report = settings.home / _REPORTS / f"{version}.html"
+    report = report_path(settings.home, version)
     shown = str(report) if report.exists() else None
     if json:
         print_json({"model": model, "valid_until": valid_until, "events": events, "report": shown})
@@ -72,8 +72,8 @@ def show(version: Version, json: Json = False) -> None:
 
 
 @app.command()
-def promote(version: Version, reason: Reason = "", force: Force = False, json: Json = False) -> None:
-    """Make a model the one that predicts."""
+def promote(version: Version, reason: Reason, force: Force = False, json: Json = False) -> None:
+    """Make a model the one that predicts. A reason is required."""
     from riskee.model.promotion import promote as move
 
     _move(lambda connection, at: move(connection, version, reason, at, force=force), json=json)
@@ -132,10 +132,12 @@ def _move(change: Callable[[Connection, datetime], Promotion], *, json: bool) ->
     done = with_database(settings, lambda connection: change(connection, clock.now()))
     told = _announce(settings, done)
     if json:
-        print_json({"event": done.event, "bus": told})
+        print_json({"event": done.event, "refused_because": done.refused_because, "bus": told})
         return
     out = console()
     out.print(f"{done.event.model_version} predicts now, instead of {done.event.former_champion or 'no model'}")
+    if done.refused_because:
+        out.print(f"after its training it was refused: {done.refused_because}")
     out.print(f"bus: {told}")
     if not told.endswith(MODEL_PROMOTED.name):
         out.print("predict looks into the registry by itself, on its start and while it runs")

@@ -12,7 +12,7 @@ from riskee.messaging.messages import ModelPromoted, ModelType
 from riskee.model.aliases import Action, ModelEvent, champion_version, lock, move, read_events
 from riskee.model.evaluation import log_losses
 from riskee.model.predictor import Predictor
-from riskee.model.registry import load_model
+from riskee.model.registry import load_model, read_model
 from riskee.model.uncertainty import Estimate, estimate
 from riskee.storage.bars import last_sessions
 from riskee.storage.columns import read_columns
@@ -20,10 +20,11 @@ from riskee.storage.columns import read_columns
 
 @dataclass(frozen=True)
 class Promotion:
-    """A move of the champion's alias, and the news of it for the bus."""
+    """A move of the champion's alias, the news of it for the bus, and why the training had refused the model, if so."""
 
     event: ModelEvent
     news: ModelPromoted
+    refused_because: str | None
 
 
 def promote(connection: Connection, version: str, reason: str, at: datetime, *, force: bool = False) -> Promotion:
@@ -41,6 +42,8 @@ def roll_back(
     """Make the champion before the present one champion again. Raises as `promote`, and NotFoundError without one."""
     lock(connection)
     present = champion_version(connection, model_type)
+    if present is None:
+        raise NotFoundError(f"there is no champion of type {model_type}", "train one: `riskee models retrain`")
     events = read_events(connection, model_type)
     promoted = (each for each in events if each.model_version == present and each.action is Action.PROMOTED)
     former = next((event.former_champion for event in promoted), None)
@@ -69,7 +72,8 @@ def _promote(connection: Connection, version: str, reason: str, at: datetime, ac
     news = ModelPromoted(
         model_type=artifact.model_type, model_version=version, artifact_sha256=artifact.sha256, reason=reason
     )
-    return Promotion(event, news)
+    registered = read_model(connection, version)
+    return Promotion(event, news, registered.reason if registered.decision == "refused" else None)
 
 
 @dataclass(frozen=True)
