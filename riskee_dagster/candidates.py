@@ -27,14 +27,19 @@ class CandidateStore(dg.IOManager):
         context.add_output_metadata({"file": dg.MetadataValue.path(str(file))})
 
     def load_input(self, context: dg.InputContext) -> "TrainingResult":
-        """The latest candidate. Raises Failure when there is none."""
+        """The latest candidate. Raises Failure when there is none, or one of another version."""
         from riskee.model.training import TrainingResult
 
         file = self._file(context.asset_key)
         if not file.exists():
             name = context.asset_key.to_user_string()
             raise dg.Failure(f"there is no candidate {file} — materialise {name} first", allow_retries=False)
-        return msgspec.json.decode(file.read_bytes(), type=TrainingResult)
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=TrainingResult)
+        except msgspec.MsgspecError as error:
+            name = context.asset_key.to_user_string()
+            message = f"the candidate {file} cannot be read: {error} — materialise {name} again"
+            raise dg.Failure(message, allow_retries=False) from error
 
     def _file(self, key: dg.AssetKey) -> Path:
         return self.folder.joinpath(*key.path).with_suffix(".json")

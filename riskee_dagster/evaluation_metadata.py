@@ -1,7 +1,6 @@
 """What Dagster's UI shows of a training: its decision, its tables and its charts."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -16,8 +15,8 @@ SHOWN = (
 CHARTS = ("reliability", "ic_over_time", "importance")
 
 
-def training_metadata(result: "TrainingResult", report: Path) -> dict[str, dg.MetadataValue]:
-    """The metadata of a candidate whose report lies at `report`."""
+def training_metadata(result: "TrainingResult") -> dict[str, dg.MetadataValue]:
+    """The metadata of a candidate."""
     from riskee.model.charts import data_uri
     from riskee.model.report import draw
 
@@ -27,7 +26,6 @@ def training_metadata(result: "TrainingResult", report: Path) -> dict[str, dg.Me
         "version": dg.MetadataValue.text(artifact.version),
         "decision": dg.MetadataValue.text(result.decision),
         "reason": dg.MetadataValue.text(result.reason),
-        "report": dg.MetadataValue.path(str(report)),
         "walk_forward": dg.MetadataValue.md(table(found.walk_forward.methods)),
         "trained_through": dg.MetadataValue.text(artifact.trained_through.isoformat()),
         "dagster/row_count": dg.MetadataValue.int(result.rows),

@@ -1,6 +1,7 @@
 """A trained model as one immutable JSON document: LightGBM's own text format, calibration, interval, provenance."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from riskee.errors import PoisonError
 from riskee.messaging.messages import ModelType
 
 FORMAT = 1
+UNFIT_REMEDY = "bring the former champion back with `riskee models rollback TYPE`, or train: `riskee models retrain`"
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,16 +66,24 @@ class ModelArtifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         if digest != sha256:
             raise PoisonError(
                 f"model artifact has the digest {digest[:12]}, not {sha256[:12]}",
-                "it was altered or cut off: train and register the model again",
+                f"it was altered or cut off: {UNFIT_REMEDY}",
             )
         try:
             artifact = msgspec.json.decode(data, type=cls)
         except msgspec.MsgspecError as error:
-            raise PoisonError(
-                f"model artifact cannot be read: {error}", "train and register the model again"
-            ) from error
+            raise PoisonError(f"model artifact cannot be read: {error}", UNFIT_REMEDY) from error
         if artifact.format != FORMAT:
-            raise PoisonError(
-                f"model artifact has format {artifact.format}, this version reads {FORMAT}", "train the model again"
-            )
+            raise PoisonError(f"model artifact has format {artifact.format}, this version reads {FORMAT}", UNFIT_REMEDY)
         return artifact
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A registered model that nobody can predict with any more: it was altered, or is of another format."""
+
+    version: str
+    trouble: str
+
+
+Incumbent = ModelArtifact | Unreadable | None
+"""The champion of a model type as a training or a watch meets it; None before the first."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskee.market.bars import Dates, Floats
-from riskee.model.artifact import ModelArtifact
+from riskee.model.artifact import Incumbent, ModelArtifact, Unreadable
 from riskee.model.baselines import EWMA
 from riskee.model.dataset import TrainingSet
 from riskee.model.evaluation import Forecast, gain_bound, interval_losses, log_losses
@@ -43,32 +43,38 @@ class Decision:
     bounds: dict[str, float]
 
 
-def decide(trial: Trial, champion: ModelArtifact | None) -> Decision:
-    """Promote a candidate that is better than the champion and all baselines, or where no usable champion is."""
+def decide(trial: Trial, champion: Incumbent) -> Decision:
+    """Promote a candidate that is better than the champion and all baselines, or where no usable champion is.
+
+    Where the champion has seen all sessions of the trial, nothing can be compared: then the baselines alone decide.
+    """
     bounds = _bounds(trial)
     unbeaten = [name for name, bound in bounds.items() if bound <= 0]
     standing = f"not shown to be better than {', '.join(unbeaten)}" if unbeaten else "better than every baseline"
     kept = {f"gain_over_{name}": round(bound, 6) for name, bound in bounds.items()}
     vacant = _vacancy(trial, champion)
-    if champion is None or vacant:
+    if not isinstance(champion, ModelArtifact) or vacant:
         return Decision("promoted", f"{vacant}; {standing}", kept)
+    if champion.trained_through > trial.artifact.trained_through:
+        why = f"the champion {champion.version} has seen sessions that are held out now, so the baselines decide"
+        return Decision("refused" if unbeaten else "promoted", f"{why}; {standing}", kept)
     flaw = _flaw(trial, champion) or ("better than the champion, but not than all baselines" if unbeaten else "")
     if flaw:
         return Decision("refused", f"{flaw}; {standing}", kept)
     return Decision("promoted", f"better than the champion {champion.version}; {standing}", kept)
 
 
-def _vacancy(trial: Trial, champion: ModelArtifact | None) -> str:
+def _vacancy(trial: Trial, champion: Incumbent) -> str:
     """Why no champion stands in the way; empty if one does."""
     candidate = trial.artifact
     if champion is None:
         return "first model of its type"
+    if isinstance(champion, Unreadable):
+        return f"the champion {champion.version} is unreadable"
     if champion.version == candidate.version:
         return "the same data gave the champion again"
     if champion.feature_set != candidate.feature_set:
         return f"the champion {champion.version} knows other features"
-    if champion.trained_through > candidate.trained_through:
-        return f"the champion {champion.version} has seen sessions that are held out now"
     if champion.valid_until <= trial.known_through:
         return f"the champion {champion.version} expired on {champion.valid_until}"
     return ""

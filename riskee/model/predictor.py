@@ -7,7 +7,7 @@ import numpy as np
 from riskee.errors import PoisonError
 from riskee.features.definitions import feature_set_hash
 from riskee.market.bars import Floats
-from riskee.model.artifact import ModelArtifact
+from riskee.model.artifact import UNFIT_REMEDY, ModelArtifact
 from riskee.model.booster import lightgbm
 from riskee.model.calibration import probability
 
@@ -37,12 +37,12 @@ class Predictor:
         if artifact.feature_set != feature_set_hash(artifact.model_type):
             raise PoisonError(
                 f"model {artifact.version} was trained on other feature definitions ({artifact.feature_set})",
-                "train a new model of this type",
+                "train a new model: `riskee models retrain`",
             )
         try:
             self._booster = lightgbm.Booster(model_str=artifact.booster)
         except lightgbm.basic.LightGBMError as error:
-            raise PoisonError(f"model {artifact.version} cannot be loaded: {error}", "train it again") from error
+            raise PoisonError(f"model {artifact.version} cannot be loaded: {error}", UNFIT_REMEDY) from error
         self.artifact = artifact
         self.version = artifact.version
         self._threads = threads

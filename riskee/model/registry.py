@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from riskee.errors import NotFoundError, PoisonError
 from riskee.messaging.messages import ModelType
-from riskee.model.aliases import CHAMPION, Action, ModelEvent, lock, move
-from riskee.model.artifact import ModelArtifact
+from riskee.model.aliases import CHAMPION, Action, ModelEvent, champion_version, lock, move
+from riskee.model.artifact import UNFIT_REMEDY, ModelArtifact
 from riskee.storage.tables import model_metadata
 
 if TYPE_CHECKING:
@@ -37,50 +38,10 @@ class RegisteredModel:
     parameters: dict[str, float | int | bool | str]
     metrics: dict[str, float | None]
     baselines: dict[str, dict[str, float | None]]
-    decision: str
+    decision: Literal["promoted", "refused"]
     reason: str
     run_id: str | None
     created_at: datetime
-
-
-def register(connection: Connection, result: "TrainingResult", run_id: str | None, created_at: datetime) -> bool:
-    """Store a model and, by its decision, make it champion or challenger, in the connection's transaction.
-
-    A model that is already there is left as it is: False. Registering is safe to repeat and to run in parallel.
-    """
-    lock(connection)
-    artifact, table = result.artifact, model_metadata.c
-    known = connection.scalar(select(table.model_version).where(table.model_version == artifact.version))
-    if known is not None:
-        return False
-    connection.execute(
-        insert(model_metadata).values(
-            model_version=artifact.version,
-            model_type=artifact.model_type,
-            artifact=artifact.to_bytes(),
-            artifact_sha256=artifact.sha256,
-            feature_set=artifact.feature_set,
-            horizon=artifact.horizon,
-            trained_from=artifact.trained_from,
-            trained_through=artifact.trained_through,
-            training_rows=result.rows,
-            trials=result.trials,
-            data_sha256=result.data_sha256,
-            code_version=result.code_version,
-            parameters=result.parameters,
-            metrics=result.metrics,
-            baselines=result.baselines,
-            evaluation=msgspec.to_builtins(result.evaluation),
-            decision=result.decision,
-            reason=result.reason,
-            run_id=run_id,
-            created_at=created_at,
-        )
-    )
-    decision = Action(result.decision)
-    event = ModelEvent(created_at, artifact.model_type, artifact.version, decision, result.reason, run_id=run_id)
-    move(connection, event)
-    return True
 
 
 _ARTIFACT = select(
@@ -89,6 +50,84 @@ _ARTIFACT = select(
         for name in ("model_version", "model_type", "artifact", "artifact_sha256", "feature_set", "trained_through")
     )
 )
+
+
+class Registration(StrEnum):
+    """What became of a registration."""
+
+    NEW = "now"
+    KNOWN = "before"
+    # Known, but its stored artifact was not the one registered: now it is again.
+    MENDED = "before, its artifact was mended"
+
+
+def register(
+    connection: Connection, result: "TrainingResult", run_id: str | None, created_at: datetime
+) -> Registration:
+    """Store a model and, by its decision, make it champion or challenger, in the connection's transaction.
+
+    A model that is already there keeps its decision and alias. One that was to replace another champion than the
+    present one is refused. Registering is safe to repeat and to run in parallel.
+    """
+    lock(connection)
+    artifact, version = result.artifact, result.artifact.version
+    known = connection.execute(_ARTIFACT.where(model_metadata.c.model_version == version)).one_or_none()
+    if known is not None:
+        return _mend(connection, known, artifact)
+    decision, reason = _decision(result, champion_version(connection, artifact.model_type))
+    connection.execute(
+        insert(model_metadata).values(
+            model_version=version,
+            **_identity(artifact),
+            training_rows=result.rows,
+            trials=result.trials,
+            data_sha256=result.data_sha256,
+            code_version=result.code_version,
+            parameters=result.parameters,
+            metrics=result.metrics,
+            baselines=result.baselines,
+            evaluation=msgspec.to_builtins(result.evaluation),
+            decision=decision.value,
+            reason=reason,
+            run_id=run_id,
+            created_at=created_at,
+        )
+    )
+    move(connection, ModelEvent(created_at, artifact.model_type, version, decision, reason, run_id=run_id))
+    return Registration.NEW
+
+
+def _decision(result: "TrainingResult", present: str | None) -> tuple[Action, str]:
+    """The decision on a model and its reason; a promotion over another champion than the present one is none."""
+    decision = Action(result.decision)
+    if decision is Action.REFUSED or present in (None, result.against):
+        return decision, result.reason
+    told = f"the champion changed since: it was {result.against or 'none'}, now it is {present}"
+    return Action.REFUSED, f"{told}; what was decided: {result.reason}"
+
+
+def _mend(connection: Connection, known: Row[Any], artifact: ModelArtifact) -> Registration:
+    """Put a known model's artifact in place of a damaged one: its version is that of its bytes."""
+    try:
+        _checked(known)
+    except PoisonError:
+        changed = update(model_metadata).where(model_metadata.c.model_version == artifact.version)
+        connection.execute(changed.values(**_identity(artifact)))
+        return Registration.MENDED
+    return Registration.KNOWN
+
+
+def _identity(artifact: ModelArtifact) -> dict[str, Any]:
+    """The columns that follow from an artifact alone."""
+    return {
+        "model_type": artifact.model_type,
+        "artifact": artifact.to_bytes(),
+        "artifact_sha256": artifact.sha256,
+        "feature_set": artifact.feature_set,
+        "horizon": artifact.horizon,
+        "trained_from": artifact.trained_from,
+        "trained_through": artifact.trained_through,
+    }
 
 
 def champion(connection: Connection, model_type: ModelType) -> ModelArtifact | None:
@@ -124,7 +163,7 @@ def _checked(row: Row[Any]) -> ModelArtifact:
         raise PoisonError(
             f"the artifact stored as {row.model_version} says that it is {artifact.version}, of type "
             f"{artifact.model_type} with the features {artifact.feature_set}",
-            "the registry was altered: train and register the model again",
+            f"the registry was altered: {UNFIT_REMEDY}",
         )
     return artifact
 
@@ -155,3 +194,9 @@ def list_models(connection: Connection, limit: int = 100) -> list[RegisteredMode
 def read_model(connection: Connection, version: str) -> RegisteredModel:
     """What the registry says of one model. Raises NotFoundError for an unknown version."""
     return RegisteredModel(**_one(connection, _MODELS, version)._mapping)
+
+
+def read_evaluation(connection: Connection, version: str) -> dict[str, Any]:
+    """A model's whole evaluation, as plain values of `riskee.model.evidence`. Raises as `read_model`."""
+    stored: dict[str, Any] = _one(connection, select(model_metadata.c.evaluation), version).evaluation
+    return stored

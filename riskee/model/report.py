@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
@@ -11,8 +11,10 @@ import numpy as np
 from riskee.features.definitions import BY_NAME
 from riskee.model import charts
 from riskee.model.evidence import MODEL, DailyIc, Evaluation, TickerScore
-from riskee.model.training import TrainingResult
 from riskee.model.uncertainty import Estimate, estimate
+
+if TYPE_CHECKING:
+    from riskee.model.training import TrainingResult
 
 NAMES = {
     "model": "model",
@@ -35,8 +37,8 @@ def report_path(home: Path, version: str) -> Path:
     return home / "reports" / f"{version}.html"
 
 
-def write_report(home: Path, result: TrainingResult) -> Path:
-    """Write the report of a training whole, in place of a former one of the same model."""
+def write_report(home: Path, result: "TrainingResult") -> Path:
+    """Write the report of a training whole, in place of a former one of the same model. Answers its path."""
     path = report_path(home, result.artifact.version)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -45,7 +47,7 @@ def write_report(home: Path, result: TrainingResult) -> Path:
     return path
 
 
-def render(result: TrainingResult) -> str:
+def render(result: "TrainingResult") -> str:
     """The report's HTML; the same result gives the same text."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {"number": _number, "minus": charts.minus}

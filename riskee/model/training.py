@@ -11,7 +11,7 @@ import numpy as np
 from riskee.features.definitions import SCALE_FEATURE, feature_set_hash, features_of
 from riskee.market.bars import Floats
 from riskee.messaging.messages import HORIZON
-from riskee.model.artifact import ModelArtifact
+from riskee.model.artifact import Incumbent, ModelArtifact
 from riskee.model.backtest import Backtest, pack
 from riskee.model.baselines import EWMA, baselines, ewma_forecast
 from riskee.model.dataset import TrainingSet
@@ -56,8 +56,9 @@ class Past:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A trained model and everything that the registry keeps about it, but for `backtest`.
+    """A trained model and everything that the registry keeps about it, but for `backtest` and `against`.
 
+    `against` is the champion that the decision was made about, None without one.
     `rows` and `data_sha256` are those of all rows given; `trials` counts the models of this type, this one included.
     """
 
@@ -70,6 +71,7 @@ class TrainingResult:
     baselines: dict[str, dict[str, float | None]]
     decision: Literal["promoted", "refused"]
     reason: str
+    against: str | None
     evaluation: Evaluation
     trials: int
     backtest: Backtest
@@ -78,7 +80,7 @@ class TrainingResult:
 def train(
     data: TrainingSet,
     settings: ModelSettings,
-    champion: ModelArtifact | None = None,
+    champion: Incumbent = None,
     progress: Progress = lambda _share, _step: None,
     holdout_from: date | None = None,
     past: Past | None = None,
@@ -119,6 +121,7 @@ def train(
         baselines=measures,
         decision=decision.outcome,
         reason=decision.reason,
+        against=None if champion is None else champion.version,
         evaluation=evaluation,
         trials=past.trials + 1,
         backtest=pack(development, result.tested, forecasts[MODEL]),

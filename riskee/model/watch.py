@@ -1,4 +1,4 @@
-"""Why a model type should be trained again, if at all: new data, decay, drift, expiry, other features."""
+"""Why a model type should be trained again, if at all: new data, decay, drift, expiry, an unfit champion."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,17 +10,17 @@ from sqlalchemy import Connection, func, select, text
 
 from riskee.features.definitions import feature_set_hash
 from riskee.messaging.messages import ModelType
-from riskee.model.artifact import ModelArtifact
+from riskee.model.artifact import ModelArtifact, Unreadable
 from riskee.model.decay import Decay, Scores, decay_tests
 from riskee.model.drift import Drift
 from riskee.model.drift_block import BlockTest, examine_block
-from riskee.model.registry import champion
+from riskee.model.incumbent import incumbent
 from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
 from riskee.storage.columns import read_columns
 from riskee.storage.tables import model_metadata
 
-Kind = Literal["new data", "accuracy", "calibration", "coverage", "drift", "expiry", "features"]
+Kind = Literal["new data", "accuracy", "calibration", "coverage", "drift", "expiry", "features", "unfit"]
 
 _SCORES = sql.SQL("""
 SELECT session_date - DATE '1970-01-01', p_up, interval_low, interval_high, realised_return
@@ -72,10 +72,13 @@ def watch(connection: Connection, settings: Settings, model_type: ModelType, tes
 
     `tested` is the last test for drift, which is not repeated for the same block of sessions.
     """
-    model = champion(connection, model_type)
+    model = incumbent(connection, model_type)
     as_of = _as_of(connection, settings)
     if model is None or as_of is None:
         return Watch(model_type, None, as_of, 0, (), None, ())
+    if isinstance(model, Unreadable):
+        key, detail = f"unfit:{model.version}:{as_of:%Y-%m}", f"{model.version} is unreadable: {model.trouble}"
+        return Watch(model_type, model.version, as_of, 0, (), None, (Cause("unfit", key, detail),))
     retraining = settings.retraining
     trained_through, new = _new_sessions(connection, settings, model_type)
     decays = tuple(decay_tests(_scores(connection, model.version), retraining.decay_level))

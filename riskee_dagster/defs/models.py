@@ -1,6 +1,6 @@
 """Training sets, trained models and the registry's champions, for both model types."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from riskee.model.dataset import TrainingSet
+    from riskee.model.registry import RegisteredModel
     from riskee.model.training import TrainingResult
 
 GROUP = "models"
@@ -165,14 +166,14 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
     )
     @product_errors
     def model(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[Any]:
-        from riskee.model.registry import champion, count_openings, count_trials
-        from riskee.model.report import write_report
+        from riskee.model.incumbent import incumbent
+        from riskee.model.registry import count_openings, count_trials
         from riskee.model.training import Past, train
         from riskee.storage.database import database_errors
 
         with database_errors(), riskee.engine.connect() as connection:
             rows = read_rows(connection, riskee, model_type)
-            present = champion(connection, model_type)
+            present = incumbent(connection, model_type)
             opened = count_openings(connection, model_type, rows.holdout_from) if rows.holdout_from else 0
             past = Past(count_trials(connection, model_type), opened)
         result = train(
@@ -185,7 +186,7 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
         )
         return dg.MaterializeResult(
             value=result,
-            metadata=training_metadata(result, write_report(riskee.settings.home, result)),
+            metadata=training_metadata(result),
             data_version=dg.DataVersion(result.artifact.version),
         )
 
@@ -200,8 +201,9 @@ def _champion(model_type: ModelType) -> dg.AssetsDefinition:
         ins={"candidate": dg.AssetIn(candidate_key(model_type), input_manager_key="candidates")},
         owners=OWNERS,
         retry_policy=RETRY,
-        code_version=code_version(["riskee.model.registry"]),
-        description=f"The registered `{model_type}` model that predicts. A promotion is announced on the bus.",
+        code_version=code_version(["riskee.model.registry", "riskee.model.report"]),
+        description=f"The registered `{model_type}` model that predicts. A promotion is announced on the bus, and the "
+        "evaluation of a model that is new is written as a report.",
     )
     @product_errors
     def champion(context: dg.AssetExecutionContext, riskee: RiskeeParam, candidate: Any) -> dg.MaterializeResult[None]:
@@ -211,36 +213,70 @@ def _champion(model_type: ModelType) -> dg.AssetsDefinition:
 
 
 def _register(run: dg.DagsterRun, riskee: Platform, candidate: "TrainingResult") -> dg.MaterializeResult[None]:
-    from riskee import ids
-    from riskee.messaging.messages import ModelPromoted
-    from riskee.messaging.subjects import MODEL_PROMOTED
-    from riskee.model.registry import champion, register
+    from riskee.model.aliases import champion_version
+    from riskee.model.registry import Registration, read_evaluation, read_model, register
+    from riskee.model.report import report_path, write_report
     from riskee.storage.database import database_errors
-    from riskee_dagster.publishing import publish
 
     artifact = candidate.artifact
     with database_errors(), riskee.engine.begin() as connection:
-        new = register(connection, candidate, run.run_id, riskee.clock.now())
-        predicting = champion(connection, artifact.model_type)
-    news = {}
-    if predicting is not None and predicting.version == artifact.version:
-        promoted = ModelPromoted(
-            model_type=artifact.model_type,
-            model_version=artifact.version,
-            artifact_sha256=artifact.sha256,
-            reason=candidate.reason,
-        )
-        news[ids.promotion_id(artifact.version)] = promoted
+        done = register(connection, candidate, run.run_id, riskee.clock.now())
+        model = read_model(connection, artifact.version)
+        evaluation = read_evaluation(connection, artifact.version)
+        predicting = champion_version(connection, artifact.model_type)
+    report = report_path(riskee.settings.home, artifact.version)
+    # A model that is new may have the report of a registry that was deleted.
+    if done is Registration.NEW or not report.exists():
+        write_report(riskee.settings.home, _as_registered(candidate, model, evaluation))
     return dg.MaterializeResult(
         metadata={
-            "champion": predicting.version if predicting else "none",
+            "champion": predicting or "none",
             "candidate": artifact.version,
-            "decision": candidate.decision,
-            "reason": candidate.reason,
+            "decision": model.decision,
+            "reason": model.reason,
             "trained_because": run.tags.get(WHY_TAG, "it was asked for"),
-            "registered": "now" if new else "before",
-            "bus": publish(riskee.settings.nats, riskee.clock, MODEL_PROMOTED, news),
+            "registered": done.value,
+            "report": dg.MetadataValue.path(str(report)),
+            "bus": _announce(run, riskee, model) if predicting == artifact.version else "nothing to publish",
         }
+    )
+
+
+def _as_registered(
+    candidate: "TrainingResult", model: "RegisteredModel", evaluation: dict[str, Any]
+) -> "TrainingResult":
+    """A candidate with what the registry says of it: a training repeated on the same data decides and counts again."""
+    import msgspec
+
+    from riskee.model.evidence import Evaluation
+
+    return replace(
+        candidate,
+        decision=model.decision,
+        reason=model.reason,
+        trials=model.trials,
+        evaluation=msgspec.convert(evaluation, Evaluation),
+    )
+
+
+def _announce(run: dg.DagsterRun, riskee: Platform, model: "RegisteredModel") -> str:
+    """Publish a promotion by this run, or by one that was killed before it could and is repeated by this one."""
+    from riskee import ids
+    from riskee.messaging.messages import ModelPromoted
+    from riskee.messaging.subjects import MODEL_PROMOTED
+    from riskee_dagster.publishing import publish
+
+    ours = {run.run_id, run.root_run_id, run.parent_run_id} - {None}
+    if model.decision != "promoted" or model.run_id not in ours:
+        return "nothing to publish"
+    promoted = ModelPromoted(
+        model_type=model.model_type,
+        model_version=model.model_version,
+        artifact_sha256=model.artifact_sha256,
+        reason=model.reason,
+    )
+    return publish(
+        riskee.settings.nats, riskee.clock, MODEL_PROMOTED, {ids.promotion_id(model.model_version): promoted}
     )
 
 

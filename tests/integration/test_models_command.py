@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import msgspec
 import nats
@@ -40,7 +41,8 @@ def artifacts(engine: Engine) -> list[ModelArtifact]:
     made = [msgspec.structs.replace(small_artifact(), trained_through=date(2013, 1, day)) for day in (1, 2, 3)]
     with engine.begin() as connection:
         for number, artifact in enumerate(made):
-            result = small_result(artifact, "refused" if number == 2 else "promoted")
+            decision: Literal["promoted", "refused"] = "refused" if number == 2 else "promoted"
+            result = small_result(artifact, decision, champion_version(connection, "normal"))
             register(connection, result, "run-1", NOW + timedelta(minutes=number))
     return made
 
@@ -173,13 +175,26 @@ def test_rolling_back_goes_to_the_former_champion_and_no_further_than_there_is_o
     assert actions == ["rolled_back", "rolled_back", "promoted", "refused", "promoted", "promoted"]
 
 
-@pytest.mark.parametrize("words", [(), ("--reason", " ")])
-def test_no_promotion_without_a_reason(
-    run: Run, artifacts: list[ModelArtifact], engine: Engine, words: tuple[str, ...]
-) -> None:
+def test_no_promotion_without_a_reason(run: Run, artifacts: list[ModelArtifact], engine: Engine) -> None:
     with pytest.raises(PoisonError, match="without a reason"):
-        run("promote", artifacts[2].version, *words)
+        run("promote", artifacts[2].version, "--reason", " ")
+    missing = run("promote", artifacts[2].version)
+    assert missing.exit_code == 2
+    assert "--reason" in missing.output
     assert predicting(engine) == artifacts[1].version
+    assert "A reason is required" in run("promote", "--help").stdout
+
+
+def test_a_promotion_repeats_why_the_training_refused(run: Run, artifacts: list[ModelArtifact]) -> None:
+    assert "it was refused: because" in run("promote", artifacts[2].version, "--reason", "it is calmer").stdout
+    back = json.loads(run("promote", artifacts[0].version, "--reason", "no", "--json").stdout)
+    assert back["refused_because"] is None
+
+
+def test_without_a_champion_there_is_nothing_to_roll_back(run: Run) -> None:
+    with pytest.raises(NotFoundError) as refused:
+        run("rollback", "normal")
+    assert str(refused.value) == "there is no champion of type normal — train one: `riskee models retrain`"
 
 
 def test_the_champion_is_not_promoted_again_and_a_stranger_not_at_all(run: Run, artifacts: list[ModelArtifact]) -> None:

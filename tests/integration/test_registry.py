@@ -12,9 +12,13 @@ from sqlalchemy import Connection, Engine, text
 
 from riskee.cli.pipeline import missing_champions
 from riskee.errors import PoisonError
-from riskee.model.registry import champion, list_models, register
+from riskee.model.aliases import champion_version, read_events
+from riskee.model.artifact import FORMAT, Unreadable
+from riskee.model.incumbent import incumbent
+from riskee.model.registry import Registration, champion, list_models, read_model, register
 from riskee.model.training import TrainingResult
 from riskee.settings import Settings
+from tests.integration.tampering import SPOILT, spoil
 from tests.unit.model.small import small_artifact, small_result
 
 pytestmark = pytest.mark.integration
@@ -31,8 +35,10 @@ def result(day: int, decision: Literal["promoted", "refused"]) -> TrainingResult
 
 
 def put(engine: Engine, made: TrainingResult, minute: int = 0) -> bool:
+    """Register a model that was decided on beside the present champion. Answers whether it is new."""
     with engine.begin() as connection:
-        return register(connection, made, "run-1", NOW + timedelta(minutes=minute))
+        made = dataclasses.replace(made, against=champion_version(connection, made.artifact.model_type))
+        return register(connection, made, "run-1", NOW + timedelta(minutes=minute)) is Registration.NEW
 
 
 def aliases(engine: Engine) -> dict[int, str | None]:
@@ -97,6 +103,68 @@ def test_an_altered_artifact_is_refused(engine: Engine) -> None:
         connection.execute(text("UPDATE model_metadata SET artifact = set_byte(artifact, 5000, 33)"))
     with engine.connect() as connection, pytest.raises(PoisonError, match="digest"):
         champion(connection, "normal")
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_the_champion_trained_again_mends_its_damaged_row(engine: Engine, how: str) -> None:
+    made = result(1, PROMOTED)
+    put(engine, made)
+    with engine.begin() as connection:
+        before = read_model(connection, made.artifact.version)
+        spoil(connection, made.artifact, how)
+        found = incumbent(connection, "normal")
+    assert isinstance(found, Unreadable)
+    assert found.version == made.artifact.version
+    again = dataclasses.replace(made, against=found.version, reason="the champion is unreadable")
+    with engine.begin() as connection:
+        assert register(connection, again, "run-2", NOW + timedelta(hours=1)) is Registration.MENDED
+    with engine.connect() as connection:
+        assert incumbent(connection, "normal") == champion(connection, "normal") == made.artifact
+        # Nothing was decided anew.
+        assert read_model(connection, made.artifact.version) == before
+        assert len(read_events(connection, "normal")) == 1
+
+
+@pytest.mark.parametrize("change", [{"format": FORMAT + 1}, {"booster": "tree\nof another library"}])
+def test_a_champion_of_another_format_gives_way_to_its_successor(engine: Engine, change: dict[str, object]) -> None:
+    old = small_result(msgspec.structs.replace(small_artifact(), **change), PROMOTED)
+    put(engine, old)
+    with engine.connect() as connection:
+        found = incumbent(connection, "normal")
+    assert isinstance(found, Unreadable)
+    put(engine, result(2, PROMOTED))
+    with engine.connect() as connection:
+        assert champion(connection, "normal") == result(2, PROMOTED).artifact
+
+
+def test_the_remedy_for_an_unreadable_champion_names_commands_that_there_are(engine: Engine) -> None:
+    put(engine, result(1, PROMOTED))
+    with engine.begin() as connection:
+        spoil(connection, result(1, PROMOTED).artifact, "a flipped bit")
+        with pytest.raises(PoisonError) as refused:
+            champion(connection, "normal")
+    for command in ("riskee models rollback", "riskee models retrain"):
+        assert command in refused.value.remedy
+
+
+@pytest.mark.parametrize("against", [1, None])
+def test_a_promotion_over_another_champion_than_the_present_one_is_refused(engine: Engine, against: int | None) -> None:
+    """Decided beside the first champion, or before there was one, and registered after another was promoted."""
+    put(engine, result(1, PROMOTED))
+    put(engine, result(2, PROMOTED), 1)
+    beside = result(against, PROMOTED).artifact.version if against else None
+    late = dataclasses.replace(result(3, PROMOTED), against=beside)
+    with engine.begin() as connection:
+        assert register(connection, late, "run-2", NOW + timedelta(hours=1)) is Registration.NEW
+    assert aliases(engine) == {1: None, 2: "champion", 3: "challenger"}
+    with engine.begin() as connection:
+        model = read_model(connection, late.artifact.version)
+        assert (model.decision, read_events(connection, "normal")[0].reason) == ("refused", model.reason)
+        changed = f"it was {beside or 'none'}, now it is {result(2, PROMOTED).artifact.version}"
+        assert model.reason == f"the champion changed since: {changed}; what was decided: because"
+        # The same run, killed after this and begun again, changes nothing.
+        assert register(connection, late, "run-2", NOW + timedelta(hours=2)) is Registration.KNOWN
+    assert aliases(engine)[2] == "champion"
 
 
 def test_a_failed_registration_leaves_the_old_champion(engine: Engine) -> None:

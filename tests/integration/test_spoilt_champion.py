@@ -45,7 +45,7 @@ async def test_the_last_good_model_goes_on_predicting(
     assert {each.payload.model_version for each in heard.predictions} == {made_model("normal").version}
     assert heard.failures == []
     assert "model" in report
-    assert "again" in report, "the trouble names the next step"
+    assert "riskee models rollback" in report, "the trouble names the next step"
 
 
 async def _announce(bus: Bus, version: str, sha256: str) -> None:

@@ -1,27 +1,35 @@
 """The assets of one model type, from features in the database to a registered model with its report."""
 
+import dataclasses
 import re
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from dbt_like_sql import run
 from riskee.blobs import Blobs
 from riskee.clock import FixedClock
 from riskee.market.importing import import_bars, import_earnings, import_sessions
 from riskee.market.sources.bundled import BundledIndex, BundledStocks
+from riskee.model.artifact import ModelArtifact
+from riskee.model.incumbent import incumbent
+from riskee.model.registry import champion
+from riskee.model.training import TrainingResult
 from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
 from riskee_dagster.candidates import candidate_store
-from riskee_dagster.defs.models import ASSETS, candidate_key, champion_key, training_key
+from riskee_dagster.defs.models import ASSETS, _register, candidate_key, champion_key, training_key
 from riskee_dagster.resources import Platform
 from tests.conftest import REPOSITORY, fresh_database
+from tests.integration.tampering import spoil
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -78,8 +86,9 @@ def test_a_training_is_registered_with_its_evaluation_and_reported(
     assert row.trained_through < sealed_from
     # The last of the sealed sessions has its outcome in the replay.
     assert holdout["methods"]["model"]["sessions"] == platform.settings.model.holdout_sessions - 1
-    shown = metadata(instance, candidate_key("normal"))
-    assert shown["version"] == row.model_version
+    assert metadata(instance, candidate_key("normal"))["version"] == row.model_version
+    shown = metadata(instance, champion_key("normal"))
+    assert (shown["registered"], shown["bus"]) == ("now", "1 published on event.model.promoted")
     page = Path(shown["report"]).read_text()
     assert row.data_sha256 in page
     assert re.search(r"\d+ sessions that took no part in the walk-forward evaluation", page)
@@ -91,6 +100,95 @@ def test_a_second_training_counts_the_first(platform: Platform, instance: dg.Dag
     after = metadata(instance, candidate_key("normal"))
     assert (after["version"], after["trials"]) == (before["version"], before["trials"] + 1)
     assert "opened 2 times" in after["holdout"]
+
+
+def stored(platform: Platform) -> Row[Any]:
+    """The one registered model of type normal."""
+    with platform.engine.connect() as connection:
+        return connection.execute(text("SELECT * FROM model_metadata")).one()
+
+
+def test_a_model_made_again_leaves_its_decision_its_report_and_the_bus_alone(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    before, told = stored(platform), metadata(instance, champion_key("normal"))
+    assert "first model of its type" in before.reason
+    page = Path(told["report"]).read_text()
+    assert materialise(platform, instance).success
+    assert stored(platform) == before
+    assert Path(told["report"]).read_text() == page
+    again = metadata(instance, champion_key("normal"))
+    assert again == {**told, "registered": "before", "bus": "nothing to publish"}
+    # A report that was lost comes back as it was, not with what the repeated training says of itself.
+    Path(told["report"]).unlink()
+    assert materialise(platform, instance).success
+    assert Path(told["report"]).read_text() == page
+
+
+def test_a_run_that_repeats_a_killed_one_publishes_what_was_lost(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    row = stored(platform)
+    file = Path(instance.storage_directory(), "model_normal.json")
+    candidate = dataclasses.replace(
+        msgspec.json.decode(file.read_bytes(), type=TrainingResult), reason="the same data gave the champion again"
+    )
+    for run_id, parent in ((row.run_id, None), (str(uuid.uuid4()), row.run_id)):
+        run = dg.DagsterRun(job_name="retrain", run_id=run_id, root_run_id=parent, parent_run_id=parent)
+        shown = _register(run, platform, candidate).metadata or {}
+        assert (shown["bus"], shown["reason"]) == ("1 published on event.model.promoted", row.reason)
+
+
+def test_a_longer_replay_keeps_a_champion_that_nothing_better_speaks_against(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """`riskee up` trains again then. What the champion says of sessions that it has seen is flagged, and not scored."""
+    before, settings = stored(platform), platform.settings
+    replay = settings.feed.replay.model_copy(update={"sessions": settings.feed.replay.sessions + 40})
+    other = Platform(settings.model_copy(update={"feed": settings.feed.model_copy(update={"replay": replay})}))
+    assert materialise(other, instance).success
+    shown = metadata(instance, champion_key("normal"))
+    assert (shown["champion"], shown["decision"]) == (before.model_version, "refused")
+    assert "has seen sessions that are held out now, so the baselines decide; not shown to be" in shown["reason"]
+    assert shown["reason"] in Path(shown["report"]).read_text()
+    with other.engine.connect() as connection:
+        found = incumbent(connection, "normal")
+    assert isinstance(found, ModelArtifact)
+    other.close()
+
+
+def test_a_model_that_is_new_gets_its_own_report_in_place_of_that_of_a_deleted_registry(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    shown = metadata(instance, champion_key("normal"))
+    with platform.engine.begin() as connection:
+        connection.execute(
+            text("DELETE FROM model_metadata WHERE model_version = :version"), {"version": shown["candidate"]}
+        )
+    page = Path(shown["report"]).read_text()
+    Path(shown["report"]).write_text("of another registry")
+    file = Path(instance.storage_directory(), "model_normal.json")
+    candidate = msgspec.json.decode(file.read_bytes(), type=TrainingResult)
+    assert (_register(dg.DagsterRun(job_name="retrain"), platform, candidate).metadata or {})["registered"] == "now"
+    assert Path(shown["report"]).read_text() == page
+
+
+@pytest.mark.parametrize("how", ["a flipped bit", "another artifact"])
+def test_a_damaged_champion_stops_no_training_and_is_whole_afterwards(
+    platform: Platform, instance: dg.DagsterInstance, how: str
+) -> None:
+    with platform.engine.begin() as connection:
+        made = champion(connection, "normal")
+        assert made is not None
+        spoil(connection, made, how)
+    assert materialise(platform, instance).success
+    shown = metadata(instance, champion_key("normal"))
+    assert (shown["champion"], shown["registered"]) == (made.version, "before, its artifact was mended")
+    assert metadata(instance, candidate_key("normal"))["reason"].startswith(
+        f"the champion {made.version} is unreadable"
+    )
+    with platform.engine.connect() as connection:
+        assert champion(connection, "normal") == made
 
 
 def test_a_feature_that_knows_the_outcome_stops_the_training(platform: Platform, instance: dg.DagsterInstance) -> None:

@@ -24,6 +24,7 @@ from riskee.storage.columns import read_columns
 from riskee.storage.tables import features_daily, feed_state, trading_sessions
 from riskee.storage.tickers import TickerInfo, write_tickers
 from riskee.storage.track_record import append, head
+from tests.integration.tampering import spoil
 from tests.unit.model.small import small_artifact, small_result
 
 pytestmark = pytest.mark.integration
@@ -185,6 +186,18 @@ def test_a_boasting_model_decays(engine: Engine, own: Settings) -> None:
 def test_an_expired_model_and_one_of_other_features_say_so(engine: Engine, own: Settings) -> None:
     fill(engine, model(valid_until=NOW, feature_set="0" * 16))
     assert [cause.kind for cause in look(engine, own).causes] == ["expiry", "features"]
+
+
+def test_a_champion_that_nobody_can_read_is_a_cause(engine: Engine, own: Settings) -> None:
+    artifact = model()
+    fill(engine, artifact)
+    with engine.begin() as connection:
+        spoil(connection, artifact, "a flipped bit")
+    found = look(engine, own)
+    (cause,) = found.causes
+    assert (cause.kind, cause.key) == ("unfit", f"unfit:{artifact.version}:{NOW:%Y-%m}")
+    assert "digest" in cause.detail
+    assert found.model_version == artifact.version
 
 
 def test_new_sessions_ask_for_a_training_again_with_each_further_block(engine: Engine, own: Settings) -> None:

@@ -70,8 +70,10 @@ def small_evaluation() -> Evaluation:
     )
 
 
-def small_result(artifact: ModelArtifact, decision: Literal["promoted", "refused"]) -> TrainingResult:
-    """A training's result around an artifact."""
+def small_result(
+    artifact: ModelArtifact, decision: Literal["promoted", "refused"], against: str | None = None
+) -> TrainingResult:
+    """A training's result around an artifact, decided on beside the champion `against`."""
     measures = {"ic": 0.02, "hit_rate": None}
     return TrainingResult(
         artifact=artifact,
@@ -83,6 +85,7 @@ def small_result(artifact: ModelArtifact, decision: Literal["promoted", "refused
         baselines={"zero": measures},
         decision=decision,
         reason="because",
+        against=against,
         evaluation=small_evaluation(),
         trials=1,
         backtest=Backtest((), b"", b"", b"", b"", b""),

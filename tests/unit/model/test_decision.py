@@ -154,3 +154,18 @@ def test_a_worse_interval_than_the_plain_one_is_no_promotion(champion: ModelArti
     )
     assert {name for name, bound in made.bounds.items() if bound <= 0} == {"gain_over_ewma_interval"}
     assert decide(dataclasses.replace(trial, forecast=forecast(scaled)), champion).outcome == "promoted"
+
+
+def test_where_the_champion_has_seen_everything_the_baselines_decide(champion: ModelArtifact) -> None:
+    """As after a longer replay or a longer holdout: no setting promotes a model that nothing speaks for."""
+    trial = null_trial(champion, 0, lambda features: features[:, OWN], 0.0)
+    seen = msgspec.structs.replace(champion, trained_through=trial.artifact.trained_through + timedelta(days=1))
+    told = f"the champion {seen.version} has seen sessions that are held out now, so the baselines decide"
+    made = decide(dataclasses.replace(trial, forecast=trial.baselines["zero"]), seen)
+    assert (made.outcome, made.reason.startswith(told)) == ("refused", True)
+    assert made.reason.endswith(EWMA)
+    made = decide(trial, seen)
+    assert (made.outcome, made.reason) == ("promoted", f"{told}; better than every baseline")
+    # Age is another matter: an expired champion gives way to anything.
+    expired = msgspec.structs.replace(seen, valid_until=trial.known_through)
+    assert "expired on" in decide(dataclasses.replace(trial, forecast=trial.baselines["zero"]), expired).reason

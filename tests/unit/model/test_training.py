@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from riskee.errors import PoisonError
-from riskee.model.artifact import ModelArtifact
+from riskee.model.artifact import ModelArtifact, Unreadable
 from riskee.model.baselines import baselines
 from riskee.model.evidence import MODEL
 from riskee.model.predictor import Predictor
@@ -141,6 +141,7 @@ class TestAgainstAChampion:
     def test_the_same_model_again_is_no_news(self, strong: TrainingResult) -> None:
         result = train(made_up(0.5), SETTINGS, strong.artifact)
         assert (result.decision, result.artifact.version) == ("promoted", strong.artifact.version)
+        assert (result.against, strong.against) == (strong.artifact.version, None)
         assert result.reason.startswith("the same data gave the champion again")
 
     def test_too_few_new_sessions_are_no_reason_to_change(self) -> None:
@@ -169,10 +170,15 @@ class TestAgainstAChampion:
         assert result.decision == "promoted"
         assert "expired on" in result.reason
 
-    def test_a_champion_that_has_seen_held_out_sessions_gives_way(self) -> None:
+    def test_a_champion_that_has_seen_held_out_sessions_stays_where_a_baseline_is_as_good(self) -> None:
         result = train(made_up(0.5).at(np.arange(1800) < 270 * 6), SETTINGS, self.champion(0.5, 1800))
-        assert result.decision == "promoted"
-        assert "has seen sessions that are held out now" in result.reason
+        assert result.decision == "refused"
+        assert "has seen sessions that are held out now, so the baselines decide; not shown" in result.reason
+
+    def test_an_unreadable_champion_gives_way(self) -> None:
+        result = train(made_up(0.5), SETTINGS, Unreadable("normal-20121109-5f0c2a91", "it has another digest"))
+        assert (result.decision, result.against) == ("promoted", "normal-20121109-5f0c2a91")
+        assert result.reason.startswith("the champion normal-20121109-5f0c2a91 is unreadable; not shown")
 
     def test_a_champion_of_other_features_gives_way(self) -> None:
         old = msgspec.structs.replace(self.champion(0.5, 220 * 6), feature_set="0123456789ab")
