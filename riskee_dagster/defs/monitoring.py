@@ -35,7 +35,8 @@ def _watch(model_type: ModelType) -> dg.AssetsDefinition:
         code=["riskee.model.watch", "riskee.model.drift", "riskee.model.drift_block", "riskee.model.decay"],
         deps=[model_key("features_daily"), "trading_sessions", "track_record", champion_key(model_type)],
         description=f"Whether the `{model_type}` model should be trained again, and why: new data, decay of its live "
-        "accuracy, calibration or coverage, drift of its features, expiry. Each test states its rate of false alarms.",
+        "accuracy, calibration or coverage, drift of its features, expiry, damage. Each test states its "
+        "rate of false alarms.",
     )
     def watched(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:
         from riskee.model.watch import watch
