@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from riskee.cli.console import Json, console, print_json
+from riskee.cli.days import FromDay, ToDay
+from riskee.cli.days import days as named_days
 from riskee.cli.graphql import LOCATION, Graphql, dagster_of, show_steps
 from riskee.cli.runtime import read_settings
 from riskee.errors import FatalError, PoisonError
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from riskee.cli.board import Task
 
 JOB = "backfill"
@@ -57,21 +58,22 @@ class Outcome:
 
 
 def backfill(
-    since: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; the first there is by default.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today by default.")
-    ] = None,
+    since: FromDay = None,
+    until: ToDay = None,
     json: Json = False,
 ) -> None:
-    """Recompute the feature tables of a range of days through Dagster, and compare them with the live kernel."""
+    """Recompute the feature tables of a range of days through Dagster.
+
+    All features are compared with the live kernel then. Without --from from the first day there is, without --to to
+    today.
+    """
     from riskee.cli.board import make_board
 
+    first, last = named_days(since, until)
     graphql = dagster_of(read_settings())
     began = time.monotonic()
     with make_board(error=json) as board, board.task("Backfill") as task:
-        days = _days(graphql, since, until)
+        days = _days(graphql, first, last)
         task.tell(f"{len(days)} days, {days[0]} to {days[-1]}; the daemon takes it up within half a minute")
         backfill_id = _launch(graphql, days)
         state = _follow(graphql, backfill_id, task)
@@ -85,7 +87,7 @@ def backfill(
         )
 
 
-def _days(graphql: Graphql, since: datetime | None, until: datetime | None) -> list[str]:
+def _days(graphql: Graphql, since: date | None, until: date | None) -> list[str]:
     """The partitions of the range, in order. Raises PoisonError when there is none."""
     answer = graphql.ask(_KEYS, selector={**LOCATION, "pipelineName": JOB})
     first = f"{since:%Y-%m-%d}" if since else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from riskee.cli.console import Json
 from riskee.cli.data import Run, bring_in
+from riskee.cli.days import FromDay, ToDay, days
 from riskee.cli.runtime import read_settings
 
 if TYPE_CHECKING:
@@ -24,35 +24,30 @@ class VendorName(StrEnum):
     ALPACA = "alpaca"
 
 
-_DAY = ["%Y-%m-%d"]
-
-
 def fetch(
     vendor: Annotated[VendorName, typer.Argument(help="Whom to ask.", show_default=False)],
     tickers: Annotated[
         list[str] | None, typer.Argument(help="Such as AAPL BRK.B; none: RISKEE_DATA__TICKERS.", show_default=False)
     ] = None,
-    start: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=_DAY, help="First day. Without it: on from each ticker's newest bar."),
-    ] = None,
-    end: Annotated[
-        datetime | None, typer.Option("--to", formats=_DAY, help="Last day. Without it: the last session.")
-    ] = None,
+    start: FromDay = None,
+    end: ToDay = None,
     run: Run = True,
     json: Json = False,
 ) -> None:
-    """Fetch price history from a vendor; rows that cannot be right go to quarantine."""
+    """Fetch price history from a vendor; rows that cannot be right go to quarantine.
+
+    Without --from on from each ticker's newest bar, without --to to the last session.
+    """
     from riskee.clock import SystemClock
     from riskee.market.fetching import make_plan
     from riskee.market.importing import import_bars
     from riskee.storage.database import make_engine
 
-    settings, clock = read_settings(), SystemClock()
+    settings, clock, (first, last) = read_settings(), SystemClock(), days(start, end)
     wanted = [ticker.upper() for ticker in tickers or settings.data.tickers]
     engine = make_engine(settings.database.url, pool_size=1)
     try:
-        plan = make_plan(engine, settings, clock, wanted, start and start.date(), end and end.date())
+        plan = make_plan(engine, settings, clock, wanted, first, last)
         # Before anything is held for the import: vendors are slow.
         fetched = _download(settings, vendor, plan, json=json)
         bring_in(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.days import FromDay, ToDay, days
 from riskee.cli.runtime import read_settings
 from riskee.errors import NotFoundError
 
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from riskee.features.parity import ParityReport
 
 app = typer.Typer(help="Check what is stored against what it should be.", no_args_is_help=True)
-_DAY = "%Y-%m-%d"
 
 
 @app.command()
 def parity(
-    since: Annotated[datetime | None, typer.Option("--from", formats=[_DAY], help="First session.")] = None,
-    until: Annotated[datetime | None, typer.Option("--to", formats=[_DAY], help="Last session.")] = None,
+    since: FromDay = None,
+    until: ToDay = None,
     json: Json = False,
 ) -> None:
     """Compare the feature table with what the live kernel makes of the same bars; exit with 1 where they differ.
@@ -34,8 +33,7 @@ def parity(
     from riskee.features.parity import compare_stored
     from riskee.storage.database import make_engine
 
-    settings = read_settings()
-    first, last = (day.date() if day else None for day in (since, until))
+    settings, (first, last) = read_settings(), days(since, until)
     started = time.perf_counter()
     with make_board(error=json) as board, board.task("Comparing the features with the live kernel") as task:
         engine = make_engine(settings.database.url, pool_size=1)
