@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from dbt_like_sql.errors import ModelError
+from dbt_like_sql.header import line_of
 from dbt_like_sql.model import CustomTest, Model, read_model, read_test
 from riskee.storage.tables import metadata
 
@@ -87,7 +88,9 @@ def graph(folder: Path = MODELS) -> Graph:
     for path in sorted(folder.rglob("*.sql")):
         model = read_model(path)
         if model.name in models:
-            raise ModelError(path, 1, f"the name {model.name} is taken by {models[model.name].path}")
+            line = line_of(model.text, "name")
+            raise ModelError(path, line, f"the name {model.name} is taken by {models[model.name].path}")
+        _check_name(model)
         models[model.name] = model
     for model in models.values():
         _check_calls(model, models)
@@ -96,6 +99,17 @@ def graph(folder: Path = MODELS) -> Graph:
     for model in made.models:
         _check_inputs(model, made)
     return made
+
+
+def _check_name(model: Model) -> None:
+    """A model's name is not that of a source, but where it fills a table of the product: `schema: public`."""
+    fills = model.name in metadata.tables and model.header.materialized != "view"
+    if model.schema == "public" and not fills:
+        remedy = "it takes a table that the migrations make, and no view"
+        raise ModelError(model.path, line_of(model.text, "schema"), f"public.{model.name} is not to be filled", remedy)
+    if model.schema != "public" and model.name in source_columns():
+        line = line_of(model.text, "name")
+        raise ModelError(model.path, line, f"the name {model.name} is taken by the source", "choose another")
 
 
 def _tests(models: Mapping[str, Model], folder: Path) -> Iterable[CustomTest]:
@@ -127,7 +141,8 @@ def _check_calls(file: Model | CustomTest, models: Mapping[str, Model]) -> None:
 def _check_relationships(model: Model) -> None:
     for name, column in model.header.columns.items():
         if column.relationship and column.relationship.partition(".")[0] not in (*model.refs, *model.sources):
-            raise ModelError(model.path, 1, f"{name} has a relationship to {column.relationship}, which is not read")
+            line = line_of(model.text, "columns", name)
+            raise ModelError(model.path, line, f"{name} has a relationship to {column.relationship}, which is not read")
 
 
 def _check_inputs(model: Model, graph: Graph) -> None:

@@ -8,15 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from dbt_like_sql.errors import ModelError
 from dbt_like_sql.graph import Graph
 from dbt_like_sql.model import Model
 from dbt_like_sql.work import ALL, BEGINNING, EVERYTHING, Changes, Part, merged
 
 Values = Mapping[str, Any]
 
-# Window functions over the whole history sort a million rows: in memory, not on disk.
-_WORK_MEM = "256MB"
 INCOMING = "incoming"
 # Of more slices than this the query reads all: looking each up takes longer.
 _FEW = 50
@@ -28,42 +25,6 @@ class Merged:
 
     rows: int
     changes: Changes
-
-
-def prepare(connection: Connection, model: Model) -> None:
-    """Make the schema, and let one run of a model follow the other."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": model.relation})
-    connection.execute(text("SELECT set_config('work_mem', :size, true)"), {"size": _WORK_MEM})
-    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {_schema(model)}"))
-
-
-def count_rows(connection: Connection, model: Model) -> int:
-    """The rows that a model holds or, being a view, shows."""
-    return int(connection.scalar(text(f"SELECT count(*) FROM {model.relation}")) or 0)
-
-
-def make_view(connection: Connection, model: Model, models: Graph) -> None:
-    """Make or replace a view."""
-    if model.parameters:
-        raise ModelError(model.path, 1, "a view cannot take parameters", "materialize it as a table")
-    if _relation_columns(connection, model) != list(model.header.columns):
-        connection.execute(text(f"DROP VIEW IF EXISTS {model.relation} CASCADE"))
-    connection.execute(text(f"CREATE OR REPLACE VIEW {model.relation} AS {model.compiled(models.relations)}"))
-
-
-def make_table(connection: Connection, model: Model, models: Graph, values: Values) -> bool:
-    """Make the table where it is not there with these columns and key. Answers whether it was made anew."""
-    if _relation_columns(connection, model) == list(model.header.columns) and _is_keyed(connection, model):
-        return False
-    if _schema(model) == "public":
-        # The migrations made it; that it has more columns than the model is for them to say.
-        return False
-    connection.execute(text(f"DROP TABLE IF EXISTS {model.relation} CASCADE"))
-    connection.execute(text(f"CREATE TABLE {model.relation} AS {model.compiled(models.relations)}\nLIMIT 0"), values)
-    if model.header.unique_key:
-        keys = ", ".join(model.header.unique_key)
-        connection.execute(text(f"CREATE UNIQUE INDEX {model.name}_key ON {model.relation} ({keys})"))
-    return True
 
 
 def compute(connection: Connection, model: Model, models: Graph, values: Values, parts: tuple[Part, ...]) -> int:
@@ -108,7 +69,7 @@ def merge(connection: Connection, model: Model, parts: tuple[Part, ...]) -> Merg
     return done
 
 
-def replace(connection: Connection, model: Model) -> Merged:
+def exchange(connection: Connection, model: Model) -> Merged:
     """Put INCOMING in the place of a table's rows that have no key."""
     listed = ", ".join(model.header.columns)
     connection.execute(text(f"DELETE FROM {model.relation}"))
@@ -160,22 +121,3 @@ def _lies_in(model: Model, rows: str) -> str:
 def _bounds(part: Part) -> dict[str, date | list[str] | None]:
     keys = None if part.keys is None else list(part.keys)
     return {"low": part.since, "high": part.until, "keys": keys, "without": list(part.without)}
-
-
-def _schema(model: Model) -> str:
-    return model.relation.split(".")[0]
-
-
-def _is_keyed(connection: Connection, model: Model) -> bool:
-    """Whether the table refuses two rows of one key, so that rows can be brought in by it."""
-    statement = text("SELECT count(*) FROM pg_index WHERE indrelid = CAST(:name AS regclass) AND indisunique")
-    return not model.header.unique_key or bool(connection.scalar(statement, {"name": model.relation}))
-
-
-def _relation_columns(connection: Connection, model: Model) -> list[str]:
-    """The columns that the relation has in the database; none: it is not there."""
-    statement = text(
-        "SELECT column_name FROM information_schema.columns"
-        " WHERE table_schema = :schema AND table_name = :name ORDER BY ordinal_position"
-    )
-    return list(connection.scalars(statement, {"schema": _schema(model), "name": model.name}))

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dbt_like_sql.errors import ModelError
-from dbt_like_sql.header import Header, TestHeader, query_of, split
+from dbt_like_sql.header import Header, TestHeader, line_of, query_of, split
 from dbt_like_sql.parsing import Query, compiled, parse
 
 
@@ -30,9 +30,14 @@ class Model:
         return self.path.parent.name
 
     @property
+    def schema(self) -> str:
+        """Where in the database it is made."""
+        return self.header.schema or self.group
+
+    @property
     def relation(self) -> str:
         """The qualified name of what the model makes."""
-        return f"{self.header.schema or self.group}.{self.name}"
+        return f"{self.schema}.{self.name}"
 
     @property
     def refs(self) -> tuple[str, ...]:
@@ -90,7 +95,8 @@ def read_model(path: Path) -> Model:
     query = parse(path, text)
     if list(query.columns) != list(header.columns):
         differing = sorted(set(query.columns) ^ set(header.columns)) or ["their order"]
-        raise ModelError(path, 1, f"the header's columns are not those of the SELECT: {', '.join(differing)}")
+        line = line_of(text, "columns")
+        raise ModelError(path, line, f"the header's columns are not those of the SELECT: {', '.join(differing)}")
     return Model(path, header, text, query)
 
 
@@ -101,6 +107,4 @@ def read_test(path: Path) -> CustomTest:
     query = parse(path, text)
     if not query.refs:
         raise ModelError(path, 1, "a test refers to at least one model", "write ref('…')")
-    if header.name != path.stem:
-        raise ModelError(path, 1, f"the test {header.name} lies in a file of another name")
     return CustomTest(path, header, text, query)

@@ -45,8 +45,11 @@ class Query:
 def parse(path: Path, text: str) -> Query:
     """Parse a file's text. Raises ModelError, naming the line, for anything that could not run."""
     try:
-        statements = sqlglot.parse(text, dialect=Postgres)
         tokens = Postgres().tokenize(text)
+        ended = next((token for token in tokens if token.token_type is TokenType.SEMICOLON), None)
+        if ended is not None:
+            raise ModelError(path, ended.line, "a model is one SELECT without a semicolon")
+        statements = sqlglot.parse(text, dialect=Postgres)
     except ParseError as error:
         detail = error.errors[0]
         raise ModelError(path, detail["line"] or 1, f"not valid SQL: {detail['description']}") from error
@@ -57,7 +60,7 @@ def parse(path: Path, text: str) -> Query:
         raise ModelError(path, int(line) if line.isdigit() else 1, f"not valid SQL: {cause}") from error
     query = statements[0]
     if len(statements) != 1 or not isinstance(query, exp.Query):
-        raise ModelError(path, 1, "a model is one SELECT")
+        raise ModelError(path, tokens[0].line if tokens else 1, "a model is one SELECT")
     parameters = frozenset(str(node.this) for node in query.find_all(exp.Placeholder))
     return Query(tuple(query.named_selects), _calls(path, query, tokens), parameters)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from dbt_like_sql.errors import ModelError
+from dbt_like_sql.errors import ModelError, sql_errors
 from dbt_like_sql.graph import Graph, graph
-from dbt_like_sql.materialize import count_rows, prepare
 from dbt_like_sql.model import Model
+from dbt_like_sql.relations import count_rows, prepare
 from dbt_like_sql.transaction import Transaction
 from dbt_like_sql.work import Window
 from riskee.settings import Settings
@@ -26,7 +26,8 @@ class ModelRun:
     """What running one model did.
 
     `rows` are those it holds or shows, `computed` those that its query gave to be stored, `changed` those written or
-    removed, `scope` says in words what was computed, `tests` names the tests that held.
+    removed, `scope` says in words what was computed. `tests` counts the wrong rows of each test that was run: there are
+    none where it does not only warn. Tests of computed rows are not run where nothing is computed.
     """
 
     name: str
@@ -34,7 +35,7 @@ class ModelRun:
     computed: int
     changed: int
     scope: str
-    tests: tuple[str, ...]
+    tests: Mapping[str, int]
     seconds: float
 
 
@@ -87,10 +88,9 @@ def _require(model: Model, models: Graph, parameters: Mapping[str, Any]) -> None
 
 def _run_model(engine: Engine, work: Transaction) -> ModelRun:
     started = time.perf_counter()
-    with database_errors(), engine.begin() as connection:
+    with database_errors(), engine.begin() as connection, sql_errors(work.model.path):
         prepare(connection, work.model)
         done = work.run(connection)
         rows = count_rows(connection, work.model)
-    tests = tuple(check.name for check in work.checks)
     seconds = time.perf_counter() - started
-    return ModelRun(work.model.name, rows, done.computed, done.changed, done.scope, tests, seconds)
+    return ModelRun(work.model.name, rows, done.computed, done.changed, done.scope, done.tests, seconds)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from dbt_like_sql.checks import checks_of, failures
+from dbt_like_sql.checks import checks_of, wrong_rows
 from dbt_like_sql.graph import Graph, graph
 from riskee.storage.database import database_errors
 
@@ -22,6 +22,8 @@ class TestRun:
     test: str
     description: str
     wrong: int
+    # Wrong rows are told, and are no failure.
+    warn: bool = False
 
 
 def run_tests(
@@ -40,8 +42,8 @@ def run_tests(
     for model in models.select(select):
         checks = checks_of(model, models)
         with database_errors(), engine.connect() as connection:
-            wrong = failures(connection, checks, model.relation, {**parameters, "since": None, "until": None})
-        found += [TestRun(model.name, check.name, check.description, wrong.get(check.name, 0)) for check in checks]
+            wrong = wrong_rows(connection, checks, model.relation, {**parameters, "since": None, "until": None})
+        found += [TestRun(model.name, check.name, check.description, wrong[check.name], check.warn) for check in checks]
         if on_model is not None:
             on_model(model.name)
     return found

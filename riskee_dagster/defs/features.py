@@ -1,6 +1,6 @@
 """The SQL models of `dbt_like_sql`: one asset for each, with a check for each of its tests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,6 +14,7 @@ from riskee_dagster.resources import RiskeeParam
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+Result = dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[None]
 Metadata = str | int | float | dg.TableSchema | dg.TableColumnLineage
 
 # Tables and views that an asset of another name fills.
@@ -46,7 +47,9 @@ def _asset(model: Model, models: Graph) -> dg.AssetsDefinition:
         description=f"{header.description}\n\n```sql\n{model.sql}\n```",
         metadata={"dagster/table_name": model.relation},
         check_specs=[
-            dg.AssetCheckSpec(check.name, asset=model_key(model.name), blocking=True, description=check.description)
+            dg.AssetCheckSpec(
+                check.name, asset=model_key(model.name), blocking=not check.warn, description=check.description
+            )
             for check in checks
         ],
         partitions_def=DAILY if by_day else None,
@@ -54,39 +57,41 @@ def _asset(model: Model, models: Graph) -> dg.AssetsDefinition:
         pool=POOLS[model.group],
         output_required=False,
     )
-    def sql_model(
-        context: dg.AssetExecutionContext, riskee: RiskeeParam
-    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        yield from _run(context, model, checks, riskee)
+    def sql_model(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> Iterator[Result]:
+        yield from _run(context, model, models, riskee)
 
     return sql_model
 
 
 @product_errors
-def _run(
-    context: dg.AssetExecutionContext, model: Model, checks: tuple[Check, ...], riskee: RiskeeParam
-) -> list[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def _run(context: dg.AssetExecutionContext, model: Model, models: Graph, riskee: RiskeeParam) -> list[Result]:
     """Run one model. When its rows fail a test, the former ones stay and nothing was materialised."""
     from dbt_like_sql import run
 
-    days = window_of(context.run.tags)
+    days, values = window_of(context.run.tags), parameters(riskee.settings)
+    checks = checks_of(model, models)
     try:
-        (done,) = run(
-            riskee.engine, parameters(riskee.settings), select=[model.name], since=days.since, until=days.until
-        )
+        (done,) = run(riskee.engine, values, [model.name], since=days.since, until=days.until, models=models)
     except CheckError as error:
-        return [_result(check, error.failures.get(check.name, 0)) for check in checks]
+        return [_result(model, check, error.tests) for check in checks]
     types = column_types(riskee.engine, model.relation)
     metadata = _metadata(model, done, types)
     if _by_day(model) and context.has_partition_key_range:
         # Once, not with the event of each of thousands of days.
         context.add_asset_metadata(metadata, partition_key=context.partition_key_range.end)
         metadata = {}
-    return [dg.MaterializeResult(metadata=metadata), *(_result(check, 0) for check in checks)]
+    return [dg.MaterializeResult(metadata=metadata), *(_result(model, check, done.tests) for check in checks)]
 
 
-def _result(check: Check, wrong: int) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=not wrong, check_name=check.name, metadata={"wrong_rows": wrong})
+def _result(model: Model, check: Check, tests: Mapping[str, int]) -> Result:
+    """What a test found. Of one that was not run only the step's output, without which Dagster fails the step."""
+    wrong = tests.get(check.name)
+    if wrong is None:
+        spec = dg.AssetCheckSpec(check.name, asset=model_key(model.name))
+        return dg.Output(None, output_name=spec.get_python_identifier())
+    severity = dg.AssetCheckSeverity.WARN if check.warn else dg.AssetCheckSeverity.ERROR
+    metadata = {"wrong_rows": wrong}
+    return dg.AssetCheckResult(passed=not wrong, check_name=check.name, severity=severity, metadata=metadata)
 
 
 def _metadata(model: Model, done: ModelRun, types: dict[str, str]) -> dict[str, Metadata]:

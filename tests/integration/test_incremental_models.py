@@ -1,5 +1,6 @@
 """What an incremental run of the product's models computes, counted, and that the result is that of a full one."""
 
+import math
 from datetime import UTC, date, datetime
 
 import pytest
@@ -159,13 +160,32 @@ def test_another_market_computes_all_from_where_it_differs(engine: Engine, marke
 def test_a_run_that_fails_leaves_the_work_to_the_next(engine: Engine, market: Market) -> None:
     day = market.sessions[250].session_date
     before = rows(engine, FEATURES)
-    correct(engine, "IBM", day, times=1e6)
-    with pytest.raises(CheckError, match="range_") as caught:
+    correct(engine, "IBM", day, times=math.nan)
+    with pytest.raises(CheckError, match="range_rsi_14") as caught:
         again(engine)
-    assert "atr_14" not in caught.value.failures
+    assert caught.value.tests["range_return_1d"] > 0
+    assert "range_return_1d" not in caught.value.failures, "it only warns"
     assert rows(engine, FEATURES) == before
-    correct(engine, "IBM", day, times=1e-6)
+    mended = """
+        UPDATE market_data AS bar
+        SET high = former.high, close = former.close
+        FROM market_data AS former
+        WHERE bar.close = 'NaN' AND former.ticker = bar.ticker AND former."timestamp" = bar."timestamp"
+            AND former.version < bar.version
+    """
+    with engine.begin() as connection:
+        connection.execute(text(mended))
     assert again(engine)["features_daily"].scope == f"IBM from {day}"
+    assert_as_after_a_full_run(engine)
+
+
+def test_an_absurd_bar_of_one_ticker_is_told_and_stops_no_other(engine: Engine, market: Market) -> None:
+    day = market.sessions[250].session_date
+    for ticker in ("IBM", MARKET):
+        correct(engine, ticker, day, times=1e6)
+    done = again(engine)
+    assert {name for name, wrong in done["features_daily"].tests.items() if wrong} >= {"range_return_1d"}
+    assert done["market_returns"].tests["range_market_return"] == 2, "there and back"
     assert_as_after_a_full_run(engine)
 
 

@@ -10,29 +10,29 @@ description: >
 columns:
   ticker: {description: exchange symbol, not_null: true}
   session_date: {description: trading session, not_null: true}
-  return_1d: {description: "ln(c_t / c_(t-1))", unit: log return, range: [-7, 7]}
-  return_5d: {description: "ln(c_t / c_(t-5))", unit: log return, range: [-7, 7]}
-  return_20d: {description: "ln(c_t / c_(t-20))", unit: log return, range: [-7, 7]}
-  return_60d: {description: "ln(c_t / c_(t-60))", unit: log return, range: [-7, 7]}
-  return_120d: {description: "ln(c_t / c_(t-120))", unit: log return, range: [-7, 7]}
-  return_252d: {description: "ln(c_t / c_(t-252))", unit: log return, range: [-7, 7]}
-  volatility_5d: {description: "sample deviation of r, 5", unit: log return, range: [0, 3]}
-  volatility_20d: {description: "sample deviation of r, 20", unit: log return, range: [0, 3]}
-  volatility_60d: {description: "sample deviation of r, 60", unit: log return, range: [0, 3]}
+  return_1d: {description: "ln(c_t / c_(t-1))", unit: log return, range: [-7, 7], warn: true}
+  return_5d: {description: "ln(c_t / c_(t-5))", unit: log return, range: [-7, 7], warn: true}
+  return_20d: {description: "ln(c_t / c_(t-20))", unit: log return, range: [-7, 7], warn: true}
+  return_60d: {description: "ln(c_t / c_(t-60))", unit: log return, range: [-7, 7], warn: true}
+  return_120d: {description: "ln(c_t / c_(t-120))", unit: log return, range: [-7, 7], warn: true}
+  return_252d: {description: "ln(c_t / c_(t-252))", unit: log return, range: [-7, 7], warn: true}
+  volatility_5d: {description: "sample deviation of r, 5", unit: log return, range: [0, 3], warn: true}
+  volatility_20d: {description: "sample deviation of r, 20", unit: log return, range: [0, 3], warn: true}
+  volatility_60d: {description: "sample deviation of r, 60", unit: log return, range: [0, 3], warn: true}
   volume_ratio_5d: {description: "v_t / mean(v_(t-5) .. v_(t-1))", unit: ratio, range: [0, null]}
   volume_ratio_20d: {description: "v_t / mean(v_(t-20) .. v_(t-1))", unit: ratio, range: [0, null]}
   dollar_volume_20d: {description: "ln(1 + mean(v), 20)", unit: log currency, range: [0, null]}
-  beta_60d: {description: "cov(r, m) / var(m), 60", unit: ratio, range: [-20, 20]}
-  market_return_1d: {description: "m_t", unit: log return, range: [-7, 7]}
-  market_volatility_20d: {description: "sample deviation of m, 20", unit: log return, range: [0, 3]}
+  beta_60d: {description: "cov(r, m) / var(m), 60", unit: ratio, range: [-20, 20], warn: true}
+  market_return_1d: {description: "m_t", unit: log return, range: [-7, 7], warn: true}
+  market_volatility_20d: {description: "sample deviation of m, 20", unit: log return, range: [0, 3], warn: true}
   rsi_14: {description: "100 g / (g + d), g and d EMA(1/14) of gains and losses of c", unit: 0..100, range: [0, 100]}
-  macd: {description: "(EMA(c, 2/13) - EMA(c, 2/27)) / c", unit: ratio, range: [-2, 2]}
-  sma_50_200: {description: "mean(c, 50) / mean(c, 200) - 1", unit: ratio, range: [-1, 4]}
+  macd: {description: "(EMA(c, 2/13) - EMA(c, 2/27)) / c", unit: ratio, range: [-2, 2], warn: true}
+  sma_50_200: {description: "mean(c, 50) / mean(c, 200) - 1", unit: ratio, range: [-1, 4], warn: true}
   bollinger_20: {description: "(c - mean(c, 20)) / (2 x sample deviation of c, 20)", unit: deviations, range: [-2.2, 2.2]}
-  atr_14: {description: "EMA(1/14) of the true range / c", unit: ratio, range: [0, 2]}
+  atr_14: {description: "EMA(1/14) of the true range / c", unit: ratio, range: [0, 2], warn: true}
   sessions_to_earnings: {description: "sessions to the next known report from today on, at most 10", unit: sessions, range: [0, 10]}
   sessions_since_earnings: {description: "sessions since the last known report before today, at most 63", unit: sessions, range: [1, 63]}
-  earnings_move: {description: "mean of |r| on the sessions after the last four reports, of those within 300 sessions", unit: log return, range: [0, 2]}
+  earnings_move: {description: "mean of |r| on the sessions after the last four reports, of those within 300 sessions", unit: log return, range: [0, 2], warn: true}
   earnings_surprise: {description: "2 (e - f) / (|e| + |f|) within -1..1, zero where e and f are, e the EPS and f its estimate, of the latest report with both, of the last four within 300 sessions", unit: share of EPS, range: [-1, 1]}
 */
 WITH followed AS (

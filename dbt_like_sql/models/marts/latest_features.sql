@@ -1,27 +1,63 @@
 /*
 name: latest_features
 materialized: table
-description: Every ticker's features at its latest session.
+description: Every ticker's features at its latest session, all of them.
 unique_key: [ticker]
 columns:
   ticker: {description: exchange symbol, not_null: true, relationship: tickers.ticker}
   session_date: {description: latest session with a bar, not_null: true}
-  return_1d: {description: the last session's move, unit: log return}
-  return_20d: {description: the move over a month, unit: log return}
-  volatility_20d: {description: volatility over a month, unit: log return}
-  beta_60d: {description: sensitivity to the market, unit: ratio}
-  rsi_14: {description: relative strength index, unit: 0..100, range: [0, 100]}
-  sessions_to_earnings: {description: sessions to the next report, unit: sessions}
+  return_1d: {description: "ln(c_t / c_(t-1))", unit: log return}
+  return_5d: {description: "ln(c_t / c_(t-5))", unit: log return}
+  return_20d: {description: "ln(c_t / c_(t-20))", unit: log return}
+  return_60d: {description: "ln(c_t / c_(t-60))", unit: log return}
+  return_120d: {description: "ln(c_t / c_(t-120))", unit: log return}
+  return_252d: {description: "ln(c_t / c_(t-252))", unit: log return}
+  volatility_5d: {description: "sample deviation of r, 5", unit: log return}
+  volatility_20d: {description: "sample deviation of r, 20", unit: log return}
+  volatility_60d: {description: "sample deviation of r, 60", unit: log return}
+  volume_ratio_5d: {description: "v_t / mean(v_(t-5) .. v_(t-1))", unit: ratio}
+  volume_ratio_20d: {description: "v_t / mean(v_(t-20) .. v_(t-1))", unit: ratio}
+  dollar_volume_20d: {description: "ln(1 + mean(v), 20)", unit: log currency}
+  beta_60d: {description: "cov(r, m) / var(m), 60", unit: ratio}
+  market_return_1d: {description: "m_t", unit: log return}
+  market_volatility_20d: {description: "sample deviation of m, 20", unit: log return}
+  rsi_14: {description: "100 g / (g + d), g and d EMA(1/14) of gains and losses of c", unit: 0..100}
+  macd: {description: "(EMA(c, 2/13) - EMA(c, 2/27)) / c", unit: ratio}
+  sma_50_200: {description: "mean(c, 50) / mean(c, 200) - 1", unit: ratio}
+  bollinger_20: {description: "(c - mean(c, 20)) / (2 x sample deviation of c, 20)", unit: deviations}
+  atr_14: {description: "EMA(1/14) of the true range / c", unit: ratio}
+  sessions_to_earnings: {description: "sessions to the next known report from today on, at most 10", unit: sessions}
+  sessions_since_earnings: {description: "sessions since the last known report before today, at most 63", unit: sessions}
+  earnings_move: {description: "mean of |r| on the sessions after the last four reports, of those within 300 sessions", unit: log return}
+  earnings_surprise: {description: "2 (e - f) / (|e| + |f|) within -1..1, zero where e and f are, e the EPS and f its estimate, of the latest report with both, of the last four within 300 sessions", unit: share of EPS}
 */
 SELECT
     ticker.ticker,
     latest.session_date,
     latest.return_1d,
+    latest.return_5d,
     latest.return_20d,
+    latest.return_60d,
+    latest.return_120d,
+    latest.return_252d,
+    latest.volatility_5d,
     latest.volatility_20d,
+    latest.volatility_60d,
+    latest.volume_ratio_5d,
+    latest.volume_ratio_20d,
+    latest.dollar_volume_20d,
     latest.beta_60d,
+    latest.market_return_1d,
+    latest.market_volatility_20d,
     latest.rsi_14,
-    latest.sessions_to_earnings
+    latest.macd,
+    latest.sma_50_200,
+    latest.bollinger_20,
+    latest.atr_14,
+    latest.sessions_to_earnings,
+    latest.sessions_since_earnings,
+    latest.earnings_move,
+    latest.earnings_surprise
 FROM source('tickers') AS ticker
 CROSS JOIN LATERAL (
     SELECT feature.*

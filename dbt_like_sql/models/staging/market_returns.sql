@@ -6,8 +6,8 @@ unique_key: [session_date]
 cut_by: session_date
 columns:
   session_date: {description: trading session, not_null: true}
-  market_return: {description: log return from the market's bar before, unit: log return, range: [-0.5, 0.5]}
-  market_volatility: {description: sample deviation of the last 20 returns, unit: log return, range: [0, 0.5]}
+  market_return: {description: log return from the market's bar before, unit: log return, range: [-0.5, 0.5], warn: true}
+  market_volatility: {description: sample deviation of the last 20 returns, unit: log return, range: [0, 0.5], warn: true}
 */
 WITH moves AS (
     SELECT

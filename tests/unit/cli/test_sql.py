@@ -30,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     ) -> None:
         found.append({"select": list(select), "parameters": parameters} | options)
         for name in select:
-            on_model(ModelRun(name, 1000, 10, 3, "IBM from 2020-01-02", ("unique",), 0.5))
+            on_model(ModelRun(name, 1000, 10, 3, "IBM from 2020-01-02", {"unique": 0, "range": 0}, 0.5))
 
     monkeypatch.setattr(dbt_like_sql, "run", run)
     return found
@@ -47,10 +47,32 @@ def test_every_model_is_run_in_order(asked: list[dict[str, Any]]) -> None:
 
 
 def test_the_named_models_and_the_window_are_passed_on(asked: list[dict[str, Any]]) -> None:
-    options = ["latest_features", "features_daily", "--full", "--since", "2020-01-02", "--until", "2020-02-03"]
+    options = ["latest_features", "features_daily", "--full", "--from", "2020-01-02", "--to", "2020-02-03"]
     assert runner.invoke(app, ["sql", "run", *options]).exit_code == 0
     assert asked[0]["select"] == ["features_daily", "latest_features"]
     assert (asked[0]["since"], asked[0]["until"], asked[0]["full"]) == (date(2020, 1, 2), date(2020, 2, 3), True)
+
+
+@pytest.mark.parametrize(
+    "command", [["sql", "run"], ["verify", "parity"], ["backfill"], ["data", "fetch", "yahoo", "IBM"]]
+)
+def test_days_that_end_before_they_begin_are_refused_wherever_they_are_named(command: list[str]) -> None:
+    result = runner.invoke(app, [*command, "--from", "2020-02-03", "--to", "2020-01-02"])
+    assert isinstance(result.exception, PoisonError)
+    assert result.exception.cause == "--from 2020-02-03 is after --to 2020-01-02"
+    told = runner.invoke(app, [*command[:2], "--help"], env={"COLUMNS": "80"}, terminal_width=80).output
+    assert "DATE" in told
+    assert "%Y" not in told
+
+
+def test_what_only_warns_is_counted_and_no_failure(
+    asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dbt_like_sql, "run_tests", lambda *_: [TestRun("accuracy", "range", "In range.", 2, warn=True)])
+    result = runner.invoke(app, ["sql", "test", "accuracy"])
+    assert result.exit_code == 0
+    assert "range" in result.output
+    assert "0 hold" in result.output
 
 
 def test_a_run_is_told_as_json(asked: list[dict[str, Any]]) -> None:

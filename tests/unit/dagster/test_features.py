@@ -1,5 +1,6 @@
 """SQL models as assets: what happens when their rows break a promise. No database."""
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -10,7 +11,8 @@ from riskee.settings import Settings
 from riskee_dagster.defs import features
 from riskee_dagster.resources import Platform
 
-DONE = ModelRun("session_places", rows=7, computed=7, changed=3, scope="everything", tests=(), seconds=0.1)
+HELD = ("unique_session_date", "not_null_session_date", "not_null_place", "range_place")
+DONE = ModelRun("session_places", 7, computed=7, changed=3, scope="all", tests=dict.fromkeys(HELD, 0), seconds=0.1)
 
 
 @dg.asset(deps=["session_places"])
@@ -19,8 +21,11 @@ def reader() -> None:
 
 
 def materialize(monkeypatch: pytest.MonkeyPatch, answer: ModelRun | CheckError) -> dg.ExecuteInProcessResult:
-    def run(_engine: object, _parameters: object, select: list[str], **_days: object) -> list[ModelRun]:
+    def run(
+        _engine: object, _parameters: object, select: list[str], *, models: Graph, **_days: object
+    ) -> list[ModelRun]:
         assert select == ["session_places"]
+        assert models is features.MODELS, "not parsed anew"
         if isinstance(answer, CheckError):
             raise answer
         return [answer]
@@ -48,9 +53,17 @@ def test_a_model_whose_rows_hold_is_materialised_with_its_counts(monkeypatch: py
     assert isinstance(lineage, dg.TableColumnLineage)
     assert lineage.deps_by_column["place"] == [dg.TableColumnDep(dg.AssetKey("trading_sessions"), "session_date")]
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
-    assert checks == dict.fromkeys(
-        ("unique_session_date", "not_null_session_date", "not_null_place", "range_place"), True
-    )
+    assert checks == dict.fromkeys(HELD, True)
+
+
+def test_a_test_that_was_not_run_has_no_result_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = materialize(monkeypatch, replace(DONE, tests={"not_null_place": 0}))
+    assert result.success
+    assert [check.check_name for check in result.get_asset_check_evaluations()] == ["not_null_place"]
+    assert [event for event in result.all_events if event.step_key == "reader" and event.is_step_success]
+    result = materialize(monkeypatch, CheckError("session_places", {"not_null_place": 2}))
+    assert not result.success
+    assert [check.check_name for check in result.get_asset_check_evaluations()] == ["not_null_place"]
 
 
 def test_broken_rows_fail_the_check_and_stop_what_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
