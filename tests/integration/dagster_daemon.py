@@ -25,9 +25,6 @@ _LAUNCH = """mutation Launch($parameters: ExecutionParams!) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   }
 }"""
-_START = """mutation Start($selector: SensorSelector!) {
-  startSensor(sensorSelector: $selector) { __typename ... on PythonError { message } }
-}"""
 _LOCATION = {"repositoryLocationName": "riskee", "repositoryName": "__repository__"}
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
@@ -50,11 +47,6 @@ class Daemon:
         answer = self.ask(_LAUNCH, parameters=parameters)["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
-
-    def start_sensor(self, name: str) -> None:
-        """Switch a sensor on, as the UI does."""
-        answer = self.ask(_START, selector={**_LOCATION, "sensorName": name})["startSensor"]
-        assert answer["__typename"] == "Sensor", answer
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """One question to the webserver."""

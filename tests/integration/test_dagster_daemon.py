@@ -122,7 +122,6 @@ def test_a_backfill_from_the_command_line_is_one_run(daemon: Daemon) -> None:
 
 def test_evidence_ends_in_a_finished_run_that_says_why(daemon: Daemon) -> None:
     found = [{"kind": "drift", "key": "drift:made:1", "detail": "made up"}]
-    daemon.start_sensor("retrain_on_evidence")
     daemon.instance.report_runless_asset_event(
         dg.AssetMaterialization(watch_key("normal"), metadata={CAUSES: dg.MetadataValue.json(found)})
     )
