@@ -15,7 +15,7 @@ from riskee.messaging.messages import Flag
 from riskee.storage import outcomes
 from riskee.storage.outcomes import score
 from riskee.storage.sessions import write_sessions
-from riskee.storage.tables import market_data, predictions, track_record
+from riskee.storage.tables import market_data, predictions, scoring_progress, track_record
 from riskee.storage.tickers import TickerInfo, write_tickers
 from riskee.storage.track_record import GENESIS, verify
 
@@ -64,8 +64,8 @@ def predict(
     flags: Sequence[Flag] = (),
     version: str = "m1",
 ) -> uuid.UUID:
-    """A prediction at the session's close. Each pass of the replay predicts a year after the one before it."""
-    price, made = CLOSES[session][0], at(session) + timedelta(days=365 * int(feed.partition("/")[2]))
+    """A prediction at the session's close."""
+    price, made = CLOSES[session][0], predicted_at(session, int(feed.partition("/")[2]))
     identity = uuid.uuid4()
     connection.execute(
         insert(predictions).values(
@@ -115,24 +115,65 @@ def test_scoring_again_adds_only_what_has_passed_since(connection: Connection) -
     assert [number for number, *_ in sessions(connection)] == [0, 1, 2]
 
 
-def test_settled_predictions_are_not_looked_at_again(engine: Engine) -> None:
+def through(connection: Connection) -> datetime:
+    """From where the next scoring looks, but for what may be recorded late."""
+    found: datetime = connection.execute(select(scoring_progress.c.through)).scalar_one()
+    return found
+
+
+def predicted_at(session: int, pass_number: int = 1) -> datetime:
+    """Each pass of a feed predicts a year after the one before it."""
+    return at(session) + timedelta(days=365 * pass_number)
+
+
+def test_settled_predictions_are_not_looked_at_again(connection: Connection) -> None:
     """Else each scoring would read everything that is kept."""
-    with engine.begin() as connection:
-        for session in range(4):
-            predict(connection, session, 0.6)
-        score(connection, CLOCK)
-    with engine.begin() as connection:
-        connection.execute(outcomes._SEEN, {"progress": "predictions", "newest": at(4).date()})
-        seen = connection.exec_driver_sql("SELECT session_date FROM seen ORDER BY 1").scalars().all()
-    assert seen == [at(2).date(), at(3).date()]
-
-
-def test_each_feed_knows_only_what_it_has_played(connection: Connection) -> None:
     for session in range(4):
         predict(connection, session, 0.6)
+    score(connection, CLOCK)
+    assert through(connection) == predicted_at(2)
+
+
+def test_a_pass_that_has_ended_is_settled_by_its_bars(connection: Connection) -> None:
+    for session in range(4):
+        predict(connection, session, 0.6)
+    assert score(connection, CLOCK).rows == 2
     predict(connection, 0, 0.6, "replay/2", version="m2")
     assert score(connection, CLOCK).rows == 2
-    assert {version for _, version, _ in sessions(connection)} == {"m1"}
+    # Of the pass that runs, no later bar counts, though all are stored.
+    assert sessions(connection) == [(number, "m1", "replay/1") for number in range(4)]
+
+
+def test_a_family_of_feeds_that_has_ended_holds_nothing_up(connection: Connection) -> None:
+    """Its last session has no outcome yet; what follows is looked at from where the feed that runs now stands."""
+    for session in range(len(CLOSES)):
+        predict(connection, session, 0.6)
+    score(connection, CLOCK)
+    assert through(connection) == predicted_at(3)
+    predict(connection, 3, 0.6, "alpaca/2", version="m2")
+    predict(connection, 4, 0.6, "alpaca/2", version="m2")
+    assert score(connection, CLOCK).rows == 2
+    assert sessions(connection)[-2:] == [(3, "m1", "replay/1"), (3, "m2", "alpaca/2")]
+    assert through(connection) == predicted_at(4, 2), "of the live feed the last session waits for its bars"
+
+
+def test_an_outcome_counts_once_its_session_has_closed(connection: Connection) -> None:
+    """A vendor may give the bar of a session that goes on."""
+    predict(connection, 0, 0.6, "alpaca/1")
+    assert score(connection, FixedClock(at(1) - timedelta(seconds=1))).rows == 0
+    assert score(connection, FixedClock(at(1))).rows == 1
+
+
+def test_a_prediction_that_was_recorded_late_is_scored(connection: Connection) -> None:
+    """Other tickers or models of its moment were scored long before."""
+    for feed in ("replay/1", "replay/2"):
+        for session in range(5):
+            predict(connection, session, 0.6, feed)
+    assert score(connection, CLOCK).rows == 4
+    predict(connection, 2, 0.6, "replay/2", version="late")
+    assert through(connection) - predicted_at(2, 2) == timedelta(days=1)
+    assert score(connection, CLOCK).rows == 1
+    assert sessions(connection)[-1] == (2, "late", "replay/2")
 
 
 def test_a_session_that_is_played_again_counts_once(connection: Connection) -> None:
@@ -142,11 +183,11 @@ def test_a_session_that_is_played_again_counts_once(connection: Connection) -> N
     for session in range(5):
         predict(connection, session, 0.6, "replay/2")
         predict(connection, session, 0.6, "replay/2", version="m2")
-    assert score(connection, CLOCK).rows == 1 + 3
-    # The last two sessions of the first pass had no end in it.
-    assert sessions(connection) == [
-        (0, "m1", "replay/1"), (1, "m1", "replay/1"),
-        (0, "m2", "replay/2"), (1, "m2", "replay/2"), (2, "m1", "replay/2"), (2, "m2", "replay/2"),
+    assert score(connection, CLOCK).rows == 2 + 3
+    # The first pass has ended: the last two sessions of it are settled, and count.
+    assert sorted(sessions(connection)) == [
+        (0, "m1", "replay/1"), (0, "m2", "replay/2"), (1, "m1", "replay/1"), (1, "m2", "replay/2"),
+        (2, "m1", "replay/1"), (2, "m2", "replay/2"), (3, "m1", "replay/1"),
     ]  # fmt: skip
 
 
