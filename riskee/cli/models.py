@@ -50,23 +50,26 @@ def list_(limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50, jso
 def show(version: Version, json: Json = False) -> None:
     """Show a model: where it comes from, how it measured beside the baselines, and what was decided."""
     from riskee.model.aliases import read_events
-    from riskee.model.registry import load_model, read_model
-    from riskee.model.report import report_path
+    from riskee.model.artifact import report_path
+    from riskee.model.registry import load_model, read_evaluation, read_model
 
     settings = read_settings()
 
-    def read(connection: Connection) -> tuple[Any, Any, Any]:
+    def read(connection: Connection) -> tuple[Any, Any, Any, Any]:
         model = read_model(connection, version)
         events = [event for event in read_events(connection, model.model_type) if event.model_version == version]
-        return model, load_model(connection, version).valid_until, events
+        return model, load_model(connection, version).valid_until, read_evaluation(connection, version), events
 
-    model, valid_until, events = with_database(settings, read)
+    model, valid_until, evaluation, events = with_database(settings, read)
     report = report_path(settings.home, version)
     shown = str(report) if report.exists() else None
     if json:
-        print_json({"model": model, "valid_until": valid_until, "events": events, "report": shown})
+        whole = {"model": model, "valid_until": valid_until, "evaluation": evaluation}
+        print_json({**whole, "events": events, "report": shown})
         return
     _print_model(model, valid_until, shown)
+    if evaluation.get("holdout"):
+        _print_holdout(evaluation["holdout"])
     cells = ((f"{e.at:%Y-%m-%d %H:%M}", e.action, e.former_champion or "", e.reason) for e in events)
     print_table("Decisions", ("at (UTC)", "what", "champion before", "reason"), cells)
 
@@ -173,6 +176,19 @@ def _print_model(model: RegisteredModel, valid_until: Any, report: str | None) -
     methods = {"model": model.metrics, **model.baselines}
     rows = ((name, *(_cell(values.get(name)) for values in methods.values())) for name in model.metrics)
     print_table("Walk-forward", ("", *methods), rows)
+
+
+def _print_holdout(holdout: dict[str, Any]) -> None:
+    methods = holdout["methods"]
+    known = [name for name in ("ic", "hit_rate", "log_loss", "mae", "coverage_80") if name in methods["model"]]
+    title = f"Sealed holdout, {holdout['first']} to {holdout['last']}, opened for {holdout['opened']} models"
+    print_table(title, ("", *methods), ((n, *(_cell(_value(of.get(n))) for of in methods.values())) for n in known))
+
+
+def _value(measure: Any) -> float | None:
+    """A measure that stands alone, or with its interval."""
+    found: float | None = measure["value"] if isinstance(measure, dict) else measure
+    return found
 
 
 def _number(model: RegisteredModel, name: str) -> str:

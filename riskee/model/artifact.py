@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 
 import msgspec
 
@@ -87,3 +88,8 @@ class Unreadable:
 
 Incumbent = ModelArtifact | Unreadable | None
 """The champion of a model type as a training or a watch meets it; None before the first."""
+
+
+def report_path(home: Path, version: str) -> Path:
+    """Where the report of a model's training is written."""
+    return home / "reports" / f"{version}.html"

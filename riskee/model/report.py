@@ -10,6 +10,7 @@ import numpy as np
 
 from riskee.features.definitions import BY_NAME
 from riskee.model import charts
+from riskee.model.artifact import report_path
 from riskee.model.evidence import MODEL, DailyIc, Evaluation, TickerScore
 from riskee.model.uncertainty import Estimate, estimate
 
@@ -30,11 +31,6 @@ ROLLING = 60
 # Fewer tickers are better listed than counted.
 LEAST_FOR_HISTOGRAM = 20
 _GAIN = "gain_over_"
-
-
-def report_path(home: Path, version: str) -> Path:
-    """Where the report of a model is written."""
-    return home / "reports" / f"{version}.html"
 
 
 def write_report(home: Path, result: "TrainingResult") -> Path:

@@ -214,8 +214,9 @@ def _champion(model_type: ModelType) -> dg.AssetsDefinition:
 
 def _register(run: dg.DagsterRun, riskee: Platform, candidate: "TrainingResult") -> dg.MaterializeResult[None]:
     from riskee.model.aliases import champion_version
+    from riskee.model.artifact import report_path
     from riskee.model.registry import Registration, read_evaluation, read_model, register
-    from riskee.model.report import report_path, write_report
+    from riskee.model.report import write_report
     from riskee.storage.database import database_errors
 
     artifact = candidate.artifact

@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from riskee.model import charts
+from riskee.model.artifact import report_path
 from riskee.model.evidence import MODEL, Bin, DailyIc
-from riskee.model.report import NAMES, draw, render, report_path, rolling, write_report
+from riskee.model.report import NAMES, draw, render, rolling, write_report
 from riskee.model.training import TrainingResult, train
 from riskee.model.uncertainty import Estimate
 from riskee.settings import ModelSettings
