@@ -57,12 +57,8 @@ class Outcome:
     seconds: float
 
 
-def backfill(
-    since: FromDay = None,
-    until: ToDay = None,
-    json: Json = False,
-) -> None:
-    """Recompute the feature tables of a range of days through Dagster.
+def backfill(since: FromDay = None, until: ToDay = None, json: Json = False) -> None:
+    """Recompute the feature tables of a range of days in Dagster.
 
     All features are compared with the live kernel then. Without --from from the first day there is, without --to to
     today.
