@@ -83,17 +83,19 @@ _SEEN = text("""
 """)
 _NEWEST = text("SELECT CAST(max(\"timestamp\") AT TIME ZONE 'UTC' AS date) FROM market_data WHERE resolution = '1d'")
 
+_CLOSES = text("""
+    CREATE TEMPORARY TABLE closes ON COMMIT DROP AS
+    SELECT ticker, session_date, adjustment_factor, close * adjustment_factor AS adjusted_close
+    FROM bars
+    WHERE resolution = '1d'
+        AND "timestamp" >= (SELECT min(session_date) FROM seen WHERE settled)
+        AND "timestamp" <= (SELECT max(outcome_session) FROM seen WHERE settled)
+""")
+
 # The outcome is the next session's close; a ticker that did not trade then has none. Of a session that was played
 # before, the first prediction of a model counts.
 _OUTCOMES = text("""
-    WITH closes AS (
-        SELECT ticker, session_date, adjustment_factor, close * adjustment_factor AS adjusted_close
-        FROM bars
-        WHERE resolution = '1d'
-            AND "timestamp" >= (SELECT min(session_date) FROM seen WHERE settled)
-            AND "timestamp" <= (SELECT max(outcome_session) FROM seen WHERE settled)
-    ),
-    first AS (
+    WITH first AS (
         SELECT DISTINCT ON (ticker, data_time, model_version) *
         FROM seen
         WHERE settled
@@ -148,8 +150,11 @@ def score(connection: Connection, clock: Clock) -> Scored:
     scored_at = clock.now().astimezone(UTC)
     known = {"progress": _PROGRESS, "running": feed, "now": scored_at}
     seen = {"session": session, "replays": feed.split("/")[0] == REPLAY, "newest": connection.scalar(_NEWEST)}
-    connection.execute(text("DROP TABLE IF EXISTS seen"))
+    connection.execute(text("DROP TABLE IF EXISTS seen, closes"))
     connection.execute(_SEEN, known | seen | {"late": _LATE, "in_sample": Flag.IN_SAMPLE.value})
+    connection.execute(_CLOSES)
+    # Without their statistics the planner takes them for small, and joins them row by row.
+    connection.execute(text("ANALYZE seen, closes"))
     with connection.execute(_OUTCOMES, execution_options={"yield_per": BATCH}) as rows:
         for batch in rows.partitions():
             end = append(connection, ((*row, scored_at) for row in batch), end)
