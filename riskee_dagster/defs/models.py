@@ -1,23 +1,22 @@
 """Training sets, trained models and the registry's champions, for both model types."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from riskee.messaging.messages import MODEL_TYPES, ModelType
-from riskee_dagster.declare import OWNERS, POOLS, RETRY, WHY_TAG, code_version, product_errors
+from riskee_dagster.declare import OWNERS, POOLS, RETRY, code_version, product_errors
 from riskee_dagster.defs.features import model_key
 from riskee_dagster.evaluation_metadata import training_metadata
+from riskee_dagster.registration import register_candidate
 from riskee_dagster.resources import Platform, RiskeeParam
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from riskee.model.dataset import TrainingSet
-    from riskee.model.registry import RegisteredModel
-    from riskee.model.training import TrainingResult
 
 GROUP = "models"
 HELD_OUT, NO_LEAK = "replay_is_held_out", "no_feature_knows_the_outcome"
@@ -207,78 +206,9 @@ def _champion(model_type: ModelType) -> dg.AssetsDefinition:
     )
     @product_errors
     def champion(context: dg.AssetExecutionContext, riskee: RiskeeParam, candidate: Any) -> dg.MaterializeResult[None]:
-        return _register(context.run, riskee, candidate)
+        return register_candidate(context.run, riskee, candidate)
 
     return champion
-
-
-def _register(run: dg.DagsterRun, riskee: Platform, candidate: "TrainingResult") -> dg.MaterializeResult[None]:
-    from riskee.model.aliases import champion_version
-    from riskee.model.artifact import report_path
-    from riskee.model.registry import Registration, read_evaluation, read_model, register
-    from riskee.model.report import write_report
-    from riskee.storage.database import database_errors
-
-    artifact = candidate.artifact
-    with database_errors(), riskee.engine.begin() as connection:
-        done = register(connection, candidate, run.run_id, riskee.clock.now())
-        model = read_model(connection, artifact.version)
-        evaluation = read_evaluation(connection, artifact.version)
-        predicting = champion_version(connection, artifact.model_type)
-    report = report_path(riskee.settings.home, artifact.version)
-    # A model that is new may have the report of a registry that was deleted.
-    if done is Registration.NEW or not report.exists():
-        write_report(riskee.settings.home, _as_registered(candidate, model, evaluation))
-    return dg.MaterializeResult(
-        metadata={
-            "champion": predicting or "none",
-            "candidate": artifact.version,
-            "decision": model.decision,
-            "reason": model.reason,
-            "trained_because": run.tags.get(WHY_TAG, "it was asked for"),
-            "registered": done.value,
-            "report": dg.MetadataValue.path(str(report)),
-            "bus": _announce(run, riskee, model) if predicting == artifact.version else "nothing to publish",
-        }
-    )
-
-
-def _as_registered(
-    candidate: "TrainingResult", model: "RegisteredModel", evaluation: dict[str, Any]
-) -> "TrainingResult":
-    """A candidate with what the registry says of it: a training repeated on the same data decides and counts again."""
-    import msgspec
-
-    from riskee.model.evidence import Evaluation
-
-    return replace(
-        candidate,
-        decision=model.decision,
-        reason=model.reason,
-        trials=model.trials,
-        evaluation=msgspec.convert(evaluation, Evaluation),
-    )
-
-
-def _announce(run: dg.DagsterRun, riskee: Platform, model: "RegisteredModel") -> str:
-    """Publish a promotion by this run, or by one that was killed before it could and is repeated by this one."""
-    from riskee import ids
-    from riskee.messaging.messages import ModelPromoted
-    from riskee.messaging.subjects import MODEL_PROMOTED
-    from riskee_dagster.publishing import publish
-
-    ours = {run.run_id, run.root_run_id, run.parent_run_id} - {None}
-    if model.decision != "promoted" or model.run_id not in ours:
-        return "nothing to publish"
-    promoted = ModelPromoted(
-        model_type=model.model_type,
-        model_version=model.model_version,
-        artifact_sha256=model.artifact_sha256,
-        reason=model.reason,
-    )
-    return publish(
-        riskee.settings.nats, riskee.clock, MODEL_PROMOTED, {ids.promotion_id(model.model_version): promoted}
-    )
 
 
 ASSETS = [make(model_type) for model_type in MODEL_TYPES for make in (_training_set, _model, _champion)]

@@ -26,7 +26,8 @@ from riskee.model.training import TrainingResult
 from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
 from riskee_dagster.candidates import candidate_store
-from riskee_dagster.defs.models import ASSETS, _register, candidate_key, champion_key, training_key
+from riskee_dagster.defs.models import ASSETS, candidate_key, champion_key, training_key
+from riskee_dagster.registration import register_candidate
 from riskee_dagster.resources import Platform
 from tests.conftest import REPOSITORY, fresh_database
 from tests.integration.tampering import spoil
@@ -135,7 +136,7 @@ def test_a_run_that_repeats_a_killed_one_publishes_what_was_lost(
     )
     for run_id, parent in ((row.run_id, None), (str(uuid.uuid4()), row.run_id)):
         run = dg.DagsterRun(job_name="retrain", run_id=run_id, root_run_id=parent, parent_run_id=parent)
-        shown = _register(run, platform, candidate).metadata or {}
+        shown = register_candidate(run, platform, candidate).metadata or {}
         assert (shown["bus"], shown["reason"]) == ("1 published on event.model.promoted", row.reason)
 
 
@@ -169,7 +170,9 @@ def test_a_model_that_is_new_gets_its_own_report_in_place_of_that_of_a_deleted_r
     Path(shown["report"]).write_text("of another registry")
     file = Path(instance.storage_directory(), "model_normal.json")
     candidate = msgspec.json.decode(file.read_bytes(), type=TrainingResult)
-    assert (_register(dg.DagsterRun(job_name="retrain"), platform, candidate).metadata or {})["registered"] == "now"
+    assert (register_candidate(dg.DagsterRun(job_name="retrain"), platform, candidate).metadata or {})[
+        "registered"
+    ] == "now"
     assert Path(shown["report"]).read_text() == page
 
 
