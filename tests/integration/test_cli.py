@@ -80,7 +80,7 @@ def test_importing_reports_what_became_of_each_row(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "3 rows read, 2 accepted of 1 tickers, 2012-10-01 to 2012-10-02" in result.output
     assert "1 rows in quarantine" in result.output
-    assert "restart predict and ingest" in result.output
+    assert "`riskee backfill` computes the features" in result.output
     # One ticker, four quotes a session, 4320 sessions of 20 s a day.
     assert "about 17,280 predictions a day at 20 s a session" in result.output
     assert "RISKEE_FEED__REPLAY__SESSION_SECONDS" in result.output
@@ -123,7 +123,7 @@ def test_bars_are_shown_as_they_were_known_then(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "as known at 2012-10-03 00:00 UTC" in _run("data", "show", "ABC", "--as-of", "2012-10-02").output
     assert "no bar of ABC was known" in str(_run("data", "show", "ABC", "--as-of", "2012-10-01T12:00").exception)
-    assert "needs a ticker" in str(_run("data", "show", "--as-of", "2012-10-01").exception)
+    assert "for a ticker's bars" in str(_run("data", "show", "--as-of", "2012-10-01").exception)
 
 
 def test_a_terminal_of_80_columns_cuts_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_an_index_reports_members_and_sectors_are_imported(tmp_path: Path) -> No
 
     imported("bars", f"{HEADER}\nABC,2012-10-01,10,11,9,10.5,5\n")
     assert "close_only" in imported("index", "Date,SP500\n2012-10-01,1444\n", "--ticker", "spx")
-    assert "2 rows read, 1 stored" in imported("earnings", "symbol,earnings_date\nABC,2012-10-01\nABC,soon\n")
+    assert "2 rows read; 1 stored" in imported("earnings", "symbol,earnings_date\nABC,2012-10-01\nABC,soon\n")
     assert "1 stored" in imported("membership", "symbol,opt-in,opt-out\nABC,2000-01-01,\n")
     assert "1 stored" in imported("sectors", "symbol,name,sector\nABC,Abc,Energy\n")
     shown = json.loads(_run("data", "show", "--json").stdout)
