@@ -19,6 +19,7 @@ from riskee.storage.database import make_engine
 from riskee.storage.migrations import migrate
 from tests.conftest import running_stack
 
+LOADING_SECONDS = 300
 SERVICES = ("dagster-code", "dagster-webserver", "dagster-daemon")
 _LAUNCH = """mutation Launch($parameters: ExecutionParams!) {
   launchRun(executionParams: $parameters) {
@@ -26,6 +27,7 @@ _LAUNCH = """mutation Launch($parameters: ExecutionParams!) {
   }
 }"""
 _LOCATION = {"repositoryLocationName": "riskee", "repositoryName": "__repository__"}
+_LOADED = """query Loaded($selector: PipelineSelector!) { pipelineOrError(params: $selector) { __typename } }"""
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
@@ -47,6 +49,11 @@ class Daemon:
         answer = self.ask(_LAUNCH, parameters=parameters)["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
+
+    def loaded(self) -> bool:
+        """Whether the webserver, which answers at once, has the definitions of the code server by now."""
+        selector = {**_LOCATION, "pipelineName": "maintenance"}
+        return bool(self.ask(_LOADED, selector=selector)["pipelineOrError"]["__typename"] == "Pipeline")
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """One question to the webserver."""
@@ -87,5 +94,7 @@ def running_daemon(prefix: str) -> Iterator[Daemon]:
         stack.start_services(names=SERVICES)
         engine = make_engine(settings.database.url, 2)
         with dg.DagsterInstance.from_config(str(Path(stack.home) / "dagster")) as instance:
-            yield Daemon(stack, settings, instance, engine)
+            daemon = Daemon(stack, settings, instance, engine)
+            wait_for(daemon.loaded, LOADING_SECONDS)
+            yield daemon
         engine.dispose()
