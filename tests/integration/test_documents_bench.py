@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import psutil
@@ -20,10 +21,12 @@ from riskee.embedding.word_pieces import WordPieces
 from riskee.settings import VectorSettings
 from riskee.storage.vectors import Vectors
 from tests.conftest import REPOSITORY
+from tests.integration.dagster_daemon import wait_for
 from tests.integration.made_texts import HashEmbedder
 from tests.integration.stored_documents import NOW, in_step
 
 pytestmark = pytest.mark.integration
+SECONDS = 60
 
 
 def test_the_measurement_measures_all_of_it(
@@ -65,13 +68,15 @@ def test_the_servers_end_with_the_command_however_it_is_ended(number: signal.Sig
         text=True,
     ) as command:
         assert command.stderr
-        assert command.stderr.readline().startswith("calls.jsonl.gz"), "it has not begun to measure"
+        before = list(takewhile(lambda line: not line.startswith("calls.jsonl.gz"), command.stderr))
+        assert command.poll() is None, before
         assert processes_of(folder)
         command.send_signal(number)
         command.send_signal(number)  # by somebody impatient
         said = command.stderr.read()
     assert command.returncode == 128 + number, said
-    assert processes_of(folder) == []
+    # The last to go, which watched over the others, may need a moment more than they.
+    wait_for(lambda: processes_of(folder) == [], SECONDS)
     assert list(folder.glob("riskee-bench-*")) == []
 
 
