@@ -68,7 +68,7 @@ def test_the_servers_end_with_the_command_however_it_is_ended(number: signal.Sig
         text=True,
     ) as command:
         assert command.stderr
-        before = list(takewhile(lambda line: not line.startswith("calls.jsonl.gz"), command.stderr))
+        before = list(takewhile(lambda line: "calls.jsonl.gz" not in line, command.stderr))
         assert command.poll() is None, before
         assert processes_of(folder)
         command.send_signal(number)
