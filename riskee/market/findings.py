@@ -72,8 +72,9 @@ def thin(bars: pd.DataFrame, sessions: list[Session]) -> Iterator[Finding]:
 
 def usual_split(split: Floats) -> Mask:
     """Whether a ratio (n,), or its inverse, is one that companies split by."""
-    # No company splits by more; beyond, the product may overflow.
-    steps = np.minimum(np.maximum(split, 1 / split), 1e9)[:, None] * _DENOMINATORS
+    # No company splits by more; beyond, quotient and product may overflow.
+    ratio = np.clip(split, 1e-9, 1e9)
+    steps = np.maximum(ratio, 1 / ratio)[:, None] * _DENOMINATORS
     near = np.abs(steps - np.round(steps)) <= _ROUNDING * steps
     return np.array(near.any(axis=1), dtype=bool)
 
