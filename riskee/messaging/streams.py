@@ -1,6 +1,7 @@
 """The JetStream streams: the owner's table, with its two wildcards mended (`*` matches one token only).
 
-`event.model.promoted` travels on PREDICTIONS beside the predictions it changes.
+`event.model.promoted` travels on PREDICTIONS beside the predictions it changes, and a quote may carry the slot of its
+ticker as a last token, so that several predictors can share the work.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Stream:
 
 
 STREAMS = (
-    Stream("MARKET_DATA", ("data.market.*",), timedelta(days=7), 10 * GIB, "market quotes"),
+    Stream("MARKET_DATA", ("data.market.*", "data.market.quote.*"), timedelta(days=7), 10 * GIB, "market quotes"),
     Stream("PREDICTIONS", ("event.prediction.*", "event.model.*"), timedelta(days=30), 5 * GIB, "prediction events"),
     Stream("EXPLANATIONS", ("thought.>",), timedelta(days=30), 2 * GIB, "explanations"),
     Stream("MODEL_METRICS", ("metrics.model.*",), timedelta(days=90), GIB, "model performance"),

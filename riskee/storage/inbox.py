@@ -20,7 +20,8 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Durable:
-    """A named place in a stream, kept by the server. `subject` may hold wildcards."""
+    """A named place in a stream, kept by the server. `subject` and those in `also`, of the same stream, may hold
+    wildcards; their messages come in the stream's order."""
 
     name: str
     subject: str
@@ -28,6 +29,7 @@ class Durable:
     # A message delivered more often than this is dead-lettered unseen: it has killed its reader each time.
     max_deliveries: int = 5
     max_pending: int = 2048
+    also: tuple[str, ...] = ()
 
 
 class Inbox:
@@ -62,7 +64,7 @@ class Inbox:
             self._stream,
             ConsumerConfig(
                 durable_name=self.durable.name,
-                filter_subject=self.durable.subject,
+                filter_subjects=[self.durable.subject, *self.durable.also],
                 deliver_subject=self._deliver_subject,
                 deliver_policy=DeliverPolicy.ALL,
                 ack_policy=AckPolicy.EXPLICIT,
