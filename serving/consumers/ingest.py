@@ -1,9 +1,8 @@
 """ingest: what a feed says becomes `data.market.quote`. `python -m serving.consumers.ingest`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import timedelta
-from typing import TypeVar
 
 import msgspec
 
@@ -16,14 +15,13 @@ from riskee.messaging.messages import MarketStatus, Quote
 from riskee.messaging.subjects import MARKET_STATUS, QUOTE
 from riskee.storage.bus import Outgoing
 from riskee.telemetry import FEED_DATA_TIME, QUOTES_PUBLISHED, QUOTES_REFUSED
-from serving.consumers.feed import Feed, ReplayFeed, Unplayable, Wave
+from serving.consumers.feeds.factory import make_feed
+from serving.consumers.feeds.feed import Feed, Unplayable, Wave, rest
 from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service, run
 from serving.database import Database
-from serving.patience import StoppedError, pause
 
 NAME = "ingest"
-ResultT = TypeVar("ResultT")
 
 _log = get_logger(__name__)
 
@@ -107,23 +105,13 @@ def _status_message(status: MarketStatus, clock: Clock) -> Envelope[MarketStatus
 
 
 async def main(service: Service) -> None:
-    """Play until asked to stop; at the end of the replay wait for new history."""
-    settings = service.settings
-    database = Database.connect(settings.database)
-
-    async def sleep(seconds: float) -> None:
-        await pause(seconds, service.stopping)
-        if service.stopping.is_set():
-            raise StoppedError
-
-    async def persist(action: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        return await service.until_done("feed", action)
-
-    feed = ReplayFeed(database, settings.feed, settings.model.market_ticker, service.clock, sleep, persist)
+    """Play until asked to stop; at the end of a replay wait for new history."""
+    database = Database.connect(service.settings.database)
+    feed = make_feed(service, database)
     try:
         while True:
             await Ingest(service, feed).run()
-            await sleep(settings.feed.stale_after_seconds)
+            await rest(service, service.settings.feed.stale_after_seconds)
     finally:
         database.close()
 

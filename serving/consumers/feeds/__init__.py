@@ -1,0 +1,1 @@
+"""Feeds: where live quotes come from, one module each."""

@@ -1,0 +1,13 @@
+"""The feed that the settings name."""
+
+from serving.consumers.feeds.feed import Feed
+from serving.consumers.feeds.replay import ReplayFeed
+from serving.consumers.service import Service
+from serving.database import Database
+
+
+def make_feed(service: Service, database: Database) -> Feed:
+    """The feed of `feed.kind`. Nothing connects before its first wave."""
+    match service.settings.feed.kind:
+        case "replay":
+            return ReplayFeed(service, database)

@@ -1,0 +1,50 @@
+"""What every feed is, and what it gives."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from riskee.market.bars import Bar
+from riskee.market.quotes import Tick
+from riskee.messaging.messages import MarketStatus
+from serving.consumers.service import Service
+from serving.patience import StoppedError, pause
+
+
+@dataclass(frozen=True)
+class Unplayable:
+    """A bar that gives no quotes, and why."""
+
+    bar: Bar
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What a feed says at one moment. `known` are the tickers that may be in it."""
+
+    feed: str
+    known: frozenset[str]
+    ticks: Sequence[Tick] = ()
+    unplayable: Sequence[Unplayable] = ()
+    status: MarketStatus | None = None
+
+
+class Feed(Protocol):
+    """A source of quotes.
+
+    The next wave is asked for when the last one is on the bus, so a feed may then note how far it has come.
+    """
+
+    # How old a quote may be on arrival; None where times are long past.
+    max_age: timedelta | None
+
+    def waves(self) -> AsyncIterator[Wave]: ...
+
+
+async def rest(service: Service, seconds: float) -> None:
+    """Sleep. Raises StoppedError when the service is asked to stop meanwhile."""
+    await pause(seconds, service.stopping)
+    if service.stopping.is_set():
+        raise StoppedError
