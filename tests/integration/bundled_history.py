@@ -37,6 +37,14 @@ def imported(settings: Settings) -> Iterator[Engine]:
 
 
 @contextmanager
+def taken_back(engine: Engine) -> Iterator[Connection]:
+    """A transaction that is taken back."""
+    with engine.connect() as connection:
+        yield connection
+        connection.rollback()
+
+
+@contextmanager
 def copied(settings: Settings, engine: Engine) -> Iterator[Engine]:
     """A database with the same rows, dropped at the end; nobody may be connected to the first one meanwhile."""
     engine.dispose()

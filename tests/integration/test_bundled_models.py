@@ -12,7 +12,7 @@ from riskee.features.definitions import NORMAL_FEATURES
 from riskee.model.dataset import read_training_set
 from riskee.model.training import train
 from riskee.settings import ModelSettings, Settings
-from tests.integration.bundled_history import MARKET, PARAMETERS, imported
+from tests.integration.bundled_history import MARKET, PARAMETERS, imported, taken_back
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -29,10 +29,8 @@ def history(settings: Settings, template_database: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def connection(history: Engine) -> Iterator[Connection]:
-    """A transaction that is taken back."""
-    with history.connect() as connection:
+    with taken_back(history) as connection:
         yield connection
-        connection.rollback()
 
 
 def test_the_training_set_ends_before_its_cutoff(connection: Connection) -> None:

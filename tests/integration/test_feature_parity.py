@@ -22,7 +22,7 @@ from riskee.settings import Settings
 from riskee.storage.bars import recent_bars
 from riskee.storage.calendar import reports
 from riskee.storage.sessions import read_sessions
-from tests.integration.bundled_history import MARKET, PARAMETERS, imported, make_results
+from tests.integration.bundled_history import MARKET, PARAMETERS, imported, make_results, taken_back
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -59,10 +59,8 @@ def interrupted(settings: Settings, template_database: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def connection(history: Engine) -> Iterator[Connection]:
-    """A transaction that is taken back."""
-    with history.connect() as connection:
+    with taken_back(history) as connection:
         yield connection
-        connection.rollback()
 
 
 def test_every_value_agrees(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -12,31 +12,23 @@ from pydantic import SecretStr
 from riskee.clock import FixedClock
 from riskee.errors import FatalError, NotFoundError, PoisonError, RetryableError
 from riskee.market.sources.alpaca import Alpaca
-from riskee.market.sources.calls import Caller
-from riskee.market.sources.vendors import CutShortError, History, VendorSource
+from riskee.market.sources.vendors import CutShortError, VendorSource
 from riskee.settings import AlpacaSettings
+from tests.integration.vendors.bench import VendorBench, patient
 from tests.integration.vendors.listings import AAPL, AAPL_FACTORS, DAYS, KEY, MSFT, NOW, SECRET, Listing, alpaca
-from tests.integration.vendors.server import Reply, Server, serving
+from tests.integration.vendors.server import Reply, serving
 
 pytestmark = pytest.mark.integration
 BARS, ACTIONS = "/v2/stocks/bars", "/v1/corporate-actions"
 
 
-@dataclass
-class Bench:
-    """The adapter, its server, and how long it has waited in vain."""
+Bench = VendorBench[Alpaca]
 
-    server: Server
-    vendor: Alpaca
-    slept: list[float]
 
-    def history(self, ticker: str = "AAPL", first: date = DAYS[0], last: date = DAYS[-1]) -> History:
-        return self.vendor.history(ticker, first, last)
-
-    def with_settings(self, **changed: object) -> Alpaca:
-        """The adapter with other settings."""
-        settings = self.vendor.settings.model_copy(update=changed)
-        return Alpaca(settings, self.vendor.clock, replace(self.vendor.caller, settings=settings))
+def with_settings(bench: Bench, **changed: object) -> Alpaca:
+    """The adapter with other settings."""
+    settings = bench.vendor.settings.model_copy(update=changed)
+    return Alpaca(settings, bench.vendor.clock, replace(bench.vendor.caller, settings=settings))
 
 
 @pytest.fixture
@@ -53,7 +45,7 @@ def bench() -> Iterator[Bench]:
             requests_per_minute=60,
             retries=3,
         )
-        caller = Caller("Alpaca", settings, FixedClock(NOW), slept.append, lambda: sum(slept), lambda: 1.0)
+        caller = patient("Alpaca", settings, slept)
         yield Bench(server, Alpaca(settings, FixedClock(NOW), caller), slept)
 
 
@@ -133,7 +125,7 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_wants(bench: Bench) -> No
 def test_a_silent_server_is_given_up(bench: Bench) -> None:
     bench.server.fail(BARS, *[Reply(silent=True)] * 4)
     with pytest.raises(RetryableError, match="does not answer: ReadTimeout"):
-        bench.with_settings(timeout_seconds=0.2).history("AAPL", DAYS[0], DAYS[-1])
+        with_settings(bench, timeout_seconds=0.2).history("AAPL", DAYS[0], DAYS[-1])
 
 
 @pytest.mark.parametrize(
@@ -181,7 +173,7 @@ def test_what_came_before_a_failure_is_kept(bench: Bench) -> None:
 @pytest.mark.parametrize("missing", ["key_id", "secret_key"])
 def test_without_a_key_the_settings_are_named(bench: Bench, missing: str) -> None:
     with pytest.raises(FatalError, match="RISKEE_ALPACA__KEY_ID and RISKEE_ALPACA__SECRET_KEY"):
-        bench.with_settings(**{missing: None}).history("AAPL", DAYS[0], DAYS[-1])
+        with_settings(bench, **{missing: None}).history("AAPL", DAYS[0], DAYS[-1])
     assert bench.server.requests == []
 
 
@@ -191,7 +183,7 @@ def test_a_wrong_key_names_the_settings_and_shows_up_nowhere(bench: Bench, caplo
     caplog.set_level(logging.DEBUG)
     bench.server.fail(BARS, Reply("", 503))
     with pytest.raises(FatalError, match="RISKEE_ALPACA__SECRET_KEY") as raised:
-        bench.with_settings(secret_key=wrong).history("AAPL", DAYS[0], DAYS[-1])
+        with_settings(bench, secret_key=wrong).history("AAPL", DAYS[0], DAYS[-1])
     assert "403" in str(raised.value)
     assert "trying again" in caplog.text
     for told in (str(raised.value), repr(raised.value.__cause__), caplog.text, repr(bench.vendor)):
@@ -203,7 +195,7 @@ def test_a_wrong_key_names_the_settings_and_shows_up_nowhere(bench: Bench, caplo
 @pytest.mark.parametrize("url", ["http://data.example", "http://10.1.2.3:80", "http://localhost.data.example"])
 def test_the_key_goes_over_no_network_in_plain_text(bench: Bench, url: str) -> None:
     with pytest.raises(FatalError, match="would send the key in plain text"):
-        bench.with_settings(url=url).history("AAPL", DAYS[0], DAYS[-1])
+        with_settings(bench, url=url).history("AAPL", DAYS[0], DAYS[-1])
     # The test's own server is plain, on loopback.
     assert bench.server.url.startswith("http://")
     assert len(bench.history().bars) == len(DAYS)

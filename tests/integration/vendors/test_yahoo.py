@@ -1,7 +1,6 @@
 """Yahoo's adapter against a server that speaks its chart protocol."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -10,29 +9,20 @@ import pytest
 
 from riskee.clock import FixedClock
 from riskee.errors import FatalError, NotFoundError, PoisonError, RetryableError
-from riskee.market.sources.calls import Caller
-from riskee.market.sources.vendors import History, VendorSource
+from riskee.market.sources.vendors import VendorSource
 from riskee.market.sources.yahoo import Yahoo
 from riskee.settings import YahooSettings
 from riskee.storage.tickers import TickerInfo
+from tests.integration.vendors.bench import VendorBench, patient
 from tests.integration.vendors.listings import AAPL, AAPL_FACTORS, DAYS, MSFT, NOW, Listing, yahoo
-from tests.integration.vendors.server import Reply, Server, serving
+from tests.integration.vendors.server import Reply, serving
 
 pytestmark = pytest.mark.integration
 CHART = "/v8/finance/chart/AAPL"
 LISTINGS = {"AAPL": AAPL, "MSFT": MSFT, "BRK-B": MSFT, "^GSPC": Listing(MSFT.close, name="S&P 500", kind="INDEX")}
 
 
-@dataclass
-class Bench:
-    """The adapter, its server, and how long it has waited in vain."""
-
-    server: Server
-    vendor: Yahoo
-    slept: list[float]
-
-    def history(self, ticker: str = "AAPL", first: date = DAYS[0], last: date = DAYS[-1]) -> History:
-        return self.vendor.history(ticker, first, last)
+Bench = VendorBench[Yahoo]
 
 
 @pytest.fixture
@@ -41,7 +31,7 @@ def bench(tmp_path: Path, _fresh_yfinance: None) -> Iterator[Bench]:
     slept: list[float] = []
     with serving(yahoo(LISTINGS)) as server:
         settings = YahooSettings(url=server.url, timeout_seconds=20, retries=3)
-        caller = Caller("Yahoo", settings, FixedClock(NOW), slept.append, lambda: sum(slept), lambda: 1.0)
+        caller = patient("Yahoo", settings, slept)
         yield Bench(server, Yahoo(settings, FixedClock(NOW), caller, tmp_path / "yfinance", {"SPX": "^GSPC"}), slept)
 
 

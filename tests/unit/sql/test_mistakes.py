@@ -8,6 +8,12 @@ from dbt_like_sql import ModelError, graph
 from tests.unit.sql.files import HEADER, INCREMENTAL, write
 
 
+def _refused(folder: Path, line: int, message: str) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        graph(folder)
+    assert caught.value.line == line
+
+
 @pytest.mark.parametrize(
     ("query", "line", "message"),
     [
@@ -55,9 +61,7 @@ def test_a_wrong_query_is_named_by_file_and_line(tmp_path: Path, query: str, lin
 )
 def test_a_wrong_header_is_named_by_file_and_line(tmp_path: Path, header: str, line: int, message: str) -> None:
     write(tmp_path, "a", "SELECT ticker FROM source('tickers')", header)
-    with pytest.raises(ModelError, match=message) as caught:
-        graph(tmp_path)
-    assert caught.value.line == line
+    _refused(tmp_path, line, message)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +74,7 @@ def test_a_wrong_header_is_named_by_file_and_line(tmp_path: Path, header: str, l
 )
 def test_a_wrong_incremental_header_is_named(tmp_path: Path, header: str, line: int, message: str) -> None:
     write(tmp_path, "a", "SELECT ticker, session_date AS day FROM source('bars')", header)
-    with pytest.raises(ModelError, match=message) as caught:
-        graph(tmp_path)
-    assert caught.value.line == line
+    _refused(tmp_path, line, message)
 
 
 @pytest.mark.parametrize("name", ["tickers", "bars"])

@@ -1,7 +1,6 @@
 """The SQL runner on a real PostgreSQL: what it makes, in which order, and what it refuses."""
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -11,29 +10,13 @@ from sqlalchemy.exc import ProgrammingError
 from dbt_like_sql import Graph, ModelError, ModelRun, run
 from riskee.errors import RetryableError
 from riskee.storage.database import make_engine
-from tests.integration.sql_models import (
-    FEATURES,
-    LATE,
+from tests.integration.sql.models import (
     PARAMETERS,
     RSI,
-    SESSIONS,
-    add_sessions,
     values,
-    written,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def engine(engine: Engine) -> Engine:
-    add_sessions(engine)
-    return engine
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Graph:
-    return written(tmp_path, SESSIONS, LATE, FEATURES)
 
 
 def test_models_are_made_in_order_and_told(engine: Engine, models: Graph) -> None:

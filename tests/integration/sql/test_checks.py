@@ -6,30 +6,18 @@ import pytest
 from sqlalchemy import Engine, text
 
 from dbt_like_sql import CheckError, Graph, ModelError, graph, run, run_tests
-from tests.integration.sql_models import (
+from tests.integration.sql.models import (
     FEATURES,
     LATE,
     PARAMETERS,
     RSI,
     SESSIONS,
-    add_sessions,
     changed,
     values,
     written,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def engine(engine: Engine) -> Engine:
-    add_sessions(engine)
-    return engine
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Graph:
-    return written(tmp_path, SESSIONS, LATE, FEATURES)
 
 
 def test_rows_that_fail_a_check_are_taken_back_and_nothing_follows(engine: Engine, models: Graph) -> None:

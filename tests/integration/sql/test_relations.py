@@ -8,29 +8,15 @@ import pytest
 from sqlalchemy import Engine, text
 
 from dbt_like_sql import Graph, ModelError, graph, run
-from tests.integration.sql_models import (
-    FEATURES,
+from tests.integration.sql.models import (
     LATE,
     PARAMETERS,
-    SESSIONS,
-    add_sessions,
     changed,
     values,
     written,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def engine(engine: Engine) -> Engine:
-    add_sessions(engine)
-    return engine
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Graph:
-    return written(tmp_path, SESSIONS, LATE, FEATURES)
 
 
 def test_a_changed_set_of_columns_makes_the_relation_anew(engine: Engine, models: Graph) -> None:
