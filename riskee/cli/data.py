@@ -12,7 +12,7 @@ from riskee.cli.console import Json, console, print_json
 from riskee.cli.data_show import show
 from riskee.cli.import_report import print_load, print_next, print_reference, print_report, summary
 from riskee.cli.replay import with_database
-from riskee.cli.runtime import embedded_stack, read_settings
+from riskee.cli.runtime import embedded_stack, open_engine, read_settings
 from riskee.errors import FatalError, NotFoundError
 
 if TYPE_CHECKING:
@@ -143,30 +143,23 @@ def change_history(settings: Settings, title: str, bring: Callable[[Progress], T
 def _import(settings: Settings, path: Path, what: What, ticker: str | None, progress: Progress) -> ImportReport:
     from riskee.clock import SystemClock
     from riskee.market.importing import import_file, import_index
-    from riskee.storage.database import make_engine
 
-    engine = make_engine(settings.database.url, pool_size=1)
-    try:
+    with open_engine(settings) as engine:
         importing = import_index if what is What.INDEX else import_file
         return importing(engine, path, SystemClock(), progress, ticker)
-    finally:
-        engine.dispose()
 
 
 def _import_beside(settings: Settings, path: Path, what: What, index: str | None) -> ReferenceReport:
     from riskee.clock import SystemClock
     from riskee.market.references import import_companies, import_membership, import_reports
-    from riskee.storage.database import make_engine
 
-    engine, clock = make_engine(settings.database.url, pool_size=1), SystemClock()
-    try:
+    clock = SystemClock()
+    with open_engine(settings) as engine:
         if what is What.EARNINGS:
             return import_reports(engine, path, clock)
         if what is What.MEMBERSHIP:
             return import_membership(engine, path, index or settings.model.market_ticker, clock)
         return import_companies(engine, path, clock)
-    finally:
-        engine.dispose()
 
 
 def _materialise(settings: Settings, stack: Stack, board: Board) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +13,10 @@ import typer
 
 from riskee.cli.console import Json, console, print_json, print_table
 from riskee.cli.replay import with_database
-from riskee.cli.runtime import read_settings
+from riskee.cli.runtime import open_engine, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Engine
 
@@ -56,7 +56,7 @@ def import_(
     from riskee.documents.texts import COLLECTION
 
     settings = read_settings()
-    with make_board(error=json) as board, _engine(settings) as engine:
+    with make_board(error=json) as board, open_engine(settings, pool_size=2) as engine:
         done = _import(settings, engine, path, kind, source or path.name.split(".")[0], board)
         indexed = _embed(settings, engine, [COLLECTION[kind.value]], board) if make_vectors else {}
     if json:
@@ -72,7 +72,7 @@ def embed(json: Json = False) -> None:
     from riskee.documents.document import COLLECTIONS
 
     settings = read_settings()
-    with make_board(error=json) as board, _engine(settings) as engine:
+    with make_board(error=json) as board, open_engine(settings, pool_size=2) as engine:
         indexed = _embed(settings, engine, COLLECTIONS, board)
     if json:
         print_json(indexed)
@@ -116,24 +116,13 @@ def remove(
     found = sum(count for (_, name), count in counts.items() if name == source)
     if found and not yes:
         typer.confirm(f"Remove {found:,} documents of {source}, and their vectors?", abort=True, err=True)
-    with _engine(settings) as engine, closing(Vectors(settings.vectors)) as vectors:
+    with open_engine(settings, pool_size=2) as engine, closing(Vectors(settings.vectors)) as vectors:
         removed = remove_source(engine, vectors, source)
     if json:
         print_json(removed)
         return
     for collection, count in removed.items():
         console().print(f"{collection}: {count:,} documents removed")
-
-
-@contextmanager
-def _engine(settings: Settings) -> Iterator[Engine]:
-    from riskee.storage.database import make_engine
-
-    engine = make_engine(settings.database.url, pool_size=2)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _import(settings: Settings, engine: Engine, path: Path, kind: TextKind, source: str, board: Board) -> TextImport:

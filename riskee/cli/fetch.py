@@ -10,7 +10,7 @@ import typer
 from riskee.cli.console import Json
 from riskee.cli.data import Run, bring_in
 from riskee.cli.days import FromDay, ToDay, days
-from riskee.cli.runtime import read_settings
+from riskee.cli.runtime import open_engine, read_settings
 
 if TYPE_CHECKING:
     from riskee.market.fetching import Fetched, Plan
@@ -41,12 +41,10 @@ def fetch(
     from riskee.clock import SystemClock
     from riskee.market.fetching import make_plan
     from riskee.market.importing import import_bars
-    from riskee.storage.database import make_engine
 
     settings, clock, (first, last) = read_settings(), SystemClock(), days(start, end)
     wanted = [ticker.upper() for ticker in tickers or settings.data.tickers]
-    engine = make_engine(settings.database.url, pool_size=1)
-    try:
+    with open_engine(settings) as engine:
         plan = make_plan(engine, settings, clock, wanted, first, last)
         # Before anything is held for the import: vendors are slow.
         fetched = _download(settings, vendor, plan, json=json)
@@ -57,8 +55,6 @@ def fetch(
             run=run,
             json=json,
         )
-    finally:
-        engine.dispose()
     if fetched.failure is not None:
         raise fetched.failure
 

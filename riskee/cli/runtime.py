@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riskee.errors import FatalError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
     from infra.embedded.stack import Stack
     from riskee.settings import Settings
 
@@ -19,6 +24,18 @@ def read_settings() -> Settings:
     from riskee.settings import load_settings
 
     return load_settings()
+
+
+@contextmanager
+def open_engine(settings: Settings, pool_size: int = 1) -> Iterator[Engine]:
+    """An engine of the database for the time of a command; it connects when it is first used."""
+    from riskee.storage.database import make_engine
+
+    engine = make_engine(settings.database.url, pool_size)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def embedded_stack(settings: Settings) -> Stack:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from riskee.cli.console import Json, console, print_json, print_table
 from riskee.cli.days import FromDay, ToDay, days
-from riskee.cli.runtime import read_settings
+from riskee.cli.runtime import open_engine, read_settings
 from riskee.errors import NotFoundError, PoisonError, RetryableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from sqlalchemy import Engine
+    from collections.abc import Mapping
 
     from dbt_like_sql import Graph, Model, ModelRun
-    from riskee.settings import Settings
 
 app = typer.Typer(help="Run, test and read the SQL models.", no_args_is_help=True)
 Names = Annotated[list[str] | None, typer.Argument(metavar="MODEL", help="All, when none is named.")]
@@ -43,7 +39,7 @@ def run(
     settings, known = read_settings(), graph()
     chosen, done = _chosen(known, models), list["ModelRun"]()
     first, last = days(since, until)
-    with _engine(settings) as engine, make_board(error=json) as board, board.task("Running the SQL models") as task:
+    with open_engine(settings) as engine, make_board(error=json) as board, board.task("Running the SQL models") as task:
 
         def told(one: ModelRun) -> None:
             done.append(one)
@@ -72,7 +68,7 @@ def run_checks(models: Names = None, json: Json = False) -> None:
 
     settings, known = read_settings(), graph()
     chosen = _chosen(known, models)
-    with _engine(settings) as engine, make_board(error=json) as board, board.task("Testing the SQL models") as task:
+    with open_engine(settings) as engine, make_board(error=json) as board, board.task("Testing the SQL models") as task:
         found = run_tests(engine, parameters(settings), chosen, task.tell, known)
     wrong = [one for one in found if one.wrong]
     broken = [one for one in wrong if not one.warn]
@@ -142,7 +138,7 @@ def _stored(model: Model) -> dict[str, Any]:
     from dbt_like_sql import stored_state
 
     try:
-        with _engine(read_settings()) as engine:
+        with open_engine(read_settings()) as engine:
             rows, ran_at = stored_state(engine, model)
     except RetryableError as error:
         return {"rows": None, "ran_at": None, "database": error.cause}
@@ -171,14 +167,3 @@ def _chosen(known: Graph, names: list[str] | None) -> list[str]:
     if unknown:
         raise NotFoundError(f"there is no model {', '.join(unknown)}", f"known: {', '.join(sorted(known.by_name))}")
     return [model.name for model in known.select(names or None)]
-
-
-@contextmanager
-def _engine(settings: Settings) -> Iterator[Engine]:
-    from riskee.storage.database import make_engine
-
-    engine = make_engine(settings.database.url, pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

@@ -10,7 +10,7 @@ import typer
 
 from riskee.cli.console import Json, console, print_json, print_table
 from riskee.cli.days import FromDay, ToDay, days
-from riskee.cli.runtime import read_settings
+from riskee.cli.runtime import open_engine, read_settings
 from riskee.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -31,18 +31,12 @@ def parity(
     """
     from riskee.cli.board import make_board
     from riskee.features.parity import compare_stored
-    from riskee.storage.database import make_engine
 
     settings, (first, last) = read_settings(), days(since, until)
     started = time.perf_counter()
-    with make_board(error=json) as board, board.task("Comparing the features with the live kernel") as task:
-        engine = make_engine(settings.database.url, pool_size=1)
-        try:
-            report = compare_stored(
-                engine, settings.model.market_ticker, since=first, until=last, progress=task.advance
-            )
-        finally:
-            engine.dispose()
+    told = "Comparing the features with the live kernel"
+    with open_engine(settings) as engine, make_board(error=json) as board, board.task(told) as task:
+        report = compare_stored(engine, settings.model.market_ticker, since=first, until=last, progress=task.advance)
     seconds = round(time.perf_counter() - started, 1)
     if not report.rows + report.missing_rows + report.surplus_rows:
         raise NotFoundError("there are no bars to compare", "choose other sessions, or load history: `riskee up`")

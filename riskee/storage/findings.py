@@ -6,10 +6,10 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, delete, func, select
-from sqlalchemy.dialects.postgresql import insert
 
 from riskee.ids import finding_id
 from riskee.storage.tables import data_findings
+from riskee.storage.upsert import upsert
 
 # The ticker of a finding about a source as a whole; no ticker is spelt so.
 WHOLE_SOURCE = "*"
@@ -73,14 +73,8 @@ def add_findings(connection: Connection, findings: Iterable[Finding], source: st
         }
         for one in findings
     }  # fmt: skip
-    if not rows:
-        return
-    statement = insert(data_findings)
-    changed = {name: statement.excluded[name] for name in ("detail", "source")}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["finding_id"], set_=changed),
-        [{"finding_id": identity, **row} for identity, row in rows.items()],
-    )
+    named = [{"finding_id": identity, **row} for identity, row in rows.items()]
+    upsert(connection, data_findings, named, ("finding_id",), ("detail", "source"))
 
 
 def remove_findings(connection: Connection, findings: Collection[StoredFinding]) -> None:

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
 
 from riskee.storage.tables import macro_series
+from riskee.storage.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,7 @@ class MacroValue:
 def write_macro(connection: Connection, values: Iterable[MacroValue]) -> None:
     """Add the values; a known one is overwritten."""
     rows = [asdict(value) for value in values]
-    if not rows:
-        return
-    statement = insert(macro_series)
-    changed = {name: statement.excluded[name] for name in ("value", "unit", "known_at", "source")}
-    connection.execute(statement.on_conflict_do_update(index_elements=["series", "period_start"], set_=changed), rows)
+    upsert(connection, macro_series, rows, ("series", "period_start"), ("value", "unit", "known_at", "source"))
 
 
 def read_macro(connection: Connection) -> list[MacroValue]:

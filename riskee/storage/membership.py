@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from sqlalchemy import Connection, text
-from sqlalchemy.dialects.postgresql import insert
 
 from riskee.storage.tables import index_membership
+from riskee.storage.upsert import upsert
 
 # A company that was a member, left and came back is one: days are asked for one at a time.
 _SURVIVORSHIP = text("""
@@ -80,12 +80,7 @@ class Survivorship:
 def write_membership(connection: Connection, stays: Iterable[Membership]) -> None:
     """Add the stays; a known one takes the new end."""
     rows = [asdict(stay) for stay in stays]
-    if not rows:
-        return
-    statement = insert(index_membership)
-    changed = {name: statement.excluded[name] for name in ("left", "source")}
-    key = ["index_name", "ticker", "joined"]
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+    upsert(connection, index_membership, rows, ("index_name", "ticker", "joined"), ("left", "source"))
 
 
 def read_survivorship(connection: Connection, index_name: str) -> Survivorship | None:

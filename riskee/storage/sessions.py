@@ -5,20 +5,16 @@ from dataclasses import asdict
 from datetime import date
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert
 
 from riskee.market.sessions import Session
 from riskee.storage.tables import trading_sessions
+from riskee.storage.upsert import upsert
 
 
 def write_sessions(connection: Connection, sessions: Iterable[Session]) -> None:
     """Add the sessions; a known session takes the new times."""
     rows = [asdict(session) for session in sessions]
-    if not rows:
-        return
-    statement = insert(trading_sessions)
-    times = {"opens_at": statement.excluded.opens_at, "closes_at": statement.excluded.closes_at}
-    connection.execute(statement.on_conflict_do_update(index_elements=["session_date"], set_=times), rows)
+    upsert(connection, trading_sessions, rows, ("session_date",), ("opens_at", "closes_at"))
 
 
 def read_sessions(connection: Connection, first: date = date.min, last: date = date.max) -> list[Session]:
