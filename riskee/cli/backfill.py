@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from riskee.cli.console import Json, console, print_json
 from riskee.cli.days import FromDay, ToDay
 from riskee.cli.days import days as named_days
-from riskee.cli.graphql import LOCATION, Graphql, dagster_of, show_steps
+from riskee.cli.graphql import LOCATION, Graphql, dagster_of, failure_of, first_line, show_steps
 from riskee.cli.runtime import read_settings
 from riskee.errors import FatalError, PoisonError
 
@@ -118,9 +118,17 @@ def _follow(graphql: Graphql, backfill_id: str, task: Task) -> dict[str, Any]:
         time.sleep(_POLL_SECONDS)
     # Dagster counts a backfill as failed whose killed run was started again and succeeded.
     if not _succeeded(state):
-        cause = (state["error"] or {}).get("message", "its run failed")
-        raise FatalError(f"the backfill ended as {state['status']}: {cause}", f"{graphql.url}/runs/b/{backfill_id}")
+        where = f"see why: {graphql.url}/runs/b/{backfill_id}"
+        raise FatalError(f"the backfill ended as {state['status'].lower()}: {_cause(graphql, state)}", where)
     return state
+
+
+def _cause(graphql: Graphql, state: dict[str, Any]) -> str:
+    """Why a backfill did not succeed: Dagster's own error, or that of its last run that failed."""
+    if state["error"]:
+        return first_line(state["error"]["message"])
+    failed = [run["runId"] for run in state["runs"] if run["status"] == "FAILURE"]
+    return failure_of(graphql, failed[-1]) if failed else "no run of it succeeded"
 
 
 def _succeeded(state: dict[str, Any]) -> bool:

@@ -76,8 +76,18 @@ def test_a_failed_backfill_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill, "_POLL_SECONDS", 0)
     with pytest.raises(FatalError, match="the disk is full"):
         _follow(Answers(state("FAILED", error="the disk is full")), "b1", Silent())
-    with pytest.raises(FatalError, match="its run failed"):
-        _follow(Answers(state("COMPLETED_FAILED", run("FAILURE"))), "b1", Silent())
+    events = [
+        {
+            "__typename": "ExecutionStepFailureEvent",
+            "stepKey": "features_daily",
+            "error": {"message": "the step failed", "causes": [{"message": "RetryableError: no database\nmore"}]},
+        }
+    ]
+    logs = {"events": events, "cursor": "1", "hasMore": False}
+    with pytest.raises(FatalError, match="completed_failed: features_daily: RetryableError: no database"):
+        _follow(Answers(state("COMPLETED_FAILED", run("FAILURE")), logs), "b1", Silent())
+    with pytest.raises(FatalError, match="no run of it succeeded"):
+        _follow(Answers(state("COMPLETED_FAILED")), "b1", Silent())
 
 
 def test_a_daemon_that_does_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
