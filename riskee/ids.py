@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime
 
 NAMESPACE = uuid.UUID("6f1f6c0e-7f0a-5d0e-9c6b-9b8f3f0f7d51")
@@ -26,9 +27,14 @@ def explanation_id(prediction: uuid.UUID, prompt_version: str, llm: str) -> uuid
     return _derived("explanation", str(prediction), prompt_version, llm)
 
 
-def status_id(feed: str, state: str, data_time: datetime) -> uuid.UUID:
-    """The identity of a change of a feed's state."""
-    return _derived("status", feed, state, data_time.isoformat())
+def status_id(feed: str, state: str, data_time: datetime, ticker: str = "") -> uuid.UUID:
+    """The identity of a change of a feed's state, or of a ticker's."""
+    return _derived("status", feed, state, data_time.isoformat(), ticker)
+
+
+def standing_id(source: str, feed: str, status: str, since: datetime, tickers: Iterable[str]) -> uuid.UUID:
+    """The identity of the news where a feed or some of its tickers stand."""
+    return _derived("standing", source, feed, status, since.isoformat(), *tickers)
 
 
 def failure_id(cause: uuid.UUID, ticker: str, status: str) -> uuid.UUID:

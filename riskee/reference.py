@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from riskee.explanation.facts import FLAG_NOTES
 from riskee.features.definitions import EARNINGS, TECHNICAL
 from riskee.messaging.messages import Flag
+from riskee.messaging.statuses import MEANINGS
 from riskee.messaging.streams import STREAMS, stream_of
-from riskee.messaging.subjects import SUBJECTS
+from riskee.messaging.subjects import BEAT, SUBJECTS
 from riskee.settings import ENV_PREFIX, Settings
 from riskee.storage.keys import KEYS
 from riskee.storage.tables import TIME_SERIES, metadata
@@ -63,8 +65,18 @@ def _messaging() -> Iterator[str]:
         ("subject", "stream", "payload", "for"),
         ((f"`{s.name}`", f"`{stream_of(s.name).name}`", f"`{s.payload.__name__}`", s.purpose) for s in SUBJECTS),
     )
+    yield "Besides, on plain NATS and in no stream:\n"
+    yield from _table(("subject", "payload", "for"), ((f"`{BEAT.name}`", f"`{BEAT.payload.__name__}`", BEAT.purpose),))
+    yield "## Statuses, the gravest first\n"
+    yield from _table(
+        ("status", "meaning", "what to do", "the number is"),
+        (
+            (f"`{m.status.value}`", m.text, m.next_step, "the last known" if m.last_known else "current")
+            for m in MEANINGS
+        ),
+    )
     yield "## Flags of a prediction\n"
-    yield from _table(("flag",), ((f"`{flag.value}`",) for flag in Flag))
+    yield from _table(("flag", "meaning"), ((f"`{flag.value}`", FLAG_NOTES[flag]) for flag in Flag))
 
 
 def _storage() -> Iterator[str]:

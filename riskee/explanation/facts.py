@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from riskee.messaging.messages import Driver, Flag, Prediction, SourceDocument
+from riskee.messaging.statuses import MEANINGS
 
 LABELS = "ABCDEFGHIJ"
 FLAG_NOTES: Mapping[Flag, str] = {
     Flag.REPLAY: "The quote comes from a replay of past prices, not from today's market.",
     Flag.PROVISIONAL_BAR: "The session is still open, so its bar is provisional.",
-    Flag.COLD_WINDOW: "The ticker's history is too short for some features.",
-    Flag.MARKET_MISSING: "The market index was missing, so the model saw no market features.",
-    Flag.EARNINGS_UNKNOWN: "No earnings dates are known for this ticker.",
-    Flag.MODEL_EXPIRED: "The model is past its expiry and should be retrained.",
     Flag.IN_SAMPLE: "The model was trained on this session, so the prediction is no test of it.",
-    Flag.STALE: "The feed is stale: the quote may be out of date.",
+    **{Flag(meaning.status.value): meaning.text for meaning in MEANINGS if meaning.status.value in set(Flag)},
 }
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from riskee.messaging.statuses import Status
+
 TICKER_PATTERN = r"^[A-Z0-9][A-Z0-9.\-]{0,15}$"
 Ticker = Annotated[str, Meta(pattern=TICKER_PATTERN, description="exchange symbol in capitals")]
 Price = Annotated[float, Meta(gt=0)]
@@ -32,6 +34,10 @@ class Flag(StrEnum):
     MODEL_EXPIRED = "model_expired"
     IN_SAMPLE = "in_sample"
     STALE = "stale"
+    SESSION_CLOSED = "session_closed"
+    HALTED = "halted"
+    FEED_MUTE = "feed_mute"
+    PREDICT_SILENT = "predict_silent"
 
 
 class MarketState(StrEnum):
@@ -64,7 +70,7 @@ class Quote(Message, frozen=True):
 
 
 class MarketStatus(Message, frozen=True):
-    """A change of a feed's or ticker's state (`data.market.status`)."""
+    """A change of a feed's session or of a ticker (`data.market.status`): halted, or open again."""
 
     feed: str
     state: MarketState
@@ -125,8 +131,40 @@ class PredictionFailed(Message, frozen=True):
     ticker: str
     feed: str
     data_time: datetime
-    status: str
+    status: Status
     reason: str
+
+
+class FeedStatus(Message, frozen=True):
+    """Where a feed stands as predict sees it, in full: stored on each change (`event.prediction.status`), and sent
+    every second as a sign of life (`beat.predict`).
+    """
+
+    feed: str
+    status: Status
+    # The moment of the cause: the first quote after a silence, the last one before it, the close. A number of an
+    # earlier quote is no current one.
+    since: datetime
+    halted: tuple[Ticker, ...] = ()
+    reason: str = ""
+
+
+class StaleTickers(Message, frozen=True):
+    """Tickers whose last quote became too old while others went on (`event.prediction.stale`)."""
+
+    feed: str
+    tickers: tuple[Ticker, ...]
+    since: datetime
+
+
+class Presence(Message, frozen=True):
+    """A predictor lives, and holds these units of the work (`presence.predict`)."""
+
+    member: uuid.UUID
+    # Into how many partitions its settings divide the work. One of another number is waited for, not shared with.
+    partitions: Annotated[int, Meta(ge=1)]
+    holds: tuple[str, ...]
+    leaving: bool = False
 
 
 class ModelPromoted(Message, frozen=True):

@@ -9,12 +9,15 @@ from riskee.messaging.messages import (
     DeadLetter,
     ExplainRequest,
     Explanation,
+    FeedStatus,
     MarketStatus,
     ModelPromoted,
     Prediction,
     PredictionFailed,
     PredictJob,
+    Presence,
     Quote,
+    StaleTickers,
 )
 
 
@@ -38,6 +41,8 @@ PREDICT_NORMAL = Subject("job.predict.normal", PredictJob, "predict now with the
 PREDICT_EARNINGS = Subject("job.predict.earnings", PredictJob, "predict now with the earnings model")
 PREDICTION_UPDATED = Subject("event.prediction.updated", Prediction, "a new prediction")
 PREDICTION_FAILED = Subject("event.prediction.failed", PredictionFailed, "why a ticker has no prediction")
+PREDICTION_STATUS = Subject("event.prediction.status", FeedStatus, "where a feed and its numbers stand")
+PREDICTION_STALE = Subject("event.prediction.stale", StaleTickers, "tickers whose numbers became stale")
 MODEL_PROMOTED = Subject("event.model.promoted", ModelPromoted, "a new champion")
 EXPLAIN = Subject("thought.prediction.explain", ExplainRequest, "explain a prediction")
 EXPLAINED = Subject("thought.prediction.explained", Explanation, "an explanation")
@@ -51,9 +56,15 @@ SUBJECTS = (
     PREDICT_EARNINGS,
     PREDICTION_UPDATED,
     PREDICTION_FAILED,
+    PREDICTION_STATUS,
+    PREDICTION_STALE,
     MODEL_PROMOTED,
     EXPLAIN,
     EXPLAINED,
     ACCURACY,
     DEAD_QUOTE,
 )
+
+# On plain NATS, in no stream: a sign of life is worth nothing later.
+BEAT = Subject("beat.predict", FeedStatus, "predict lives, and where the feed stands")
+PRESENCE = Subject("presence.predict", Presence, "a predictor lives, and what it holds")

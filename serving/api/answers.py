@@ -1,24 +1,22 @@
 """What the API answers: the messages, plus a status."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from riskee.messaging.messages import Explanation, Flag, Prediction, PredictionFailed
+from riskee.messaging.statuses import Status, gravest, meaning_of
 
-Status = Literal["ok", "stale", "expired_model", "cold_window"]
-_STATUSES: tuple[tuple[Flag, Status], ...] = (
-    (Flag.STALE, "stale"),
-    (Flag.MODEL_EXPIRED, "expired_model"),
-    (Flag.COLD_WINDOW, "cold_window"),
-)
 JSON = "application/json"
 
 
 class PredictionAnswer(Prediction, frozen=True, kw_only=True):
-    """A prediction. `status` is the gravest of its flags; `session` is open while its bar is provisional."""
+    """A prediction. `status` is the gravest of its flags (`GET /statuses` tells what each means), and `status_since`
+    from when on it holds, where that is known; `session` is open while its bar is provisional."""
 
     status: Status
+    status_since: datetime | None
     session: Literal["open", "closed"]
 
 
@@ -102,10 +100,9 @@ def _response(description: str, media: str, body: Any) -> dict[str, Any]:
 
 def prediction_answer(prediction: Prediction) -> PredictionAnswer:
     """A prediction with its status."""
-    status: Status = next((status for flag, status in _STATUSES if flag in prediction.flags), "ok")
     session: Literal["open", "closed"] = "open" if Flag.PROVISIONAL_BAR in prediction.flags else "closed"
     values = {name: getattr(prediction, name) for name in prediction.__struct_fields__}
-    return PredictionAnswer(**values, status=status, session=session)
+    return PredictionAnswer(**values, status=gravest(prediction.flags), status_since=None, session=session)
 
 
 def explanation_answer(explanation: Explanation, prediction: Prediction, *, cached: bool) -> ExplanationAnswer:
@@ -116,9 +113,4 @@ def explanation_answer(explanation: Explanation, prediction: Prediction, *, cach
 
 def failure_answer(failed: PredictionFailed) -> FailureAnswer:
     """A failure that predict reported."""
-    steps = {
-        "no_model": "train a model: materialise the model assets in Dagster",
-        "no_quote": "wait for the feed's next quote; see /health/ready of ingest",
-        "cold_window": "import more history: `riskee data import`",
-    }
-    return FailureAnswer(failed.ticker, failed.status, failed.reason, steps.get(failed.status, "GET /tickers"))
+    return FailureAnswer(failed.ticker, failed.status, failed.reason, meaning_of[failed.status].next_step)

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +15,14 @@ from riskee.features.kernel import FeatureState
 from riskee.ids import prediction_id
 from riskee.market.bars import Dates, Floats
 from riskee.messaging.messages import HORIZON, Flag, Interval, ModelType, Prediction, Quote
+from riskee.messaging.statuses import Status
 from riskee.model.predictor import PredictionArrays, Predictor
 from riskee.telemetry import MODEL_SECONDS
+from serving.consumers.announced import Announced
 
 # Sessions of a ticker from which every technical window is full.
 FULL_WINDOW = max(feature.bars for feature in TECHNICAL)
 _MARKET_RETURN = [feature.name for feature in TECHNICAL].index("market_return_1d")
-
-
-class Status(StrEnum):
-    """Why there is no prediction."""
-
-    NO_MODEL = "no_model"
-    NO_QUOTE = "no_quote"
-    COLD_WINDOW = "cold_window"
-    UNKNOWN_TICKER = "unknown_ticker"
 
 
 @dataclass(frozen=True)
@@ -67,6 +59,7 @@ class Forecaster:
     stale_after_seconds: float = math.inf
     # The newest recording among the bars of the state.
     bars_as_of: datetime | None = None
+    announced: Announced = field(default_factory=Announced)
     _market_quote: Quote | None = None
 
     def knows(self, quote: Quote) -> bool:
@@ -184,5 +177,7 @@ class Forecaster:
             Flag.MODEL_EXPIRED: quote.session_date > predictor.artifact.valid_until,
             Flag.STALE: (as_of - quote.received_at).total_seconds() > self.stale_after_seconds,
             Flag.IN_SAMPLE: quote.session_date <= predictor.artifact.trained_through,
+            Flag.HALTED: quote.ticker in self.announced.halted,
+            Flag.SESSION_CLOSED: quote.final or self.announced.after_close(quote.session_date, quote.data_time),
         }
         return tuple(flag for flag, is_raised in raised.items() if is_raised)

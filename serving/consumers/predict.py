@@ -8,6 +8,7 @@ from riskee.errors import PoisonError, RetryableError
 from riskee.logs import get_logger
 from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import MODEL_TYPES, ModelPromoted, ModelType, PredictJob, Quote
+from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import MODEL_PROMOTED, PREDICT_EARNINGS, PREDICT_NORMAL, QUOTE
 from riskee.model.predictor import Predictor
 from riskee.storage.bus import codec_of
@@ -15,7 +16,7 @@ from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from riskee.storage.inbox import Durable
 from riskee.telemetry import STATE_REBUILDS
-from serving.consumers.forecasting import Failure, Forecaster, Status
+from serving.consumers.forecasting import Failure, Forecaster
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.loop import Consumption
 from serving.consumers.publishing import Publisher

@@ -9,12 +9,13 @@ from riskee.ids import answer_id, failure_id
 from riskee.logs import get_logger
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import Prediction, PredictionFailed, PredictJob, Quote
+from riskee.messaging.statuses import Status, gravest
 from riskee.messaging.subjects import PREDICTION_FAILED, PREDICTION_UPDATED, QUOTE
 from riskee.model.predictor import Predictor
 from riskee.storage import keys
 from riskee.storage.cache import Cache, Entry, Value
 from riskee.telemetry import CACHE_WRITE_ERRORS, PREDICTIONS, PREDICTIONS_FAILED, TICK_SECONDS
-from serving.consumers.forecasting import Failure, Forecast, Status
+from serving.consumers.forecasting import Failure, Forecast
 from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service
 
@@ -162,6 +163,7 @@ def _forecast_entries(forecasts: Iterable[Forecast]) -> list[Entry]:
             "p_up": prediction.p_up,
             "data_time": data_time,
             "model_version": prediction.model_version,
+            "status": gravest(prediction.flags),
         }
         # NaN is null in JSON: a feature whose window is not full.
         features: dict[str, Value] = {keys.BODY: msgspec.json.encode(forecast.features), "data_time": data_time}

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from riskee.messaging.envelope import wrap
 from riskee.messaging.messages import ExplainRequest, Explanation, Prediction, PredictionFailed, PredictJob
+from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED, PREDICT_NORMAL, PREDICTION_FAILED, PREDICTION_UPDATED
 from riskee.settings import Settings
 from riskee.storage import keys
@@ -137,7 +138,7 @@ class Answering:
         job: PredictJob = codec_of(PREDICT_NORMAL).decode(message.data).payload
         if job.ticker == "MSFT":
             failed = PredictionFailed(
-                ticker="MSFT", feed="", data_time=job.requested_at, status="no_quote", reason="no quote yet"
+                ticker="MSFT", feed="", data_time=job.requested_at, status=Status.NO_QUOTE, reason="no quote yet"
             )
             envelope = wrap(
                 failed, message_id=uuid.uuid4(), correlation_id=job.job_id, source="test", at=job.requested_at

@@ -14,6 +14,7 @@ from riskee.messaging.messages import (
     Driver,
     ExplainRequest,
     Explanation,
+    FeedStatus,
     Flag,
     Interval,
     MarketState,
@@ -24,7 +25,9 @@ from riskee.messaging.messages import (
     PredictJob,
     Quote,
     SourceDocument,
+    StaleTickers,
 )
+from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import SUBJECTS
 
 FOLDER = Path(__file__).parents[2] / "golden" / "messages"
@@ -91,8 +94,12 @@ PAYLOADS: dict[str, msgspec.Struct] = {
     "job.predict.earnings": PredictJob(job_id=identity(3), ticker="BRK.B", requested_at=NOW),
     "event.prediction.updated": PREDICTION,
     "event.prediction.failed": PredictionFailed(
-        ticker="AAPL", feed="replay/1", data_time=DATA_TIME, status="no_model", reason="no normal model"
+        ticker="AAPL", feed="replay/1", data_time=DATA_TIME, status=Status.NO_MODEL, reason="no normal model"
     ),
+    "event.prediction.status": FeedStatus(
+        feed="replay/1", status=Status.FEED_MUTE, since=NOW, halted=("IBM",), reason="no quote for 30 s"
+    ),
+    "event.prediction.stale": StaleTickers(feed="replay/1", tickers=("AAPL", "IBM"), since=NOW),
     "event.model.promoted": ModelPromoted(
         model_type="earnings", model_version="earnings-20120905-0a1b2c3d", artifact_sha256="0" * 64, reason="first"
     ),

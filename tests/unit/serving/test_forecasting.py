@@ -9,9 +9,12 @@ import pytest
 from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
 from riskee.market.bars import BarMatrix
+from riskee.market.sessions import Session
 from riskee.messaging.messages import MODEL_TYPES, Flag, Prediction, Quote
+from riskee.messaging.statuses import Status
 from riskee.model.predictor import Predictor
-from serving.consumers.forecasting import FULL_WINDOW, Failure, Forecast, Forecaster, Status
+from serving.consumers.announced import Announced
+from serving.consumers.forecasting import FULL_WINDOW, Failure, Forecast, Forecaster
 from tests.integration.live_data import MARKET, TICKERS, made_bars, made_model, made_sessions
 from tests.unit.features.reference import made_reports
 from tests.unit.messaging import samples
@@ -87,10 +90,33 @@ def test_the_market_alone_gives_none() -> None:
 
 def test_flags_say_what_is_against_a_prediction() -> None:
     flags = set(prediction(results(forecaster(), *map(quote, NAMES))["IBM"]).flags)
-    assert flags == {Flag.REPLAY, Flag.EARNINGS_UNKNOWN}
+    assert flags == {Flag.REPLAY, Flag.EARNINGS_UNKNOWN, Flag.SESSION_CLOSED}
     running = msgspec.structs.replace(quote("IBM"), final=False, feed="live")
     flags = set(prediction(results(forecaster(valid_until=date(2012, 1, 1)), running)["IBM"]).flags)
     assert flags == {Flag.PROVISIONAL_BAR, Flag.MARKET_MISSING, Flag.EARNINGS_UNKNOWN, Flag.MODEL_EXPIRED}
+
+
+def test_a_halted_ticker_is_flagged_and_the_others_are_not() -> None:
+    subject = forecaster()
+    subject.announced.halted = frozenset({"IBM"})
+    found = results(subject, *map(quote, NAMES))
+    assert {ticker for ticker in TICKERS if Flag.HALTED in prediction(found[ticker]).flags} == {"IBM"}
+
+
+def test_what_comes_at_or_after_the_close_is_flagged() -> None:
+    subject, running = forecaster(), msgspec.structs.replace(quote("IBM"), final=False)
+    at_close, day = running.data_time, running.session_date
+    for calendar, closed_at, closed in (
+        ({}, None, False),
+        ({day: Session(day, at_close - timedelta(hours=3), at_close)}, None, True),
+        ({day: Session(day, at_close - timedelta(hours=3), at_close + timedelta(seconds=1))}, None, False),
+        ({}, at_close, True),
+        ({}, at_close + timedelta(seconds=1), False),
+    ):
+        subject.announced = Announced(closed_at=closed_at, closed_on=day, calendar=calendar)
+        assert (Flag.SESSION_CLOSED in prediction(results(subject, running)["IBM"]).flags) is closed
+    subject.announced = Announced(closed_at=at_close - timedelta(days=1), closed_on=day - timedelta(days=1))
+    assert Flag.SESSION_CLOSED not in prediction(results(subject, running)["IBM"]).flags
 
 
 @pytest.mark.parametrize(("days", "seen"), [(0, True), (-1, False)])
