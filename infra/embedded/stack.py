@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.embedded import binaries, launch
+from infra.embedded.children import POLL_SECONDS, STOP_SECONDS, Children, Progress
 from infra.embedded.configuration import choose_store, data_folders
 from infra.embedded.credentials import Credentials, load_credentials
 from infra.embedded.files import Home, write_private
@@ -17,20 +18,10 @@ from infra.embedded.plan import Plan, make_plan
 from infra.embedded.ports import Allocation, allocate, requested_ports
 from infra.embedded.postgres import Postgres, ensure_databases
 from infra.embedded.processes import Group, Process, service_table
-from infra.embedded.readiness import NotReadyError
 from infra.embedded.supervisor import ChildState, Supervisor, SupervisorDownError
 from riskee.errors import FatalError
 
-Progress = Callable[[str, str], None]
-"""Called with a process' name (or `stack`) and what has just happened to it, for people to read."""
-
-POLL_SECONDS = 0.1
 SUPERVISOR_SECONDS = 20.0
-READY_SECONDS: Mapping[Group, float] = {"server": 60.0, "service": 180.0}
-STOP_SECONDS = 45.0
-# So many failed starts in a row are taken for a lasting fault while someone waits.
-HOPELESS_RESTARTS = 3
-STOPPED_STATES = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
 
 
 @dataclass(frozen=True)
@@ -118,7 +109,7 @@ class Stack:
                     progress("stack", "settings or code have changed: restarting")
                     self.stop(progress)
                 plan = self._launch(progress)
-            self._start([p for p in plan.processes if p.group == "server"], READY_SECONDS["server"], progress)
+            self._children().start([p for p in plan.processes if p.group == "server"], progress)
             ensure_databases(self.ports["postgres"], self._credentials().postgres)
 
     def start_services(self, progress: Progress = silent, names: Sequence[str] | None = None) -> None:
@@ -131,7 +122,12 @@ class Stack:
             if not self.running or plan is None:
                 raise FatalError("the servers are not running", "start them first: `riskee up`")
             services = [p for p in plan.processes if p.group == "service" and (names is None or p.name in names)]
-            self._start(services, READY_SECONDS["service"], progress)
+            self._children().start(services, progress)
+
+    def stop_services(self, *names: str) -> None:
+        """Stop these services, side by side, and wait. Raises SupervisorDownError when the stack is down."""
+        with self.exclusive():
+            self._children().stop(set(names))
 
     def stop(self, progress: Progress = silent) -> None:
         """Stop the services, then the servers, then the supervisor. Nothing is left running."""
@@ -139,14 +135,14 @@ class Stack:
             if not self.running:
                 return
             try:
-                supervisor = self._supervisor()
+                children = self._children()
                 services = {process.name for process in service_table(self.ports)}
-                everything = {child.name for child in supervisor.children()}
+                everything = {child.name for child in children.supervisor.children()}
                 progress("stack", "stopping the services")
-                _stop_children(supervisor, services & everything)
+                children.stop(services & everything)
                 progress("stack", "stopping the servers")
-                _stop_children(supervisor, everything - services)
-                supervisor.shutdown()
+                children.stop(everything - services)
+                children.supervisor.shutdown()
             except SupervisorDownError:
                 launch.terminate(self._home)
             if not launch.wait_until_ended(self._home, STOP_SECONDS):
@@ -164,11 +160,11 @@ class Stack:
             chosen = [p for p in plan.processes if p.name == name] if plan and self.running else []
             if not chosen:
                 raise FatalError(f"there is no running process {name!r}", "`riskee status` lists them")
-            _stop_children(self._supervisor(), {name})
+            self._children().stop({name})
             try:
                 while_stopped()
             finally:
-                self._start(chosen, READY_SECONDS[chosen[0].group], progress)
+                self._children().start(chosen, progress)
 
     def status(self) -> list[ProcessStatus]:
         """Every process in starting order; all are STOPPED when the stack is down, none before the first start."""
@@ -186,6 +182,9 @@ class Stack:
 
     def _supervisor(self) -> Supervisor:
         return Supervisor(self.ports["supervisor"], self._credentials().supervisor)
+
+    def _children(self) -> Children:
+        return Children(self._supervisor(), self.log_path)
 
     def _plan(self) -> Plan | None:
         """What the current settings ask for, on the ports of the last start."""
@@ -227,62 +226,6 @@ class Stack:
                         f"supervisord did not start: {error.cause}", f"look into {self._home.logs}"
                     ) from error
             time.sleep(POLL_SECONDS)
-
-    def _start(self, processes: Sequence[Process], seconds: float, progress: Progress) -> None:
-        """Start all, then ask each until it answers."""
-        supervisor = self._supervisor()
-        running = {child.name for child in supervisor.children() if child.state == "RUNNING"}
-        restarts_before = {child.name: child.restarts for child in supervisor.children()}
-        for process in processes:
-            if process.name not in running:
-                supervisor.start(process.name)
-                progress(process.name, "starting")
-        waiting = list(processes)
-        deadline = time.monotonic() + seconds
-        while waiting:
-            children = {child.name: child for child in supervisor.children()}
-            for process in list(waiting):
-                problem = _not_ready(process, children[process.name])
-                if problem is None:
-                    waiting.remove(process)
-                    progress(process.name, f"ready on port {process.port}" if process.port else "ready")
-                elif time.monotonic() > deadline or _hopeless(children[process.name], restarts_before):
-                    raise self._did_not_start(process, children[process.name], problem)
-            time.sleep(POLL_SECONDS if waiting else 0)
-
-    def _did_not_start(self, process: Process, child: ChildState, problem: str) -> FatalError:
-        log = self.log_path(process.name)
-        tail = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
-        if any("No space left on device" in line for line in tail):
-            return FatalError(f"{process.name} cannot start: the disk is full", "free some space and try again")
-        cause = f"{process.name} does not become ready ({child.state}: {problem})"
-        return FatalError("\n".join([cause, *tail]), f"the whole log is {log}")
-
-
-def _not_ready(process: Process, child: ChildState) -> str | None:
-    """Why the process cannot be used yet; None when it can."""
-    if child.state != "RUNNING":
-        return child.description or child.state
-    try:
-        process.ready()
-    except NotReadyError as error:
-        return str(error)
-    return None
-
-
-def _hopeless(child: ChildState, before: Mapping[str, int]) -> bool:
-    return child.state == "FATAL" or child.restarts - before.get(child.name, 0) >= HOPELESS_RESTARTS
-
-
-def _stop_children(supervisor: Supervisor, names: set[str]) -> None:
-    """Stop them all at once and wait. supervisord kills what does not stop in its time."""
-    for name in names:
-        supervisor.stop(name)
-    deadline = time.monotonic() + STOP_SECONDS
-    while left := [c for c in supervisor.children() if c.name in names and c.state not in STOPPED_STATES]:
-        if time.monotonic() > deadline:
-            raise FatalError(f"{left[0].name} (pid {left[0].pid}) does not stop, even killed", "look at its disk")
-        time.sleep(POLL_SECONDS)
 
 
 def _status(process: Process, child: ChildState | None) -> ProcessStatus:
