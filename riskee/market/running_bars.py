@@ -8,8 +8,8 @@ has changed since as quotes, at most one for each ticker. What counts:
 - The order of arrival is no matter: late and repeated minutes and trades of the running session give the same bar. The
   newest vintage of a minute counts (`MinuteBar.vintage`).
 - A snapshot stands for all that was before its moment; minutes that begin at its moment or later are added to it.
-- A quote's time is the newest moment that its ticker has told of: the end of a minute, the time of a trade. What comes
-  late changes the bar but not the time, and counts up `sequence`. So (data time, sequence) only ever grows, as
+- A quote's time is the newest moment that its ticker has told of: the end of a minute, the time of a trade or of its
+  correction. What comes late changes the bar but not the time, and counts up `sequence`. So (data time, sequence) only ever grows, as
   `QuoteGate` wants it.
 - A session ends by `finish`, or when a minute of a later one comes: its last quote is `final` and bears the close. A
   correction after that gives another final quote.
@@ -89,16 +89,23 @@ class RunningBars:
             day.take_snapshot(snapshot)
         return day is not None
 
-    def cancel(self, ticker: str, key: TradeKey) -> bool:
-        """A trade that did not happen."""
-        return self._amend(ticker, key, None)
+    def cancel(self, ticker: str, key: TradeKey, time: datetime) -> bool:
+        """A trade that did not happen, as was said at `time`."""
+        return self._amend(ticker, key, time, None)
 
     def correct(self, ticker: str, key: TradeKey, corrected: Trade) -> bool:
-        """A trade that happened otherwise. It keeps the time of the wrong one, for a correction bears its own."""
-        return self._amend(ticker, key, corrected)
+        """A trade that happened otherwise. `corrected.time` is when that was said; the trade keeps its own time."""
+        return self._amend(ticker, key, corrected.time, corrected)
+
+    def confirm(self, ticker: str, time: datetime) -> None:
+        """A sign of life without a trade, such as a bid: the bar as it is holds at `time` too."""
+        day = self._days.get(ticker)
+        if day is not None and day.newest < time < day.session.closes_at:
+            day.tell(time)
+            self._changed[ticker] = None
 
     def restore(self, ticker: str, bars: Sequence[MinuteBar]) -> bool:
-        """All minutes of a session so far, in place of what is known of them; trades and corrections are forgotten."""
+        """All minutes of a session to the last of these, in place of what is known; later ones stay as they are."""
         day = self._day(ticker, max(bar.start for bar in bars)) if bars else None
         if day is not None:
             day.restore([bar for bar in bars if day.session.opens_at <= bar.start < day.session.closes_at])
@@ -146,11 +153,12 @@ class RunningBars:
         if (tick := self._tick(ticker, day)) is not None:
             self._ended.append(tick)
 
-    def _amend(self, ticker: str, key: TradeKey, corrected: Trade | None) -> bool:
+    def _amend(self, ticker: str, key: TradeKey, time: datetime, corrected: Trade | None) -> bool:
         day = self._days.get(ticker)
         if day is None:
             return False
         self._changed[ticker] = None
+        day.tell(time)
         return day.amend(key, corrected)
 
     def _tick(self, ticker: str, day: SessionBar) -> Tick | None:

@@ -34,20 +34,20 @@ class SessionBar:
     def take_bar(self, bar: MinuteBar) -> None:
         """A vendor's bar of one minute."""
         self._minute(bar.start).take_bar(bar)
-        self._tell(bar.start + MINUTE)
+        self.tell(bar.start + MINUTE)
 
     def take_trade(self, trade: Trade) -> None:
         """A trade; the print of the closing auction belongs to the last minute."""
         start = min(floor(trade.time), self.session.closes_at - MINUTE)
         self._minute(start).trades[trade.key] = trade
         self._places[trade.key] = start
-        self._tell(trade.time)
+        self.tell(trade.time)
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """The bar up to a moment. The newest one counts."""
         if self.snapshot is None or snapshot.time >= self.snapshot.time:
             self.snapshot, self._stale = snapshot, True
-        self._tell(snapshot.time)
+        self.tell(snapshot.time)
 
     def amend(self, key: TradeKey, corrected: Trade | None) -> bool:
         """Replace a trade, or take it away. False where it is not known, or not all trades of its minute are."""
@@ -60,11 +60,13 @@ class SessionBar:
         return self._minute(start).amend(key, corrected)
 
     def restore(self, bars: Sequence[MinuteBar]) -> None:
-        """These minutes in place of all that is known."""
-        self.minutes = {bar.start: Minute(bar) for bar in bars}
-        self._places, self._last, self._stale = {}, max(self.minutes, default=None), True
-        for bar in bars:
-            self._tell(bar.start + MINUTE)
+        """These minutes in place of what is known up to the last of them."""
+        last = max(bar.start for bar in bars)
+        later = {start: minute for start, minute in self.minutes.items() if start > last}
+        self.minutes = {bar.start: Minute(bar) for bar in bars} | later
+        self._places = {key: start for key, start in self._places.items() if start > last}
+        self._last, self._stale = max(self.minutes), True
+        self.tell(last + MINUTE)
 
     def span(self) -> Span | None:
         """The running bar; None before the first price."""
@@ -90,7 +92,8 @@ class SessionBar:
         covered = self.snapshot is not None and start < self.snapshot.time
         return None if covered else self.minutes[start].span()
 
-    def _tell(self, moment: datetime) -> None:
+    def tell(self, moment: datetime) -> None:
+        """Note that the bar holds at a moment."""
         self.newest = max(self.newest, min(moment, self.session.closes_at))
 
     def _forget_trades(self, now: datetime) -> None:

@@ -147,12 +147,13 @@ def test_a_cancel_takes_its_trade_out_of_high_low_and_volume() -> None:
     for number, price in ((1, 10.0), (2, 50.0), (3, 11.0)):
         bars.take_trade("A", trade(number, float(number), price))
     bars.take_minute("A", minute(0, 10.0, 50.0, 300.0))
-    before = only(bars)
-    assert bars.cancel("A", ("V", 2))
+    bars.drain()
+    assert bars.cancel("A", ("V", 2), OPEN + timedelta(seconds=90))
     after = only(bars)
     assert bar_of(after) == (10.0, 11.0, 10.0, 11.0, 200.0)
-    assert (after.data_time, after.sequence) == (before.data_time, 1)
-    assert not bars.cancel("A", ("V", 2))
+    assert after.data_time == OPEN + timedelta(seconds=90)
+    assert not bars.cancel("A", ("V", 2), OPEN)
+    assert not bars.cancel("B", ("V", 2), OPEN)
 
 
 def test_a_correction_keeps_the_time_of_the_trade() -> None:
@@ -163,7 +164,7 @@ def test_a_correction_keeps_the_time_of_the_trade() -> None:
     assert bars.correct("A", ("V", 2), trade(9, 3600.0, 5.0, 40.0))
     after = only(bars)
     assert bar_of(after) == (10.0, 11.0, 5.0, 11.0, 240.0)
-    assert after.data_time == OPEN + timedelta(seconds=3)
+    assert after.data_time == OPEN + timedelta(hours=1)
     assert bars.correct("A", ("V", 9), trade(10, 3600.0, 6.0, 40.0))
     assert only(bars).low == 6.0
 
@@ -173,10 +174,12 @@ def test_a_correction_of_a_minute_with_missing_trades_asks_for_the_minutes() -> 
     bars.take_trade("A", trade(1, 30.0, 50.0))
     bars.take_minute("A", minute(0, 10.0, 50.0, 1000.0))
     bars.drain()
-    assert not bars.cancel("A", ("V", 1))
+    assert not bars.cancel("A", ("V", 1), OPEN + MINUTE)
     assert only(bars).volume == 900.0
+    bars.take_trade("A", trade(2, 61.0, 11.0))
     assert bars.restore("A", [minute(0, 10.0, 12.0, 890.0), replace(minute(0), start=OPEN - MINUTE)])
-    assert bar_of(only(bars)) == (10.0, 12.0, 10.0, 12.0, 890.0)
+    assert bar_of(only(bars)) == (10.0, 12.0, 10.0, 11.0, 990.0)
+    assert bars.cancel("A", ("V", 2), OPEN + 2 * MINUTE)
 
 
 def test_trades_are_kept_for_a_while_only() -> None:
@@ -184,8 +187,8 @@ def test_trades_are_kept_for_a_while_only() -> None:
     bars.take_trade("A", trade(1, 1.0, 10.0))
     bars.take_trade("A", trade(2, 61.0, 12.0))
     bars.take_trade("A", trade(3, 260.0, 11.0))
-    assert not bars.cancel("A", ("V", 1))
-    assert bars.cancel("A", ("V", 3))
+    assert not bars.cancel("A", ("V", 1), OPEN)
+    assert bars.cancel("A", ("V", 3), OPEN)
     bars.take_minute("A", minute(0, 9.0, 10.0, 150.0))
     assert bar_of(only(bars)) == (9.0, 12.0, 9.0, 12.0, 250.0)
 
@@ -227,6 +230,19 @@ def test_a_later_session_ends_the_one_before() -> None:
     assert (friday.final, friday.session_date, friday.data_time) == (True, FRIDAY.session_date, FRIDAY.closes_at)
     assert (monday.final, monday.session_date, monday.open) == (False, MONDAY.session_date, 20.0)
     assert not bars.take_minute("A", minute(4))
+
+
+def test_a_sign_of_life_moves_the_time_of_the_bar() -> None:
+    bars = running()
+    bars.confirm("A", OPEN)
+    bars.take_minute("A", minute(0))
+    before = only(bars)
+    bars.confirm("A", OPEN)
+    bars.confirm("A", FRIDAY.closes_at)
+    assert bars.drain() == []
+    bars.confirm("A", OPEN + 5 * MINUTE)
+    after = only(bars)
+    assert (bar_of(after), after.data_time) == (bar_of(before), OPEN + 5 * MINUTE)
 
 
 def test_a_quote_bears_the_factor_of_its_ticker() -> None:
@@ -323,7 +339,7 @@ def test_trades_in_any_order_with_any_cancels_give_the_bar_of_those_that_are_lef
         if data.draw(st.booleans()):
             bars.drain()
     for each in cancelled:
-        assert bars.cancel("A", each.key)
+        assert bars.cancel("A", each.key, each.time)
     bars.finish(FRIDAY.session_date)
     ticks = bars.drain()
     minutes: dict[int, list[Trade]] = {}
