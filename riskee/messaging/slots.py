@@ -9,13 +9,13 @@ from zlib import crc32
 
 from riskee.messaging.subjects import QUOTE
 
-SLOTS = 64
+SLOTS = 32
 ALL_SLOTS = f"{QUOTE.name}.*"
 _MARKET = f"{QUOTE.name}.market"
 
 
 def slot_of(ticker: str) -> int:
-    """The slot of a ticker, 0 to 63, in every process and for ever."""
+    """The slot of a ticker, 0 to 31, in every process and for ever."""
     return crc32(ticker.encode()) % SLOTS
 
 
