@@ -26,7 +26,8 @@ class EarningsFeatures:
     """Where each ticker of `state` stands between its reports, and what became of the past ones.
 
     `reports` holds the reports of each ticker, `sessions` all exchange sessions in order, well into the future; a
-    report outside of them is unknown.
+    report outside of them is unknown. Within a session only the move on a report of the day before changes with the
+    quotes: all else is computed once a session and ticker.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class EarningsFeatures:
         self._sessions = sessions.astype("datetime64[D]")
         self._window = window_sessions
         companies = [reports.get(ticker, NO_REPORTS) for ticker in state.tickers]
-        shape = len(companies), max((len(company.date) for company in companies), default=0)
+        shape = len(companies), max((1, *(len(company.date) for company in companies)))
         # One row a ticker, by date, padded on the right: the session of each report, the session after it, the first
         # one in which its date is known.
         self._on, self._after, self._known = (np.full(shape, _NEVER, np.int64) for _ in range(3))
@@ -50,6 +51,11 @@ class EarningsFeatures:
             self._surprise[row, columns] = surprise(company.eps_estimate, company.eps_reported)[within]
         # The first session in which a report is both over and known.
         self._past = np.maximum(self._after, self._known)
+        # What was computed for a session, and for which rows it holds until the session ends.
+        self._session: np.datetime64 = np.datetime64("NaT", "D")
+        self._holds = np.zeros(len(companies), np.bool_)
+        self._features = np.full((len(companies), len(EARNINGS)), np.nan)
+        self._near = np.zeros(len(companies), np.bool_)
 
     def _within(self, days: Dates) -> Mask:
         if not len(self._sessions):
@@ -57,46 +63,62 @@ class EarningsFeatures:
         within: Mask = (days >= self._sessions[0]) & (days <= self._sessions[-1])
         return within
 
-    def _place(self, index: Index, session: Dates | np.datetime64) -> Index:
-        days = np.asarray(session).astype("datetime64[D]")
-        return np.broadcast_to(np.searchsorted(self._sessions, days), index.shape).astype(np.int64)
+    def near(self, index: Index, session: np.datetime64) -> Mask:
+        """Which tickers (n,) have a report within the window, so that the earnings model serves them."""
+        self._refresh(index, session)
+        return self._near[index]
 
-    def _distances(self, index: Index, session: Dates | np.datetime64) -> tuple[Floats, Floats]:
+    def features(self, index: Index, session: np.datetime64) -> Floats:
+        """The features (n, 4) in the order of EARNINGS; the state must have reached `session`."""
+        self._refresh(index, session)
+        return self._features[index]
+
+    def _refresh(self, index: Index, session: np.datetime64) -> None:
+        if session != self._session:
+            self._session = session
+            self._holds[:] = False
+        rows = index[~self._holds[index]]
+        if len(rows):
+            here = np.int64(np.searchsorted(self._sessions, session))
+            self._compute(rows, here)
+
+    def _compute(self, rows: Index, here: np.int64) -> None:
+        ahead, behind = self._distances(rows, here)
+        self._near[rows] = np.minimum(ahead, behind) <= self._window
+        chosen, columns = self._last_reports(rows, here)
+        days = self._days_at(np.where(chosen, np.take_along_axis(self._after[rows], columns, axis=1), _NEVER))
+        self._features[rows] = np.column_stack(
+            [
+                np.minimum(ahead, EARNINGS_AHEAD_SESSIONS),
+                np.minimum(behind, EARNINGS_SINCE_SESSIONS),
+                self._usual_move(rows, days),
+                self._last_surprise(rows, chosen, columns),
+            ]
+        )
+        reached = self._state.sessions(rows)
+        self._holds[rows] = (reached == self._session) & (days != reached[:, None]).all(axis=1)
+
+    def _distances(self, index: Index, here: np.int64) -> tuple[Floats, Floats]:
         """Sessions to the next known report and since the last one before the session; infinite without one."""
-        here = self._place(index, session)[:, None]
         distance = self._on[index] - here
         known = self._known[index] <= here
         ahead = np.where(known & (distance >= 0), distance, np.inf)
         behind = np.where(known & (distance < 0), -distance, np.inf)
         return ahead.min(axis=1, initial=np.inf), behind.min(axis=1, initial=np.inf)
 
-    def near(self, index: Index, session: Dates | np.datetime64) -> Mask:
-        """Which tickers (n,) have a report within the window, so that the earnings model serves them."""
-        return np.minimum(*self._distances(index, session)) <= self._window
-
-    def features(self, index: Index, session: Dates | np.datetime64) -> Floats:
-        """The features (n, 4) in the order of EARNINGS; the state must have reached `session` (one or (n,))."""
-        out = np.empty((len(index), len(EARNINGS)))
-        ahead, behind = self._distances(index, session)
-        out[:, 0] = np.minimum(ahead, EARNINGS_AHEAD_SESSIONS)
-        out[:, 1] = np.minimum(behind, EARNINGS_SINCE_SESSIONS)
-        chosen, columns = self._last_reports(index, self._place(index, session))
-        out[:, 2] = self._usual_move(index, chosen, columns)
-        out[:, 3] = self._last_surprise(index, chosen, columns)
-        return out
-
-    def _last_reports(self, index: Index, here: Index) -> tuple[Mask, Index]:
-        """The columns (n, k <= 4) of the last past reports, by date, and which of them there are."""
-        after = self._after[index]
-        past = (self._past[index] <= here[:, None]) & (after >= here[:, None] - EARNINGS_PAST_SESSIONS)
+    def _last_reports(self, index: Index, here: np.int64) -> tuple[Mask, Index]:
+        """The columns (n, 4) of the last past reports, by date, and which of them there are."""
+        past = (self._past[index] <= here) & (self._after[index] >= here - EARNINGS_PAST_SESSIONS)
         rank = np.cumsum(past[:, ::-1], axis=1)[:, ::-1]
-        chosen = past & (rank <= EARNINGS_PAST_REPORTS)
-        columns = np.argsort(~chosen, axis=1, kind="stable")[:, :EARNINGS_PAST_REPORTS]
-        return np.take_along_axis(chosen, columns, axis=1), columns
+        rows, places = np.nonzero(past & (rank <= EARNINGS_PAST_REPORTS))
+        columns = np.zeros((len(index), EARNINGS_PAST_REPORTS), np.int64)
+        chosen = np.zeros(columns.shape, np.bool_)
+        place = EARNINGS_PAST_REPORTS - rank[rows, places]
+        columns[rows, place], chosen[rows, place] = places, True
+        return chosen, columns
 
-    def _usual_move(self, index: Index, chosen: Mask, columns: Index) -> Floats:
-        after = np.take_along_axis(self._after[index], columns, axis=1)
-        moves = np.abs(self._state.returns_on(index, self._days_at(np.where(chosen, after, _NEVER))))
+    def _usual_move(self, index: Index, days: Dates) -> Floats:
+        moves = np.abs(self._state.returns_on(index, days))
         there = ~np.isnan(moves)
         count = there.sum(axis=1)
         total = np.where(there, moves, 0.0).sum(axis=1)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from riskee.features.definitions import LONGEST_GAP_DAYS, NORMAL_FEATURES
 from riskee.features.gaps import last_histories
 from riskee.features.market_history import HISTORY, NO_SESSION, Index, MarketHistory
+from riskee.features.rings import Rings
 from riskee.features.windows import (
     AVERAGES,
     FLAT,
@@ -25,6 +26,7 @@ from riskee.features.windows import (
     ema_inputs,
     moments,
     ratio,
+    true_range,
 )
 from riskee.market.bars import BarMatrix, Dates, Floats
 
@@ -35,31 +37,23 @@ _COLUMN = {name: column for column, name in enumerate(NORMAL_FEATURES)}
 _BAR = np.dtype([(name, np.float64) for name in ("close", "high", "low", "value")])
 
 
+# Rows that are loaded or summarised together: the windows of all at once would take a hundred megabytes.
+_BLOCK = 256
+
+
 def _days(sessions: Dates) -> Index:
     return np.asarray(sessions).astype("datetime64[D]").astype(np.int64)
-
-
-def _latest(matrix: NDArray[np.generic], count: int, filler: float) -> NDArray[np.generic]:
-    """The last `count` columns, padded on the left when there are fewer."""
-    missing = max(0, count - matrix.shape[1])
-    return np.pad(matrix[:, -count:], ((0, 0), (missing, 0)), constant_values=filler)
-
-
-def _push(matrix: NDArray[np.generic], rows: Index, values: NDArray[np.generic]) -> None:
-    matrix[rows, :-1] = matrix[rows, 1:]
-    matrix[rows, -1] = values
 
 
 class FeatureState:
     """Rolling state of N tickers. Not safe for use by several threads at once.
 
     The last bar of `bars` counts as running until a later session arrives. After a gap of more than LONGEST_GAP_DAYS a
-    ticker begins anew. `bars` may have no columns: then all state comes from `update`. A market ticker without bars
-    leaves the market's features NaN.
+    ticker begins anew. `bars` may have no columns: then all state comes from `load` or `update`. A market ticker
+    without bars leaves the market's features NaN.
     """
 
     def __init__(self, bars: BarMatrix, market_ticker: str) -> None:
-        bars = last_histories(bars)
         self.tickers = bars.tickers
         self.index_of = {ticker: row for row, ticker in enumerate(bars.tickers)}
         self._market = self.index_of.get(market_ticker)
@@ -69,32 +63,64 @@ class FeatureState:
         self._moments = np.full(count, np.nan, MOMENTS)
         self._bar = np.full(count, np.nan, _BAR)
         self._session = np.full(count, NO_SESSION, np.int64)
-        self.bars_seen: Index = (~np.isnat(bars.session)).sum(axis=1).astype(np.int64)
-        self._load(bars)
+        self.bars_seen: Index = np.zeros(count, np.int64)
+        nan = np.float64(np.nan)
+        self._closes = Rings(count, SMOOTHED + 1, nan)
+        self._ranges = Rings(count, SMOOTHED, nan)
+        self._closed = Rings(count, HISTORY, np.int64(NO_SESSION))
+        self._values = Rings(count, 20, nan)
+        self._returns = Rings(count, MARKET_WINDOW - 1, nan)
+        self._market_returns = Rings(count, MARKET_WINDOW - 1, nan)
+        self.load(bars)
+
+    def load(self, bars: BarMatrix) -> None:
+        """Begin anew with the bars of some tickers; the market's are loaded before the others' or with them."""
+        if not bars.session.shape[1]:
+            return
+        if self._market is not None and self.tickers[self._market] in bars.tickers:
+            place = bars.tickers.index(self.tickers[self._market])
+            self._load_market(last_histories(bars.rows(slice(place, place + 1))))
+        for start in range(0, len(bars.tickers), _BLOCK):
+            self._load(last_histories(bars.rows(slice(start, start + _BLOCK))))
+
+    def _load_market(self, bars: BarMatrix) -> None:
+        close = (bars.close * bars.factor)[0]
+        change = np.full_like(close, np.nan)
+        change[1:] = np.log(close[1:] / close[:-1])
+        self._market_history.load(_days(bars.session[0]), change)
 
     def _load(self, bars: BarMatrix) -> None:
+        rows = np.array([self.index_of[ticker] for ticker in bars.tickers], np.int64)
         close, high, low = (price * bars.factor for price in (bars.close, bars.high, bars.low))
         value, days = bars.close * bars.volume, _days(bars.session)
-        returns = np.full_like(close, np.nan)
+        ranges, returns = np.full_like(close, np.nan), np.full_like(close, np.nan)
+        ranges[:, 1:] = true_range(high[:, 1:], low[:, 1:], close[:, :-1])
         returns[:, 1:] = np.log(close[:, 1:] / close[:, :-1])
-        previous = np.full_like(close, np.nan)
-        previous[:, 1:] = close[:, :-1]
-        ranges = ema_inputs(close, high, low, previous)["range"]
-        self._closes: Floats = _latest(close[:, :-1], SMOOTHED + 1, np.nan)  # type: ignore[assignment]
-        self._ranges: Floats = _latest(ranges[:, :-1], SMOOTHED, np.nan)  # type: ignore[assignment]
-        self._closed: Index = _latest(days[:, :-1], HISTORY, NO_SESSION)  # type: ignore[assignment]
-        self._values: Floats = _latest(value[:, :-1], 20, np.nan)  # type: ignore[assignment]
-        self._returns: Floats = _latest(returns[:, :-1], MARKET_WINDOW - 1, np.nan)  # type: ignore[assignment]
-        self._averages = averages(self._closes, self._ranges)
-        if self._market is not None:
-            self._market_history.load(days[self._market], returns[self._market])
-        market, _ = self._market_history.at(self._closed[:, 1 - MARKET_WINDOW :])
-        self._market_returns: Floats = market
-        self._moments = moments(self._closes, self._values, self._returns, market)
-        if close.shape[1]:
-            self._session = days[:, -1].copy()
-            for name, last in zip(_BAR.names or (), (close, high, low, value), strict=True):
-                self._bar[name] = last[:, -1]
+        market, _ = self._market_history.at(days[:, -MARKET_WINDOW:-1])
+        self._closes.load(rows, close[:, :-1])
+        self._ranges.load(rows, ranges[:, :-1])
+        self._closed.load(rows, days[:, :-1])
+        self._values.load(rows, value[:, :-1])
+        self._returns.load(rows, returns[:, :-1])
+        self._market_returns.load(rows, market)
+        self.bars_seen[rows] = (~np.isnat(bars.session)).sum(axis=1)
+        self._session[rows] = days[:, -1]
+        for name, last in zip(_BAR.names or (), (close, high, low, value), strict=True):
+            self._bar[name][rows] = last[:, -1]
+        self._summarise(rows)
+
+    def _summarise(self, rows: Index) -> None:
+        """Bring averages and moments to the last closed bars."""
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            closes = self._closes.window(block, SMOOTHED + 1)
+            self._averages[block] = averages(closes, self._ranges.window(block, SMOOTHED))
+            self._moments[block] = moments(
+                closes,
+                self._values.window(block, 20),
+                self._returns.window(block, MARKET_WINDOW - 1),
+                self._market_returns.window(block, MARKET_WINDOW - 1),
+            )
 
     def update(  # noqa: PLR0913, PLR0917 (a bar is seven numbers)
         self,
@@ -134,31 +160,28 @@ class FeatureState:
     def _close_bars(self, rows: Index) -> None:
         if not len(rows):
             return
-        bar, previous = self._bar[rows], self._closes[rows, -1]
-        market, _ = self._market_history.at(self._session[rows])
-        inputs = ema_inputs(bar["close"], bar["high"], bar["low"], previous)
-        _push(self._closed, rows, self._session[rows])
-        _push(self._closes, rows, bar["close"])
-        _push(self._ranges, rows, inputs["range"])
-        _push(self._values, rows, bar["value"])
-        _push(self._returns, rows, np.log(bar["close"] / previous))
-        _push(self._market_returns, rows, market)
-        self._averages[rows] = averages(self._closes[rows], self._ranges[rows])
-        self._moments[rows] = moments(
-            self._closes[rows], self._values[rows], self._returns[rows], self._market_returns[rows]
-        )
+        bar, previous = self._bar[rows], self._closes.back(rows, 1)
+        self._closed.push(rows, self._session[rows])
+        self._closes.push(rows, bar["close"])
+        self._ranges.push(rows, true_range(bar["high"], bar["low"], previous))
+        self._values.push(rows, bar["value"])
+        self._returns.push(rows, np.log(bar["close"] / previous))
+        self._market_returns.push(rows, self._market_history.at(self._session[rows])[0])
+        self._summarise(rows)
 
     def _begin_anew(self, rows: Index) -> None:
+        if not len(rows):
+            return
         self.bars_seen[rows] = 0
-        self._closed[rows] = NO_SESSION
-        for matrix in (self._closes, self._ranges, self._values, self._returns, self._market_returns):
-            matrix[rows] = np.nan
+        self._closed.forget(rows)
+        for ring in (self._closes, self._ranges, self._values, self._returns, self._market_returns):
+            ring.forget(rows)
         self._averages[rows] = np.nan
         self._moments[rows] = np.nan
 
     def _take_market_bar(self, row: int) -> None:
         known = self._moments[row]
-        change = np.log(self._bar["close"][row] / self._closes[row, -1])
+        change = np.log(self._bar["close"][row] / self._closes.back(np.array([row]), 1)[0])
         volatility = deviation(known["return_mean_20"], known["return_squares_20"], 19, change)
         self._market_history.take(self._session[row], change, volatility)
 
@@ -169,25 +192,23 @@ class FeatureState:
 
     def returns_on(self, index: Index, days: Dates) -> Floats:
         """Log returns of the sessions `days` (n, k), where the ticker has a bar among the last HISTORY; else NaN."""
-        wanted = _days(days)
-        rows = np.arange(len(index))[:, None]
-        closed, closes = self._closed[index], self._closes[index, -HISTORY:]
-        sessions = np.concatenate([closed, self._session[index, None]], axis=1)
-        prices = np.concatenate([closes, self._bar["close"][index, None]], axis=1)
-        # A session's place is the number of sessions before it.
-        place = (sessions[:, None, :] < wanted[:, :, None]).sum(axis=2)
-        here = np.minimum(place, HISTORY)
-        found = (sessions[rows, here] == wanted) & (here > 0) & (wanted != NO_SESSION)
-        move = np.log(prices[rows, here] / prices[rows, np.maximum(here - 1, 0)])
-        return np.where(found, move, np.nan)
+        wanted, row = _days(days), index[:, None]
+        back = self._closed.find(index, wanted)
+        closed = (back > 0) & (back < HISTORY)
+        running = wanted == self._session[row]
+        # Of a session that is not there the newest bar is taken, and then left out.
+        back = np.where(closed, back, 1)
+        before = np.where(running, self._closes.back(row, 1), self._closes.back(row, back + 1))
+        close = np.where(running, self._bar["close"][row], self._closes.back(row, back))
+        return np.where((closed | running) & (wanted != NO_SESSION), np.log(close / before), np.nan)
 
     def features(self, index: Index) -> Floats:
         """Technical features (n, 20) in the order of NORMAL_FEATURES; NaN where a window is not full."""
         bar, known = self._bar[index], self._moments[index]
-        previous, close = self._closes[index, -1], bar["close"]
+        previous, close = self._closes.back(index, 1), bar["close"]
         out = np.empty((len(index), len(NORMAL_FEATURES)))
         for sessions in _RETURN_SESSIONS:
-            out[:, _COLUMN[f"return_{sessions}d"]] = np.log(close / self._closes[index, -sessions])
+            out[:, _COLUMN[f"return_{sessions}d"]] = np.log(close / self._closes.back(index, sessions))
         change = out[:, _COLUMN["return_1d"]]
         for n in (5, 20, 60):
             mean, squares = known[f"return_mean_{n}"], known[f"return_squares_{n}"]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from riskee.features.definitions import EARNINGS_FEATURES, FEATURES, NORMAL_FEATURES, WARM_UP_BARS
 from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
-from riskee.market.bars import BarMatrix, Dates, Floats
+from riskee.market.bars import BarMatrix, Floats
 from riskee.storage.bars import recent_bars
 from riskee.storage.calendar import reports
 from riskee.storage.columns import read_columns
@@ -108,7 +108,7 @@ class Kernel:
     @classmethod
     def before(cls, connection: Connection, session: date | None, market_ticker: str) -> "Kernel":
         """As the predict service builds it before a session; None: from nothing."""
-        bars = _no_bars(connection) if session is None else recent_bars(connection, session, WARM_UP_BARS)
+        bars = recent_bars(connection, session, WARM_UP_BARS) if session else _no_bars(connection)
         state = FeatureState(bars, market_ticker)
         days = connection.scalars(text("SELECT session_date FROM trading_sessions ORDER BY session_date")).all()
         return cls(state, EarningsFeatures(reports(connection), np.array(days, "datetime64[D]"), state))
@@ -179,9 +179,7 @@ def _steps(first: date, end: date) -> Iterator[tuple[date, date]]:
 
 def _no_bars(connection: Connection) -> BarMatrix:
     tickers = tuple(connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"')))
-    numbers = np.empty((len(tickers), 0))
-    sessions: Dates = numbers.astype("datetime64[D]")
-    return BarMatrix(tickers, sessions, *(numbers for _ in range(6)))
+    return BarMatrix.empty(tickers)
 
 
 def read_bars(connection: Connection, first: date, end: date) -> Floats:

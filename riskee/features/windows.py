@@ -30,6 +30,9 @@ _MOMENT_NAMES = (
 )
 MOMENTS = np.dtype([(name, np.float64) for name in _MOMENT_NAMES])
 AVERAGES = np.dtype([(name, np.float64) for name in EMA_ALPHAS])
+# What each of the last SMOOTHED values weighs, and what weight is left after so many.
+_WEIGHTS = {name: alpha * (1 - alpha) ** np.arange(SMOOTHED - 1, -1, -1.0) for name, alpha in EMA_ALPHAS.items()}
+_REST = {name: (1 - alpha) ** np.arange(SMOOTHED + 1) for name, alpha in EMA_ALPHAS.items()}
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
@@ -58,9 +61,8 @@ def moments(closes: Floats, values: Floats, returns: Floats, market: Floats) -> 
     out["value_mean_20"] = values[:, -20:].mean(axis=1)
     out["value_sum_20"] = values[:, -19:].sum(axis=1)
     out["market_mean"], out["market_squares"] = centred(market)
-    out["products"] = (
-        (returns - returns.mean(axis=1, keepdims=True)) * (market - market.mean(axis=1, keepdims=True))
-    ).sum(axis=1)
+    off_mean, off_market = returns - out["return_mean_60"][:, None], market - out["market_mean"][:, None]
+    out["products"] = (off_mean * off_market).sum(axis=1)
     out["close_sum_50"] = closes[:, -49:].sum(axis=1)
     out["close_sum_200"] = closes[:, -199:].sum(axis=1)
     out["close_mean_20"], out["close_squares_20"] = centred(closes[:, -19:])
@@ -77,31 +79,33 @@ def averages(closes: Floats, ranges: Floats) -> Records:
     out = np.empty(len(closes), AVERAGES)
     # Padding is NaN on the left; it weighs nothing, and the first value stands for all before.
     missing = np.isnan(ranges[:, 0]).any()
-    changes = np.diff(closes, axis=1)
-    taken = {"gain": np.maximum(changes, 0.0), "loss": np.maximum(-changes, 0.0), "range": ranges}
-    taken["fast"] = taken["slow"] = closes[:, 1:]
-    for name, alpha in EMA_ALPHAS.items():
-        values = taken[name]
+    changes = closes[:, 1:] - closes[:, :-1]
+    taken = {"gain": np.maximum(changes, 0.0), "loss": np.maximum(np.negative(changes, out=changes), 0.0, out=changes)}
+    taken |= {"range": ranges, "fast": closes[:, 1:], "slow": closes[:, 1:]}
+    for name, values in taken.items():
         count = (~np.isnan(values)).sum(axis=1) if missing else np.full(len(values), SMOOTHED)
         first = values[np.arange(len(values)), np.minimum(SMOOTHED - count, SMOOTHED - 1)]
-        weights = alpha * (1 - alpha) ** np.arange(SMOOTHED - 1, -1, -1.0)
         # One sum a row in the row's own order, so that it does not depend on how many rows there are.
-        total = np.einsum("ij,j->i", np.nan_to_num(values) if missing else values, weights)
-        out[name] = total + first * (1 - alpha) ** count
+        total = np.einsum("ij,j->i", np.nan_to_num(values) if missing else values, _WEIGHTS[name])
+        out[name] = total + first * _REST[name][count]
     return out
 
 
 def ema_inputs(close: Floats, high: Floats, low: Floats, previous: Floats) -> Mapping[str, Floats]:
     """What each moving average takes in for one bar; NaN where the bar before is missing."""
     change = close - previous
-    true_range = np.maximum(high, previous) - np.minimum(low, previous)
     return {
         "gain": np.maximum(change, 0.0),
         "loss": np.maximum(-change, 0.0),
         "fast": close,
         "slow": close,
-        "range": true_range,
+        "range": true_range(high, low, previous),
     }
+
+
+def true_range(high: Floats, low: Floats, previous: Floats) -> Floats:
+    """How far a bar reached, the close before it included; NaN where that is missing."""
+    return np.maximum(high, previous) - np.minimum(low, previous)
 
 
 def advance(averages: Records, inputs: Mapping[str, Floats]) -> Records:

@@ -47,3 +47,14 @@ class BarMatrix:
             array.shape != shape for array in (self.open, self.high, self.low, self.close, self.volume, self.factor)
         ):
             raise ValueError("the arrays of a BarMatrix share the shape (tickers, bars)")
+
+    @classmethod
+    def empty(cls, tickers: tuple[str, ...]) -> "BarMatrix":
+        """No bars of these tickers."""
+        nothing = np.empty((len(tickers), 0))
+        return cls(tickers, nothing.astype("datetime64[D]"), *(nothing for _ in range(6)))
+
+    def rows(self, chosen: slice) -> "BarMatrix":
+        """The bars of some of the tickers."""
+        numbers = (self.open, self.high, self.low, self.close, self.volume, self.factor)
+        return BarMatrix(self.tickers[chosen], self.session[chosen], *(column[chosen] for column in numbers))

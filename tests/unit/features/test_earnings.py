@@ -132,9 +132,26 @@ def test_a_report_that_comes_while_running_enters_the_usual_move() -> None:
     assert features.features(T1, DAYS[161])[0, 2] == pytest.approx(expected, rel=1e-9)
 
 
-def test_one_session_for_all_or_one_each() -> None:
+def test_one_session_after_the_other_and_back() -> None:
     features = made(made_reports(DAYS[[300]]), 320)
-    both = np.array([1, 1])
-    each = features.features(both, DAYS[[310, 320]])
-    assert each[:, 1].tolist() == [10, 20]
-    assert features.near(both, DAYS[[305, 306]]).tolist() == [True, False]
+    both = np.array([0, 1])
+    for place, since, near in ((310, 10, False), (320, 20, False), (305, 5, True), (310, 10, False)):
+        assert features.features(both, DAYS[place])[:, 1].tolist() == [63, since]
+        assert features.near(both, DAYS[place]).tolist() == [False, near]
+
+
+@pytest.mark.parametrize("reported", [158, 159])
+def test_within_a_session_only_a_move_of_today_changes(reported: int) -> None:
+    """Asked with every quote it gives what one that was never asked before gives, to the last bit."""
+    reports = {"T1": made_reports(DAYS[[100, reported]])}
+    state = FeatureState(matrix({t: f.iloc[:160] for t, f in FRAMES.items()}, 160), "SPX")
+    asked, last = EarningsFeatures(reports, DAYS, state), FRAMES["T1"].iloc[[160]]
+    moves = set()
+    for share in (1.0, 0.9, 1.1):
+        bar = last.assign(close=last["close"] * share)
+        fields: list[Floats] = [bar[name].to_numpy() for name in ("open", "high", "low", "close", "volume", "factor")]
+        state.update(T1, DAYS[160], *fields)
+        found = asked.features(T1, DAYS[160])
+        np.testing.assert_array_equal(found, EarningsFeatures(reports, DAYS, state).features(T1, DAYS[160]))
+        moves.add(float(found[0, 2]))
+    assert len(moves) == (3 if reported == 159 else 1)
