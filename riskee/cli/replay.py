@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskee.cli.board import make_board
 from riskee.cli.console import Json, console, print_json
+from riskee.cli.days import FromDay, ToDay, days
+from riskee.cli.playing import play
 from riskee.cli.runtime import embedded_stack, read_settings
-from riskee.errors import FatalError
+from riskee.errors import FatalError, PoisonError, RetryableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from riskee.settings import Settings
+    from riskee.settings import ReplaySettings, Settings
 
 
 def replay(
+    since: FromDay = None,
+    until: ToDay = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Seconds of a session; 0: as fast as it goes.", show_default=False)
+    ] = None,
+    minutes: Annotated[
+        Path | None, typer.Option(help="Folder with files of minute bars, in place of daily bars.", show_default=False)
+    ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Begin a new pass from its first session.")] = False,
     json: Json = False,
 ) -> None:
-    """Show how far the replay of past prices is."""
+    """Show how far the replay of past prices is; with --from, play those days once, in place of the running feed."""
     settings = read_settings()
+    first, last = days(since, until)
+    if first is not None:
+        changes: dict[str, Any] = {"first": first, "last": last, "repeat": False}
+        changes |= {"minutes": minutes.absolute() if minutes else None}
+        changes |= {} if seconds is None else {"session_seconds": seconds}
+        _play(settings, settings.feed.replay.model_copy(update=changes), json=json)
+        return
+    if last or minutes or seconds is not None:
+        raise PoisonError("--to, --seconds and --minutes need a --from", "`riskee replay --from 2012-10-01`")
     if restart:
         _restart(settings)
     found = with_database(settings, lambda connection: status(connection, settings))
@@ -39,24 +60,34 @@ def replay(
     out.print("[dim]speed and length: RISKEE_FEED__REPLAY__SESSION_SECONDS, …__SESSIONS, then `riskee up`[/]")
 
 
+def _play(settings: Settings, wanted: ReplaySettings, *, json: bool) -> None:
+    with make_board(error=json) as board, board.task("Replaying") as task:
+        played = play(settings, wanted, task)
+    if json:
+        print_json(played)
+        return
+    days = f"{played.first} to {played.last}" if played.sessions > 1 else played.first
+    console().print(f"played {days} as {played.feed} in {played.seconds:g} s; the usual feed goes on")
+
+
 def status(connection: Connection, settings: Settings) -> dict[str, Any]:
     """The window that is replayed, and how much of it was played. Raises FatalError without history."""
-    from riskee.storage.bars import last_sessions
     from riskee.storage.feed_state import read_feed_state
-    from riskee.storage.replay import FEED
+    from riskee.storage.replay import find_window
 
-    window = last_sessions(connection, settings.feed.replay.sessions)
-    if not window:
-        raise FatalError("there is no history to replay", "`riskee up` loads the bundled one")
-    state = read_feed_state(connection, FEED)
-    played = sum(day <= state.session_date for day in window) if state else 0
+    try:
+        window = find_window(connection, settings.feed.replay)
+    except RetryableError as error:
+        raise FatalError("there is no history to replay", "`riskee up` loads the bundled one") from error
+    state = read_feed_state(connection, window.name)
+    played = sum(day <= state.session_date for day in window.days) if state else 0
     return {
         "pass": state.pass_number if state else None,
         "session": state.session_date if state else None,
         "played": played,
-        "sessions": len(window),
-        "first": window[0],
-        "last": window[-1],
+        "sessions": len(window.days),
+        "first": window.days[0],
+        "last": window.days[-1],
         "session_seconds": settings.feed.replay.session_seconds,
         "repeat": settings.feed.replay.repeat,
     }
@@ -73,7 +104,7 @@ def _restart(settings: Settings) -> None:
         raise FatalError("the replay does not repeat", "set RISKEE_FEED__REPLAY__REPEAT=true and run `riskee up`")
 
     def end() -> None:
-        with_database(settings, lambda connection: end_pass(connection, replay.sessions, SystemClock()))
+        with_database(settings, lambda connection: end_pass(connection, replay, SystemClock()))
 
     with console(error=True).status("restarting ingest …"):
         stack.restart("ingest", while_stopped=end)

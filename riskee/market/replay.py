@@ -17,11 +17,12 @@ from riskee.market.sessions import Session
 TIMES = (0.0, 0.3, 0.7, 1.0)
 VOLUME_SHARES = (0.05, 0.35, 0.65, 1.0)
 WAVES = len(TIMES)
+REPLAY = "replay"
 
 
-def feed_name(pass_number: int) -> str:
-    """The feed of one pass of the replay; every pass predicts anew."""
-    return f"replay/{pass_number}"
+def feed_name(pass_number: int, window: str = REPLAY) -> str:
+    """The feed of one pass of what is replayed; every pass predicts anew."""
+    return f"{window}/{pass_number}"
 
 
 def expand(bar: Bar, hours: Session, feed: str) -> tuple[Tick, ...]:

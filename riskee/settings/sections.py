@@ -1,9 +1,10 @@
 """The branches of the tree of settings."""
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 
@@ -69,15 +70,32 @@ class ReplaySettings(Section):
     """The replay of real prices as a live feed."""
 
     sessions: int = Field(120, ge=2, description="how many of the last sessions are replayed, held out of training")
+    first: date | None = Field(None, description="first day to replay, in place of the last `sessions`")
+    last: date | None = Field(None, description="last day to replay, where there is a first; the newest if unset")
+    minutes: Path | None = Field(None, description="folder with files of minute bars to replay in place of daily bars")
     session_seconds: float = Field(20.0, ge=0, description="wall-clock seconds of a session; 0: as fast as it goes")
     repeat: bool = Field(True, description="start over after the last session, as a new pass")
+    lockstep: bool = Field(
+        True, description="wait with each moment until the last one is predicted, so that every replay gives the same"
+    )
+
+    @model_validator(mode="after")
+    def _require_order(self) -> Self:
+        if self.last is not None and (self.first is None or self.last < self.first):
+            raise ValueError(f"`last` ({self.last}) needs a `first` that is not after it")
+        if self.minutes is not None and self.first is None:
+            raise ValueError("`minutes` needs a `first` day")
+        return self
 
 
 class FeedSettings(Section):
     """Where live quotes come from."""
 
     kind: Literal["replay"] = Field("replay", description="kind of feed")
-    stale_after_seconds: float = Field(60.0, gt=0, description="a feed silent for longer is stale")
+    stale_after_seconds: float = Field(60.0, gt=0, description="a ticker silent for longer is stale")
+    mute_after_seconds: float = Field(
+        30.0, gt=0, description="a feed that is silent for longer while its session is open is mute"
+    )
     replay: ReplaySettings = ReplaySettings()
 
 

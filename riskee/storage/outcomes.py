@@ -6,8 +6,8 @@ from datetime import UTC, timedelta
 from sqlalchemy import Connection, text
 
 from riskee.clock import Clock
+from riskee.market.replay import REPLAY
 from riskee.messaging.messages import Flag
-from riskee.storage.replay import FEED as REPLAY
 from riskee.storage.track_record import BATCH, Head, append, head, lock
 
 _PROGRESS = "predictions"

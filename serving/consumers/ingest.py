@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import timedelta
 
-import msgspec
-
 from riskee.clock import Clock
 from riskee.ids import status_id
 from riskee.logs import get_logger
@@ -91,16 +89,13 @@ def screen(ticks: Sequence[Tick], gate: QuoteGate, clock: Clock) -> tuple[list[E
 
 
 def refuse(unplayable: Sequence[Unplayable], clock: Clock) -> list[Outgoing]:
-    """The dead letters of bars that give no quotes."""
+    """The dead letters of what gives no quotes."""
     QUOTES_REFUSED.labels(Fault.MALFORMED).inc(len(unplayable))
-    return [
-        dead_letter(QUOTE.name, f"{Fault.MALFORMED}: {each.reason}", msgspec.json.encode(each.bar), NAME, clock)
-        for each in unplayable
-    ]
+    return [dead_letter(QUOTE.name, f"{Fault.MALFORMED}: {each.reason}", each.body, NAME, clock) for each in unplayable]
 
 
 def _status_message(status: MarketStatus, clock: Clock) -> Envelope[MarketStatus]:
-    identity = status_id(status.feed, status.state, status.data_time)
+    identity = status_id(status.feed, status.state, status.data_time, status.ticker or "")
     return wrap(status, message_id=identity, correlation_id=identity, source=NAME, at=clock.now())
 
 

@@ -11,10 +11,10 @@ from infra.embedded.stack import Stack
 from riskee.cli import console, server_checks
 from riskee.cli.app import app
 from riskee.errors import RetryableError
+from riskee.market.replay import REPLAY
 from riskee.settings import Settings
 from riskee.storage.database import make_engine
 from riskee.storage.feed_state import FeedState, write_feed_state
-from riskee.storage.replay import FEED
 from tests.integration.live_data import KNOWN_AT, fill
 
 pytestmark = pytest.mark.integration
@@ -35,7 +35,7 @@ def market(database_settings: Settings) -> Iterator[None]:
     engine = make_engine(database_settings.database.url, 1)
     with engine.begin() as connection:
         made = fill(connection)
-        write_feed_state(connection, FeedState(FEED, 2, made.sessions[-10].session_date, KNOWN_AT))
+        write_feed_state(connection, FeedState(REPLAY, 2, made.sessions[-10].session_date, KNOWN_AT))
     yield
     engine.dispose()
 

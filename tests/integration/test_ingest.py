@@ -12,7 +12,7 @@ from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import MarketStatus, Quote
 from riskee.messaging.streams import stream_of
 from riskee.messaging.subjects import DEAD_QUOTE, MARKET_STATUS, QUOTE
-from riskee.settings import Settings
+from riskee.settings import ReplaySettings, Settings
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.feed_state import FeedState, read_feed_state, write_feed_state
 from riskee.storage.recording import QUOTES, record
@@ -34,7 +34,8 @@ def market(engine: Engine) -> Market:
 
 
 def replaying(settings: Settings, *, seconds: float = 0.0, repeat: bool = False) -> Settings:
-    replay = settings.feed.replay.model_copy(update={"sessions": PLAYED, "session_seconds": seconds, "repeat": repeat})
+    changes = {"sessions": PLAYED, "session_seconds": seconds, "repeat": repeat, "lockstep": False}
+    replay = settings.feed.replay.model_copy(update=changes)
     return settings.model_copy(update={"feed": settings.feed.model_copy(update={"replay": replay})})
 
 
@@ -165,9 +166,10 @@ def test_ending_a_pass_begins_the_next(engine: Engine, market: Market, state: tu
             number, place = state
             day = market.sessions[place].session_date
             write_feed_state(connection, FeedState("replay", number, day, SystemClock().now()))
-        under_way = next_act(connection, PLAYED, repeat=True)
-        end_pass(connection, PLAYED, SystemClock())
-        following = next_act(connection, PLAYED, repeat=True)
+        settings = ReplaySettings(sessions=PLAYED)
+        under_way = next_act(connection, settings)
+        end_pass(connection, settings, SystemClock())
+        following = next_act(connection, settings)
     assert under_way
     assert following
     assert following.pass_number == under_way.pass_number + 1

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from riskee.market.bars import Bar
 from riskee.market.quotes import Tick
 from riskee.messaging.messages import MarketStatus
 from serving.consumers.service import Service
@@ -14,9 +13,9 @@ from serving.patience import StoppedError, pause
 
 @dataclass(frozen=True)
 class Unplayable:
-    """A bar that gives no quotes, and why."""
+    """A bar or row that gives no quotes, as it was read, and why."""
 
-    bar: Bar
+    body: bytes
     reason: str
 
 
