@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from riskee.breaker import Breaker
 from riskee.embedding.embedder import Embedder
 from riskee.errors import RiskeeError
 from riskee.explanation import prompt
-from riskee.explanation.breaker import Breaker
 from riskee.explanation.facts import Facts
 from riskee.explanation.prompt import Draft
 from riskee.explanation.verification import refuse_drivers, refuse_report

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import nats
 from nats.aio.client import Client
@@ -24,6 +24,7 @@ from riskee.messaging.envelope import Codec, Envelope, PayloadT
 from riskee.messaging.streams import MIB, STREAMS, Stream
 from riskee.messaging.subjects import Subject
 from riskee.settings import NatsSettings
+from riskee.storage.receipts import Receipts
 
 # Publications awaiting their acknowledgement at once: beyond it the throughput no longer grows.
 WINDOW = 512
@@ -31,6 +32,7 @@ ACK_TIMEOUT = 5.0
 # Long enough for a publisher to restart and send its unfinished work again.
 DUPLICATE_WINDOW = timedelta(minutes=10)
 SMALLEST_STREAM = 16 * MIB
+MESSAGE_ID = Header.MSG_ID.value
 # JetStream's codes for "not enough room for a stream of this size".
 _NO_ROOM = {10028, 10047}
 
@@ -43,8 +45,7 @@ def codec_of(subject: Subject[Any]) -> Codec[Any]:
     return subject.codec
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message, encoded."""
 
     subject: str
@@ -59,6 +60,7 @@ class Bus:
     settings: NatsSettings
     client: Client
     jetstream: JetStreamContext
+    receipts: Receipts
 
     @classmethod
     async def connect(cls, settings: NatsSettings, name: str, timeout: float | None = None) -> Self:
@@ -73,17 +75,24 @@ class Bus:
         async def connected_again() -> None:
             _log.info("bus connected again")
 
+        client = Client()
+        receipts = Receipts(client)
+
+        async def disconnected() -> None:
+            receipts.abandon()
+
         try:
-            client = await asyncio.wait_for(
-                nats.connect(
+            await asyncio.wait_for(
+                client.connect(
                     settings.url.get_secret_value(),
                     name=name,
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.5,
+                    reconnect_time_wait=0.5,  # type: ignore[arg-type]
                     connect_timeout=2,
                     ping_interval=10,
                     max_outstanding_pings=2,
                     error_cb=complain,
+                    disconnected_cb=disconnected,
                     reconnected_cb=connected_again,
                 ),
                 timeout,
@@ -92,7 +101,7 @@ class Bus:
             raise RetryableError(
                 "the message bus does not answer", "`riskee status` shows whether nats runs"
             ) from error
-        return cls(settings, client, client.jetstream(timeout=ACK_TIMEOUT))
+        return cls(settings, client, client.jetstream(timeout=ACK_TIMEOUT), receipts)
 
     @property
     def connected(self) -> bool:
@@ -147,20 +156,30 @@ class Bus:
     async def publish_encoded(self, messages: Sequence[Outgoing]) -> None:
         """As `publish`, for messages of any subject."""
         for start in range(0, len(messages), WINDOW):
-            window = messages[start : start + WINDOW]
-            results = await asyncio.gather(*map(self._send, window), return_exceptions=True)
-            failures = [result for result in results if isinstance(result, BaseException)]
-            unexpected = [f for f in failures if not isinstance(f, nats.errors.Error | TimeoutError)]
-            if unexpected:
-                raise unexpected[0]
-            if failures:
-                raise RetryableError(
-                    f"{len(failures)} of {len(window)} messages were not accepted: {failures[0]!r}",
-                    "they are published again",
-                ) from failures[0]
+            await self._publish_window(messages[start : start + WINDOW])
 
-    async def _send(self, message: Outgoing) -> None:
-        await self.jetstream.publish(message.subject, message.data, headers={Header.MSG_ID.value: message.message_id})
+    async def _publish_window(self, messages: Sequence[Outgoing]) -> None:
+        if not self.connected:
+            raise RetryableError("the message bus is away", "they are published again")
+        try:
+            window = await self.receipts.open(len(messages))
+            try:
+                for message in messages:
+                    await self.client.publish(
+                        message.subject, message.data, window.reply, {MESSAGE_ID: message.message_id}
+                    )
+                await asyncio.wait_for(window.complete.wait(), ACK_TIMEOUT)
+            finally:
+                self.receipts.close(window)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise RetryableError(
+                f"{len(messages)} messages were not accepted: {error!r}", "they are published again"
+            ) from error
+        if window.reason:
+            missing = window.refused + window.awaited
+            raise RetryableError(
+                f"{missing} of {len(messages)} messages were not accepted: {window.reason}", "they are published again"
+            )
 
     async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> None:
         """Call back for each message published from now on, without history or acknowledgement."""

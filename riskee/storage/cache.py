@@ -1,37 +1,44 @@
 """The cache: hashes in Redis. Everything in it can be lost at any moment."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from riskee.breaker import Breaker
 from riskee.errors import RetryableError
 from riskee.settings import RedisSettings
 from riskee.storage.keys import BODY, Key
 from riskee.telemetry import CACHE_READS
 
-# HSET and EXPIRE for each key. One command for many keys: redis-py spends 20 to 40 us on each command.
+# HSET and EXPIRE for each key. One command for many keys, whose fields travel as one argument: redis-py spends 20 to
+# 40 us on each command and one on each argument.
 _WRITE = """
-for place, key in ipairs(KEYS) do
-    redis.call('HSET', key, unpack(cmsgpack.unpack(ARGV[2 * place])))
-    redis.call('EXPIRE', key, ARGV[2 * place - 1])
+for place, entry in ipairs(cmsgpack.unpack(ARGV[1])) do
+    redis.call('HSET', KEYS[place], unpack(entry, 2))
+    redis.call('EXPIRE', KEYS[place], entry[1])
 end
 """
 # Few enough to leave other clients their turn.
 _SCRIPT_ENTRIES = 500
+# A server that did not answer is not asked again for so long.
+_REST_SECONDS = 3.0
 
 Part = str | date | datetime
 Value = str | bytes | int | float
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One hash to write: `fields` are set under `key.of(**parts)`, which then lives for the key's time."""
 
     key: Key
@@ -40,25 +47,26 @@ class Entry:
 
 
 def _text(part: Value) -> str:
-    # Lua's MessagePack knows no bytes.
+    # Lua's MessagePack knows no bytes, and Lua would round a number.
     return part.decode() if isinstance(part, bytes) else str(part)
 
 
-def _arguments(entry: Entry) -> tuple[int, bytes]:
-    """Time to live and fields as the script takes them; numbers as text, for Lua would round them."""
-    fields = [_text(part) for pair in entry.fields.items() for part in pair]
-    return entry.key.seconds, msgspec.msgpack.encode(fields)
-
-
-def _away(error: Exception) -> RetryableError:
-    return RetryableError(f"the cache does not answer: {error}", "see `riskee status`")
+def _argument(entry: Entry) -> list[int | str]:
+    """Time to live and fields as the script takes them."""
+    texts = [part if type(part) is str else _text(part) for pair in entry.fields.items() for part in pair]
+    return [entry.key.seconds, *texts]
 
 
 @dataclass
 class Cache:
-    """A pool of connections, made on first use."""
+    """A pool of connections, made on first use. A server that is away is left alone for some seconds."""
 
     _redis: Redis
+    _breaker: Breaker = field(default_factory=lambda: Breaker(time.monotonic, limit=1, rest_seconds=_REST_SECONDS))
+    _script: AsyncScript = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._script = self._redis.register_script(_WRITE)
 
     @classmethod
     def connect(cls, settings: RedisSettings) -> Self:
@@ -67,30 +75,43 @@ class Cache:
             settings.url.get_secret_value(),
             socket_timeout=settings.timeout_seconds,
             socket_connect_timeout=settings.timeout_seconds,
-            retry=Retry(NoBackoff(), 1),
+            # Not after a timeout: whoever waits for the cache waits for one of them only.
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         return cls(redis)
 
     async def close(self) -> None:
         await self._redis.aclose()
 
-    async def ping(self) -> None:
-        """Raises RetryableError where the cache does not answer."""
+    @asynccontextmanager
+    async def _guarded(self) -> AsyncIterator[None]:
+        """Raises RetryableError where the cache does not answer, or did not a moment ago."""
+        if not self._breaker.allows:
+            raise RetryableError("the cache did not answer a moment ago", "see `riskee status`")
+        async with self._answering():
+            yield
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
         try:
-            await self._redis.ping()
+            yield
         except (RedisError, OSError) as error:
-            raise _away(error) from error
+            self._breaker.failed()
+            raise RetryableError(f"the cache does not answer: {error}", "see `riskee status`") from error
+        self._breaker.succeeded()
+
+    async def ping(self) -> None:
+        """Ask in any case. Raises RetryableError where the cache does not answer."""
+        async with self._answering():
+            await self._redis.ping()
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Write all, in a few round trips. Raises RetryableError where the cache does not answer."""
-        script = self._redis.register_script(_WRITE)
-        try:
+        async with self._guarded():
             for start in range(0, len(entries), _SCRIPT_ENTRIES):
                 chunk = entries[start : start + _SCRIPT_ENTRIES]
                 names = [entry.key.of(**entry.parts) for entry in chunk]
-                await script(keys=names, args=[argument for entry in chunk for argument in _arguments(entry)])
-        except (RedisError, OSError) as error:
-            raise _away(error) from error
+                await self._script(keys=names, args=[msgspec.msgpack.encode([*map(_argument, chunk)])])
 
     async def body(self, key: Key, **parts: Part) -> bytes | None:
         """The JSON under one key, or None. Raises RetryableError where the cache does not answer."""
@@ -102,10 +123,11 @@ class Cache:
         for each in parts:
             pipeline.hget(key.of(**each), BODY)
         try:
-            bodies: list[bytes | None] = await pipeline.execute()
-        except (RedisError, OSError) as error:
+            async with self._guarded():
+                bodies: list[bytes | None] = await pipeline.execute()
+        except RetryableError:
             CACHE_READS.labels(key.pattern, "error").inc(len(parts))
-            raise _away(error) from error
+            raise
         hits = sum(body is not None for body in bodies)
         CACHE_READS.labels(key.pattern, "hit").inc(hits)
         CACHE_READS.labels(key.pattern, "miss").inc(len(bodies) - hits)
@@ -113,7 +135,5 @@ class Cache:
 
     async def set_text(self, key: Key, text: str, **parts: Part) -> None:
         """Write a plain string. Raises RetryableError where the cache does not answer."""
-        try:
+        async with self._guarded():
             await self._redis.set(key.of(**parts), text, ex=key.seconds)
-        except (RedisError, OSError) as error:
-            raise _away(error) from error

@@ -1,19 +1,30 @@
-"""A durable push consumer that hands out what has arrived in batches (push is the fastest way, see docs/adr/0040)."""
+"""A durable push consumer that hands out what has arrived in batches (push is the fastest way, see docs/adr/0040).
+
+What its reader held when it was killed is delivered again after seconds, because a live one keeps saying that it
+works on what it holds (docs/adr/0091).
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import nats
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from riskee.errors import RetryableError
+from riskee.errors import PoisonError, RetryableError
 from riskee.logs import get_logger
 from riskee.messaging.streams import stream_of
 from riskee.storage.bus import Bus
+
+# How much longer the server waits for each further delivery: a stopped process must not use up its deliveries in
+# seconds, a killed one must not be waited for.
+_PATIENCE = (1, 2, 6, 24, 120)
+_LAST_MESSAGES_SECONDS = 2.0
 
 _log = get_logger(__name__)
 
@@ -25,11 +36,16 @@ class Durable:
 
     name: str
     subject: str
-    ack_wait_seconds: float = 30.0
+    ack_wait_seconds: float = 2.5
     # A message delivered more often than this is dead-lettered unseen: it has killed its reader each time.
     max_deliveries: int = 5
     max_pending: int = 2048
     also: tuple[str, ...] = ()
+
+    @property
+    def renewal_seconds(self) -> float:
+        """How often what is held is renewed: two renewals may fail before a message is delivered again."""
+        return self.ack_wait_seconds / 3
 
 
 class Inbox:
@@ -39,11 +55,16 @@ class Inbox:
         self.durable = durable
         self._bus = bus
         self._stream = stream_of(durable.subject).name
+        self._first_delivery = f"$JS.ACK.{self._stream}.{durable.name}.1."
         self._waiting: deque[Msg] = deque()
-        self._taken: list[Msg] = []
+        self._taken: Sequence[Msg] = ()
+        # Of the messages that were finished here, where they are in the stream.
+        self._finished: deque[str] = deque(maxlen=2 * durable.max_pending)
+        self._received = 0
+        self._received_before = 0
         self._arrived = asyncio.Event()
         self._closed = False
-        self._subscription: object = None
+        self._subscription: Subscription | None = None
 
     async def open(self) -> None:
         """Create or update the durable and start to receive. Raises RetryableError where the bus does not answer."""
@@ -60,6 +81,8 @@ class Inbox:
         return f"deliver.{self.durable.name}"
 
     async def _ensure_consumer(self) -> None:
+        # One more than we accept, so that the last delivery can be dead-lettered instead of vanishing.
+        deliveries = self.durable.max_deliveries + 1
         await self._bus.jetstream.add_consumer(
             self._stream,
             ConsumerConfig(
@@ -69,41 +92,92 @@ class Inbox:
                 deliver_policy=DeliverPolicy.ALL,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=self.durable.ack_wait_seconds,
-                # One more than we accept, so that the last delivery can be dead-lettered instead of vanishing.
-                max_deliver=self.durable.max_deliveries + 1,
+                backoff=[self.durable.ack_wait_seconds * factor for factor in _PATIENCE[:deliveries]],
+                max_deliver=deliveries,
                 max_ack_pending=self.durable.max_pending,
             ),
         )
 
     async def _receive(self, message: Msg) -> None:
         self._waiting.append(message)
+        self._received += 1
         self._arrived.set()
 
-    async def take(self, count: int) -> list[Msg]:
+    async def take(self, count: int) -> Sequence[Msg]:
         """The next messages, at least one; none once the inbox is closed and empty."""
-        while not self._waiting:
-            if self._closed:
-                return []
-            self._arrived.clear()
-            await self._arrived.wait()
-        self._taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
-        return self._taken
+        while True:
+            while not self._waiting:
+                if self._closed:
+                    return ()
+                self._arrived.clear()
+                await self._arrived.wait()
+            arrived = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+            self._taken = await self._unfinished(arrived)
+            if self._taken:
+                return self._taken
 
-    async def ack(self, messages: Iterable[Msg]) -> None:
-        """Acknowledge. One that does not get through is delivered again."""
+    async def _unfinished(self, messages: Sequence[Msg]) -> Sequence[Msg]:
+        """Of messages that were delivered several times while this process stood still, one copy of each."""
+        if all(message.reply.startswith(self._first_delivery) for message in messages):
+            return messages
+        finished = {_sequence(reply) for reply in self._finished}
+        wanted: dict[str, Msg] = {}
         for message in messages:
-            if not message.is_acked:
+            if _sequence(message.reply) in finished:
                 await message.ack()
+            else:
+                wanted.setdefault(_sequence(message.reply), message)
+        return [*wanted.values()]
 
-    async def keep(self) -> int:
-        """Tell the server that the unacknowledged messages are in work, and give the number not yet delivered.
+    def refuse_endless(self, message: Msg) -> None:
+        """Raises PoisonError for a message whose deliveries have ended without an answer too often."""
+        if message.reply.startswith(self._first_delivery):
+            return
+        if message.metadata.num_delivered > self.durable.max_deliveries:
+            raise PoisonError(
+                f"delivered {self.durable.max_deliveries} times without an end",
+                "look for crashes of the service in its log",
+            )
+
+    async def ack(self, messages: Sequence[Msg]) -> None:
+        """Acknowledge. One that does not get through is delivered again."""
+        try:
+            for message in messages:
+                await message.ack()
+        except nats.errors.Error as error:
+            _log.warning("acknowledgements are lost", durable=self.durable.name, cause=repr(error))
+        self._finished.extend(message.reply for message in messages)
+
+    async def terminate(self, message: Msg) -> None:
+        """Let a message never be delivered again. Where that does not get through, it is delivered again."""
+        try:
+            await message.term()
+        except nats.errors.Error as error:
+            _log.warning("a termination is lost", durable=self.durable.name, cause=repr(error))
+        self._finished.append(message.reply)
+
+    async def renew(self) -> None:
+        """Tell the server that what was held at the last call and still is, is in work.
 
         Without it a message that waits for a server to come back would be delivered again and use up its deliveries.
+        Raises RetryableError where the bus is away.
         """
+        newer = self._received - self._received_before
+        self._received_before = self._received
+        held = [*self._taken, *islice(self._waiting, max(len(self._waiting) - newer, 0))]
         try:
-            for message in (*self._taken, *self._waiting):
+            for message in held:
                 if not message.is_acked:
                     await message.in_progress()
+        except nats.errors.Error as error:
+            raise RetryableError(f"{self.durable.name}: {error!r}", "it is tried again") from error
+
+    async def pending(self) -> int:
+        """How many messages are not acknowledged or not delivered yet. A durable that was lost is made again.
+
+        Raises RetryableError where the bus does not answer.
+        """
+        try:
             info = await self._bus.jetstream.consumer_info(self._stream, self.durable.name)
         except NotFoundError:
             _log.warning("the durable was lost and is made again", durable=self.durable.name)
@@ -117,6 +191,16 @@ class Inbox:
     async def close(self) -> None:
         """Receive no more; what has arrived can still be taken."""
         if self._subscription is not None and not self._closed and self._bus.connected:
-            await self._subscription.unsubscribe()  # type: ignore[attr-defined]
+            try:
+                # Draining, not unsubscribing: what the client has read already arrives.
+                await asyncio.wait_for(self._subscription.drain(), _LAST_MESSAGES_SECONDS)  # type: ignore[no-untyped-call]
+            except (nats.errors.Error, TimeoutError) as error:
+                _log.warning("the bus is away", durable=self.durable.name, cause=repr(error))
         self._closed = True
         self._arrived.set()
+
+
+def _sequence(reply: str) -> str:
+    """A message's place in its stream, of its `$JS.ACK...` reply subject (with a domain it has three more tokens)."""
+    tokens = reply.split(".")
+    return tokens[5] if len(tokens) == 9 else tokens[7]

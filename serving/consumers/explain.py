@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from riskee.breaker import Breaker
 from riskee.embedding import make_embedder
 from riskee.errors import RetryableError
-from riskee.explanation.breaker import Breaker
 from riskee.explanation.explainer import Explainer
 from riskee.explanation.retrieval import Retrieval
 from riskee.explanation.writer import Writer

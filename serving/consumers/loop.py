@@ -4,14 +4,15 @@
   its batch goes on.
 - While a server is away nothing is lost or used up: the batch is kept, its deliveries are renewed, and the health
   says what is waited for.
+- Where messages wait, the servers answer and still nothing is finished, the process ends, to be started anew.
 """
 
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from time import perf_counter
-from typing import Generic
+from time import monotonic, perf_counter
+from typing import Generic, NamedTuple
 
 from nats.aio.msg import Msg
 
@@ -24,11 +25,12 @@ from riskee.messaging.messages import DeadLetter
 from riskee.storage.bus import Bus, Outgoing
 from riskee.storage.inbox import Durable, Inbox
 from riskee.telemetry import BATCH_SECONDS, BATCH_SIZE, MESSAGES, QUEUE_DEPTH, RETRIES
+from serving.consumers.progress import Progress
 from serving.health import Health
-from serving.patience import StoppedError, pause, until_done
+from serving.patience import StoppedError, until_done
 
 DEAD_PREFIX = "dead."
-_KEEP_SECONDS = 5.0
+_WATCH_SECONDS = 5.0
 _LONGEST_BODY = 16_384
 
 _log = get_logger(__name__)
@@ -49,10 +51,11 @@ class Consumption(Generic[PayloadT]):
     max_batch: int = 512
 
 
-@dataclass(frozen=True)
-class _Delivery(Generic[PayloadT]):
-    message: Msg
-    envelope: Envelope[PayloadT]
+class _Batch(NamedTuple, Generic[PayloadT]):
+    """Messages and what they say."""
+
+    messages: Sequence[Msg]
+    envelopes: Sequence[Envelope[PayloadT]]
 
 
 def dead_letter(subject: str, reason: str, body: bytes, source: str, clock: Clock) -> Outgoing:
@@ -73,7 +76,14 @@ class ConsumerLoop(Generic[PayloadT]):
     """Runs one consumption until the service stops."""
 
     def __init__(
-        self, bus: Bus, consumption: Consumption[PayloadT], *, health: Health, clock: Clock, stopping: asyncio.Event
+        self,
+        bus: Bus,
+        consumption: Consumption[PayloadT],
+        *,
+        health: Health,
+        clock: Clock,
+        stopping: asyncio.Event,
+        stalled_after_seconds: float = 60.0,
     ) -> None:
         self._bus = bus
         self._consumption = consumption
@@ -82,15 +92,20 @@ class ConsumerLoop(Generic[PayloadT]):
         self._stopping = stopping
         self._name = consumption.durable.name
         self._inbox = Inbox(bus, consumption.durable)
+        self._progress = Progress(self._name, stalled_after_seconds, monotonic)
 
     async def run(self) -> None:
-        """Consume until asked to stop; then finish what has arrived."""
+        """Consume until asked to stop; then finish what has arrived. Raises FatalError where nothing moves on."""
         try:
             await until_done(self._inbox.open, dependency=self._name, health=self._health, stopping=self._stopping)
         except StoppedError:
             return
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(self._keep()), group.create_task(self._close_when_stopping())]
+            helpers = [
+                group.create_task(self._renew()),
+                group.create_task(self._watch()),
+                group.create_task(self._close_when_stopping()),
+            ]
             try:
                 while messages := await self._inbox.take(self._consumption.max_batch):
                     await self._process(messages)
@@ -103,13 +118,25 @@ class ConsumerLoop(Generic[PayloadT]):
         await self._stopping.wait()
         await self._inbox.close()
 
-    async def _keep(self) -> None:
-        while not self._stopping.is_set():
-            await pause(_KEEP_SECONDS, self._stopping)
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._consumption.durable.renewal_seconds)
             try:
-                QUEUE_DEPTH.labels(self._name).set(await self._inbox.keep())
+                await self._inbox.renew()
             except RetryableError as error:
                 _log.warning("the bus is away", durable=self._name, cause=str(error))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            try:
+                pending = await self._inbox.pending()
+            except RetryableError as error:
+                _log.warning("the bus is away", durable=self._name, cause=str(error))
+                self._progress.made()
+                continue
+            QUEUE_DEPTH.labels(self._name).set(pending)
+            self._progress.check(pending)
 
     async def _process(self, messages: Sequence[Msg]) -> None:
         BATCH_SIZE.labels(self._name).observe(len(messages))
@@ -119,59 +146,57 @@ class ConsumerLoop(Generic[PayloadT]):
             try:
                 await self._handle(await self._decode(messages))
             except RetryableError:
+                # A server is away: the health says so, and a new process would fare no better.
+                self._progress.made()
                 RETRIES.labels(self._name).inc()
                 raise
 
         await until_done(attempt, dependency=self._name, health=self._health, stopping=self._stopping)
+        self._progress.made()
         BATCH_SECONDS.labels(self._name).observe(perf_counter() - began)
 
-    async def _decode(self, messages: Sequence[Msg]) -> list[_Delivery[PayloadT]]:
-        deliveries = []
+    async def _decode(self, messages: Sequence[Msg]) -> _Batch[PayloadT]:
+        good: list[Msg] = []
+        envelopes: list[Envelope[PayloadT]] = []
         for message in messages:
             if message.is_acked:
                 continue
             try:
-                self._refuse_endless(message)
-                deliveries.append(_Delivery(message, self._consumption.codec.decode(message.data)))
+                self._inbox.refuse_endless(message)
+                envelopes.append(self._consumption.codec.decode(message.data))
+                good.append(message)
             except PoisonError as error:
                 await self._bury(message, str(error))
-        return deliveries
+        return _Batch(good, envelopes)
 
-    def _refuse_endless(self, message: Msg) -> None:
-        if message.metadata.num_delivered > self._consumption.durable.max_deliveries:
-            raise PoisonError(
-                f"delivered {self._consumption.durable.max_deliveries} times without an end",
-                "look for crashes of the service in its log",
-            )
-
-    async def _handle(self, deliveries: Sequence[_Delivery[PayloadT]]) -> None:
-        if not deliveries:
+    async def _handle(self, batch: _Batch[PayloadT]) -> None:
+        if not batch.messages:
             return
         try:
-            await self._consumption.handle([delivery.envelope for delivery in deliveries])
+            await self._consumption.handle(batch.envelopes)
         except (RetryableError, FatalError):
             raise
         except Exception as error:  # noqa: BLE001 (a defect met by one message must not stop all others)
-            await self._isolate(deliveries, error)
+            await self._isolate(batch, error)
         else:
-            MESSAGES.labels(self._name, "ok").inc(len(deliveries))
-            await self._inbox.ack(delivery.message for delivery in deliveries)
+            MESSAGES.labels(self._name, "ok").inc(len(batch.messages))
+            await self._inbox.ack(batch.messages)
 
-    async def _isolate(self, deliveries: Sequence[_Delivery[PayloadT]], error: Exception) -> None:
+    async def _isolate(self, batch: _Batch[PayloadT], error: Exception) -> None:
         """Find the message that cannot be handled, by handling them one by one."""
-        if len(deliveries) > 1:
-            for delivery in deliveries:
-                await self._handle([delivery])
+        if len(batch.messages) > 1:
+            for message, envelope in zip(batch.messages, batch.envelopes, strict=True):
+                await self._handle(_Batch([message], [envelope]))
             return
         reason = str(error) if isinstance(error, PoisonError) else "".join(traceback.format_exception(error)[-3:])
         if not isinstance(error, PoisonError):
             _log.error("a defect, not a bad message", durable=self._name, exc_info=error)
-        await self._bury(deliveries[0].message, reason)
+        await self._bury(batch.messages[0], reason)
 
     async def _bury(self, message: Msg, reason: str) -> None:
         _log.warning("dead letter", durable=self._name, subject=message.subject, reason=reason)
         if not message.subject.startswith(DEAD_PREFIX):
             letter = dead_letter(message.subject, reason, message.data, self._health.service, self._clock)
             await self._bus.publish_encoded([letter])
-        await message.term()
+        await self._inbox.terminate(message)
         MESSAGES.labels(self._name, "dead").inc()

@@ -91,7 +91,9 @@ async def test_streams_are_the_table_and_making_them_again_changes_nothing(bus: 
 
 
 async def test_a_small_disk_gets_small_streams(bus: Bus) -> None:
-    small = Bus(bus.settings.model_copy(update={"store_limit_bytes": 32 * 1024**2}), bus.client, bus.jetstream)
+    small = Bus(
+        bus.settings.model_copy(update={"store_limit_bytes": 32 * 1024**2}), bus.client, bus.jetstream, bus.receipts
+    )
     await small.ensure_streams()
     sizes = [(await bus.jetstream.stream_info(stream.name)).config.max_bytes for stream in STREAMS]
     assert sizes == [32 * 1024**2] * len(STREAMS)
@@ -226,7 +228,7 @@ async def test_a_stop_finishes_what_has_arrived(bus: Bus) -> None:
 
 
 async def test_a_lost_durable_is_made_again(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.consumers.loop._KEEP_SECONDS", 0.2)
+    monkeypatch.setattr("serving.consumers.loop._WATCH_SECONDS", 0.2)
     async with Reader(bus, Durable("test-lost", QUOTE.name)) as reader:
         await bus.publish(QUOTE, *quotes(1))
         await eventually(lambda: len(reader.handled) == 1)

@@ -1,11 +1,14 @@
 """The cache against a real server: hashes, times to live, and a server that is gone."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import msgspec
 import pytest
 from pydantic import SecretStr
 
 from riskee.errors import RetryableError
-from riskee.settings import RedisSettings
+from riskee.settings import RedisSettings, Settings
 from riskee.storage import keys
 from riskee.storage.cache import Cache, Entry
 
@@ -40,13 +43,58 @@ async def test_a_string_expires_too(cache: Cache) -> None:
 
 
 async def test_a_server_that_is_gone_is_retryable() -> None:
-    gone = Cache.connect(RedisSettings(url=SecretStr("redis://127.0.0.1:9/0"), timeout_seconds=0.5))
-    for call in (
-        gone.ping(),
-        gone.body(keys.QUOTE, **AAPL),
-        gone.write([Entry(keys.QUOTE, AAPL, {"body": "x"})]),
-        gone.set_text(keys.CACHE_STATS, "{}", name="api"),
-    ):
+    calls: tuple[Callable[[Cache], Awaitable[object]], ...] = (
+        Cache.ping,
+        lambda gone: gone.body(keys.QUOTE, **AAPL),
+        lambda gone: gone.write([Entry(keys.QUOTE, AAPL, {"body": "x"})]),
+        lambda gone: gone.set_text(keys.CACHE_STATS, "{}", name="api"),
+    )
+    for call in calls:
+        gone = Cache.connect(RedisSettings(url=SecretStr("redis://127.0.0.1:9/0"), timeout_seconds=0.5))
         with pytest.raises(RetryableError, match="cache does not answer"):
-            await call
-    await gone.close()
+            await call(gone)
+        with pytest.raises(RetryableError, match="did not answer a moment ago"):
+            await gone.write([Entry(keys.QUOTE, AAPL, {"body": "x"})])
+        await gone.close()
+
+
+async def test_a_server_that_hangs_costs_one_timeout_and_is_found_again(
+    settings: Settings, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that accepts and never answers: the first write waits, the next do not, and a later one finds it well."""
+    monkeypatch.setattr("riskee.storage.cache._REST_SECONDS", 1.0)
+    address = settings.redis.url.get_secret_value()
+    port = int(address.rsplit(":", 1)[1].split("/")[0])
+    hanging = True
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        if hanging:
+            await reader.read()
+        else:
+            behind = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(_pipe(reader, behind[1]), _pipe(behind[0], writer))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    proxied = address.replace(f":{port}/", f":{server.sockets[0].getsockname()[1]}/")
+    slow = Cache.connect(RedisSettings(url=SecretStr(proxied), timeout_seconds=0.3))
+    entry = Entry(keys.QUOTE, AAPL, {"body": "x"})
+    for _ in range(20):
+        with pytest.raises(RetryableError):
+            await slow.write([entry])
+    assert asked == 1
+    hanging = False
+    await asyncio.sleep(1.1)
+    await slow.write([entry])
+    assert await cache.body(keys.QUOTE, **AAPL) == b"x"
+    await slow.close()
+    server.close()
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from riskee.breaker import Breaker
 from riskee.embedding.embedder import Vectors
 from riskee.errors import RetryableError
-from riskee.explanation.breaker import Breaker
 from riskee.explanation.writer import Writer
 from tests.unit.explanation.examples import facts
 

@@ -46,7 +46,7 @@ class Message:
 
     subject = EXPLAIN.name
     is_acked = False
-    metadata = SimpleNamespace(num_delivered=1)
+    reply = "$JS.ACK.EXPLANATIONS.explain.1.7.7.0.0"
 
     def __init__(self) -> None:
         request = ExplainRequest(prediction=samples.PREDICTION, requested_at=samples.NOW)

@@ -12,6 +12,7 @@ from riskee.errors import FatalError, RetryableError
 from riskee.messaging.streams import MIB, STREAMS
 from riskee.settings import NatsSettings
 from riskee.storage.bus import SMALLEST_STREAM, Bus
+from riskee.storage.receipts import Receipts
 
 
 class Server:
@@ -32,7 +33,7 @@ class Server:
 
 
 def bus(server: Any) -> Bus:
-    return Bus(NatsSettings(), cast("Client", None), cast("JetStreamContext", server))
+    return Bus(NatsSettings(), cast("Client", None), cast("JetStreamContext", server), Receipts(cast("Client", None)))
 
 
 async def test_streams_shrink_until_they_fit() -> None:
