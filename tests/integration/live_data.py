@@ -71,7 +71,7 @@ def fill(connection: Connection, *, models: bool = True) -> Market:
     write_tickers(connection, [TickerInfo(name, name, name == MARKET, "made") for name in names])
     write_sessions(connection, calendar)
     bars = tuple(bar for seed, name in enumerate(names) for bar in made_bars(name, sessions, seed))
-    connection.execute(insert(market_data), [_row(bar) for bar in bars])
+    connection.execute(insert(market_data), [market_row(bar) for bar in bars])
     reported = [sessions[-2 - 60 * quarter] for quarter in range(5)]
     write_reports(
         connection, [Report("AAPL", s.session_date, s.opens_at - timedelta(days=14), "made") for s in reported]
@@ -82,7 +82,8 @@ def fill(connection: Connection, *, models: bool = True) -> Market:
     return Market(sessions, bars)
 
 
-def _row(bar: Bar) -> dict[str, object]:
+def market_row(bar: Bar) -> dict[str, object]:
+    """A bar as the table stores it."""
     return {
         "ticker": bar.ticker,
         "resolution": "1d",

@@ -1,0 +1,135 @@
+"""One scenario's product: servers and services under the supervisor, in a home of their own."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import Engine
+
+from infra.embedded import plan
+from infra.embedded import stack as stack_module
+from infra.embedded.processes import Process, service_table
+from infra.embedded.stack import ProcessStatus, Stack
+from riskee.settings import Settings, load_settings
+from riskee.storage.database import make_engine
+from riskee.storage.migrations import migrate
+from tests.conftest import REPOSITORY
+from tests.faults.entry import CHANGES_FILE, CLOCK_FILE, Change
+from tests.faults.market import FaultMarket, fill
+from tests.faults.proxy import Proxy
+
+SERVICES = ("predict", "record")
+_ELSEWHERE = {"RISKEE_VECTORS__URL": "http://127.0.0.1:9", "RISKEE_LLM__URL": "http://127.0.0.1:9"}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a scenario's product differs from the usual one. `proxied` names servers that services reach by a proxy."""
+
+    services: Sequence[str] = SERVICES
+    changes: Mapping[str, Change] = field(default_factory=dict)
+    proxied: frozenset[str] = frozenset()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    # Called with the home before the servers start.
+    prepare: Callable[[Path], None] = lambda _home: None
+    # Called with the home after they have ended.
+    clear: Callable[[Path], None] = lambda _home: None
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The running product."""
+
+    stack: Stack
+    settings: Settings
+    engine: Engine
+    market: FaultMarket
+    proxies: Mapping[str, Proxy]
+
+    def status(self, name: str) -> ProcessStatus:
+        return next(status for status in self.stack.status() if status.name == name)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process, as the kernel or an operator may."""
+        pid = self.status(name).pid
+        assert pid is not None, f"{name} does not run"
+        os.kill(pid, number)
+
+    def kill(self, name: str) -> None:
+        self.signal(name, signal.SIGKILL)
+
+    def shift_clock(self, seconds: float) -> None:
+        """Move the clock of the services that have a shifted one."""
+        _write(self.stack.home / CLOCK_FILE, str(seconds).encode())
+
+
+def _write(file: Path, data: bytes) -> None:
+    temporary = file.with_suffix(".new")
+    temporary.write_bytes(data)
+    temporary.replace(file)
+
+
+@asynccontextmanager
+async def running(setup: Setup) -> AsyncIterator[Arena]:
+    """Start the product with an empty database, fill it, and leave nothing behind."""
+    home = Path(tempfile.mkdtemp(prefix="riskee-faults-"))
+    home.chmod(0o711)
+    (home / "data").mkdir(mode=0o711)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**_ELSEWHERE, **setup.environ, "RISKEE_HOME": str(home)}.items():
+            patch.setenv(name, value)
+        _change_commands(patch, setup.changes)
+        stack = Stack(home, REPOSITORY)
+        try:
+            setup.prepare(home)
+            await asyncio.to_thread(stack.start_servers)
+            async with _filled(stack, setup) as arena:
+                yield arena
+        finally:
+            await asyncio.to_thread(stack.stop)
+            setup.clear(home)
+            shutil.rmtree(home)
+
+
+@asynccontextmanager
+async def _filled(stack: Stack, setup: Setup) -> AsyncIterator[Arena]:
+    settings = load_settings()
+    engine = make_engine(settings.database.url, 4)
+    targets = {"nats": stack.ports["nats"], "database": stack.ports["postgres"]}
+    proxies = {name: Proxy(targets[name], seed=1) for name in sorted(setup.proxied)}
+    ports = {f"{name}_port": await proxy.start() for name, proxy in proxies.items()}
+    changes = {name: msgspec.structs.replace(change, **ports) for name, change in setup.changes.items()}
+    _write(stack.home / CHANGES_FILE, msgspec.json.encode(changes))
+    try:
+        await asyncio.to_thread(migrate, settings.database.url, settings)
+        with engine.begin() as connection:
+            market = fill(connection)
+        await asyncio.to_thread(stack.start_services, names=setup.services)
+        yield Arena(stack, settings, engine, market, proxies)
+    finally:
+        for proxy in proxies.values():
+            await proxy.stop()
+        engine.dispose()
+
+
+def _change_commands(patch: pytest.MonkeyPatch, changes: Mapping[str, Change]) -> None:
+    """Let the supervisor start changed services by the entry point of the fault tests."""
+
+    def table(*arguments: Any) -> list[Process]:
+        return [_changed(process) if process.name in changes else process for process in service_table(*arguments)]
+
+    for module in (plan, stack_module):
+        patch.setattr(module, "service_table", table)
+
+
+def _changed(process: Process) -> Process:
+    return replace(process, command=(process.command[0], "-m", "tests.faults.entry", process.name))

@@ -1,0 +1,100 @@
+"""Defects put in on purpose, to see that the fault tests find them."""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from threading import Timer
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from psycopg import sql
+
+from riskee.model import registry
+from riskee.model.artifact import ModelArtifact
+from riskee.storage import recording
+from riskee.storage.bus import Bus, Outgoing
+from serving.consumers import forecasting, record
+from serving.consumers.forecasting import Forecaster
+from serving.consumers.knowledge import Knowledge
+
+_LATE_SECONDS = 0.5
+
+
+def _ack_before_commit() -> None:
+    """record answers as if the rows were written, and writes them a little later."""
+    honest: Callable[..., int] = recording.record
+
+    def later(*arguments: Any) -> int:
+        Timer(_LATE_SECONDS, honest, arguments).start()
+        return len(arguments[-1])
+
+    mock.patch.object(record, "record", later).start()
+
+
+class _WithoutConflict(sql.SQL):
+    def __init__(self, statement: Any) -> None:
+        super().__init__(statement.replace(" ON CONFLICT DO NOTHING", ""))
+
+
+def _no_on_conflict() -> None:
+    """A row that is there already is an error."""
+    names = SimpleNamespace(SQL=_WithoutConflict, Identifier=sql.Identifier)
+    mock.patch.object(recording, "sql", names).start()
+
+
+def _random_prediction_ids() -> None:
+    """A quote that comes again is predicted anew."""
+
+    def prediction_id(*_content: object) -> uuid.UUID:
+        return uuid.uuid4()
+
+    mock.patch.object(forecasting, "prediction_id", prediction_id).start()
+
+
+def _no_dead_letters() -> None:
+    """Poison is dropped without a word."""
+    honest = Bus.publish_encoded
+
+    async def publish_encoded(bus: Bus, messages: Sequence[Outgoing]) -> None:
+        await honest(bus, [message for message in messages if not message.subject.startswith("dead.")])
+
+    mock.patch.object(Bus, "publish_encoded", publish_encoded).start()
+
+
+def _stale_state() -> None:
+    """A state rebuilt from the database misses the last week's bars."""
+    honest = Knowledge.forecaster
+
+    def forecaster(knowledge: Knowledge, before: date) -> Forecaster:
+        return honest(knowledge, before - timedelta(days=7))
+
+    mock.patch.object(Knowledge, "forecaster", forecaster).start()
+
+
+def _trusting() -> None:
+    """An artifact is taken as it is, whatever its digest and name."""
+
+    def unchecked(row: Any) -> ModelArtifact:
+        data = bytes(row.artifact)
+        return ModelArtifact.from_bytes(data, hashlib.sha256(data).hexdigest())
+
+    mock.patch.object(registry, "_checked", unchecked).start()
+
+
+def _slow_start() -> None:
+    """The service takes its time before it does anything."""
+    time.sleep(20)
+
+
+BROKEN: Mapping[str, Callable[[], None]] = {
+    "ack before commit": _ack_before_commit,
+    "no ON CONFLICT": _no_on_conflict,
+    "random prediction ids": _random_prediction_ids,
+    "no dead letters": _no_dead_letters,
+    "stale state": _stale_state,
+    "trusting": _trusting,
+    "slow start": _slow_start,
+}

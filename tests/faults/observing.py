@@ -1,0 +1,91 @@
+"""What is on the bus and in the database, read past the services under test."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import nats.errors
+from nats.js.errors import Error as JetStreamError
+from sqlalchemy import Engine, Select, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from riskee.messaging.streams import stream_of
+from riskee.storage.bus import Bus
+from riskee.storage.tables import predictions
+
+# The streams whose messages the services under test turn into others, or into rows.
+WATCHED = ("MARKET_DATA", "PREDICTIONS", "DEAD_LETTER")
+_AWAY = (nats.errors.Error, JetStreamError, TimeoutError, OSError)
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Reads by connections of its own. What cannot be read because a server is away is simply not there yet."""
+
+    bus: Bus
+    engine: Engine
+
+    async def ends(self) -> dict[str, int]:
+        """The last sequence of each watched stream."""
+        infos = {name: await self.bus.jetstream.stream_info(name) for name in WATCHED}
+        return {name: info.state.last_seq for name, info in infos.items()}
+
+    async def settled(self, ends: Mapping[str, int]) -> bool:
+        """Whether every consumer has acknowledged all up to these sequences."""
+        return not await self.unsettled(ends)
+
+    async def unsettled(self, ends: Mapping[str, int]) -> list[str]:
+        """The consumers that have not, with what they still have to do."""
+        try:
+            listed = {name: await self.bus.jetstream.consumers_info(name) for name in ends}
+        except _AWAY as error:
+            return [f"the bus is away: {error!r}"]
+        return [
+            f"{consumer.name}: {consumer.num_pending} to deliver, {consumer.num_ack_pending} unacknowledged"
+            for name, consumers in listed.items()
+            for consumer in consumers
+            if (consumer.num_pending or consumer.num_ack_pending) and _floor(consumer) < ends[name]
+        ]
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until no consumer has anything left. Fails the test where that takes too long."""
+        ends = dict.fromkeys(WATCHED, 2**62)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        calm = 0
+        # Handling one stream may put messages on another: all must be empty twice.
+        while calm < 2:
+            left = await self.unsettled(ends)
+            calm = 0 if left else calm + 1
+            assert loop.time() < deadline, f"not drained in {seconds} s: {left}"
+            await asyncio.sleep(0.25)
+
+    async def messages(self, subject: str) -> list[bytes]:
+        """Every message of a subject, which may hold wildcards, in the order of the stream."""
+        stream = stream_of(subject).name
+        info = await self.bus.jetstream.stream_info(stream, subjects_filter=subject)
+        count = sum((info.state.subjects or {}).values())
+        subscription = await self.bus.jetstream.subscribe(subject, stream=stream, ordered_consumer=True)
+        try:
+            return [(await subscription.next_msg(timeout=20)).data for _ in range(count)]
+        finally:
+            await subscription.unsubscribe()
+
+    def rows(self, statement: Select[Any]) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(statement))
+
+    async def newest_prediction(self) -> datetime | None:
+        """When the quote of the newest stored prediction was received; None while the database is away."""
+        try:
+            rows = await asyncio.to_thread(self.rows, select(func.max(predictions.c.prediction_time)))
+        except SQLAlchemyError:
+            return None
+        newest: datetime | None = rows[0][0]
+        return newest
+
+
+def _floor(consumer: Any) -> int:
+    return int(consumer.ack_floor.stream_seq) if consumer.ack_floor else 0

@@ -1,0 +1,48 @@
+"""Whether the state after all faults is the one that a run without faults has."""
+
+import random
+import uuid
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, Engine, select
+
+from riskee.messaging.messages import Quote
+from riskee.settings import Settings
+from riskee.storage import tables
+from serving.reproduction import reproduce
+
+_SAMPLES = 40
+
+
+def differences(engine: Engine, settings: Settings, last_round: Sequence[Quote], chance: random.Random) -> list[str]:
+    """What is not as it would have been.
+
+    The last prediction of every ticker, and some others, are made again from the stored bars and their quotes by a
+    fresh state: every number must have the same bytes. The last ones must also rest on the market's last quote.
+    """
+    with engine.connect() as connection:
+        return list(_differences(connection, settings, last_round, chance))
+
+
+def _differences(
+    connection: Connection, settings: Settings, last_round: Sequence[Quote], chance: random.Random
+) -> Iterator[str]:
+    market, *others = last_round
+    stored = tables.predictions.c
+    rows = connection.execute(select(stored.prediction_id, stored.quote_id, stored.market_quote_id)).all()
+    of_quote = {row.quote_id: row for row in rows}
+    last = [of_quote[quote.quote_id] for quote in others if quote.quote_id in of_quote]
+    for row in last:
+        if row.market_quote_id != market.quote_id:
+            yield f"{row.prediction_id} rests on the market's quote {row.market_quote_id}, not {market.quote_id}"
+    sampled = chance.sample(rows, min(_SAMPLES, len(rows)))
+    for row in {row.prediction_id: row for row in (*last, *sampled)}.values():
+        yield from _unequal(connection, settings, row.prediction_id)
+
+
+def _unequal(connection: Connection, settings: Settings, prediction_id: uuid.UUID) -> Iterator[str]:
+    made = reproduce(connection, settings, prediction_id)
+    unequal = [field for field in made.fields if not field.equal]
+    if unequal:
+        told = "; ".join(f"{field.name} {field.stored} not {field.made}" for field in unequal[:3])
+        yield f"{prediction_id} of {made.lineage.ticker} at {made.lineage.data_time}: {told}"

@@ -1,0 +1,167 @@
+"""A scenario: load on a running product, faults meanwhile, then the comparison of everything that must hold."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import select
+
+from riskee.clock import SystemClock
+from riskee.messaging.envelope import Envelope
+from riskee.messaging.messages import DeadLetter, Prediction
+from riskee.messaging.subjects import PREDICTION_UPDATED
+from riskee.storage import tables
+from riskee.storage.bus import Bus
+from tests.faults.accounting import Evidence, PredictionRow, violations
+from tests.faults.arena import Arena, Setup, running
+from tests.faults.driver import Driver
+from tests.faults.observing import Observer
+from tests.faults.poison import Poisoner
+from tests.faults.recovery import Recovery, recover, slowness, too_slow
+from tests.faults.reporting import Result
+from tests.faults.sameness import differences
+
+DRAIN_SECONDS = 120.0
+_WARM_SECONDS = 2.0
+_SESSION_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """Quotes a second, and for how long at least. The seed decides prices, moments of faults, poison and samples."""
+
+    rate: float
+    seconds: float
+    seed: int = 1
+    poison: float = 0.0
+
+
+@dataclass
+class OwnClock:
+    """The load's clock: the machine's, shifted by so many seconds."""
+
+    shift: float = 0.0
+
+    def now(self) -> datetime:
+        return SystemClock().now() + timedelta(seconds=self.shift)
+
+
+@dataclass
+class Scenario:
+    """What a test of faults has in hand."""
+
+    arena: Arena
+    observer: Observer
+    driver: Driver
+    clock: OwnClock
+    random: random.Random
+    recoveries: list[Recovery] = field(default_factory=list)
+
+    async def drive(self, seconds: float, faults: Callable[["Scenario"], Awaitable[None]]) -> None:
+        """Let quotes flow while the faults happen, and at least so long; return when all is at rest."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.driver.run())
+            began = time.monotonic()
+            await asyncio.sleep(_WARM_SECONDS)
+            await faults(self)
+            await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))
+            self.driver.stop()
+        await self.observer.drained(DRAIN_SECONDS)
+
+    async def strike(self, fault: Callable[[], object], times: int) -> None:
+        """Do a fault some times, each when the product has recovered from the last one and a moment has passed."""
+        for _ in range(times):
+            await asyncio.sleep(self.random.uniform(0.5, 2.5))
+            await self.measure(lambda: asyncio.to_thread(fault))
+
+    async def measure(self, fault: Callable[[], Awaitable[object]]) -> Recovery:
+        """Do one fault and note the recovery, counted from its end."""
+
+        async def done() -> None:
+            await fault()
+
+        recovery = await recover(self.observer, self.clock, done)
+        print(f"    flowing after {recovery.flowing:.1f} s, settled after {recovery.settled:.1f} s", flush=True)
+        self.recoveries.append(recovery)
+        return recovery
+
+    async def evidence(self) -> Evidence:
+        """Everything that was sent and stored. Call it when nothing moves any more."""
+        events = [_prediction(data) for data in await self.observer.messages(PREDICTION_UPDATED.name)]
+        letters = [_letter(data) for data in await self.observer.messages("dead.>")]
+        read = self.observer.rows
+        stored = tables.predictions.c
+        rows = read(select(stored.prediction_id, stored.quote_id, stored.horizon, stored.model_version))
+        last = self.driver.last_round
+        poison = self.driver.poisoner.sent if self.driver.poisoner else ()
+        return Evidence(
+            accepted=self.driver.accepted.keys(),
+            quotes=[row.quote_id for row in read(select(tables.quotes.c.quote_id))],
+            events=[event.prediction_id for event in events],
+            predictions=[PredictionRow(*row) for row in rows],
+            last_quotes=[quote.quote_id for quote in last[1:]],
+            poison=[_text(body.decode(errors="backslashreplace")) for body in poison],
+            letters=[_text(letter.body) for letter in letters],
+            quarantined=[row.body for row in read(select(tables.quarantine.c.body))],
+            differences=differences(self.arena.engine, self.arena.settings, last, self.random),
+        )
+
+
+async def play(
+    name: str,
+    load: Load,
+    faults: Callable[[Scenario], Awaitable[None]],
+    *,
+    setup: Setup | None = None,
+    bar: float | None = None,
+) -> Result:
+    """Run a scenario to its end and judge it. `bar` is for the recoveries that it measures, in seconds."""
+    slowed, began = slowness(), time.monotonic()
+    print(f"\n  {name}: {load.rate:g} quotes/s for at least {load.seconds:g} s", flush=True)
+    async with running(setup or Setup()) as arena:
+        bus = await Bus.connect(arena.settings.nats, "faults", timeout=10)
+        try:
+            scenario = _scenario(arena, bus, load)
+            await scenario.drive(load.seconds, faults)
+            evidence = await scenario.evidence()
+        finally:
+            await bus.close()
+    recoveries = tuple(scenario.recoveries)
+    found = [*violations(evidence), *(too_slow(recoveries, bar, slowed) if bar is not None else ())]
+    return Result(
+        name=name,
+        seconds=time.monotonic() - began,
+        accepted=len(evidence.accepted),
+        predictions=len(evidence.predictions),
+        dead_letters=len(evidence.letters),
+        violations=tuple(found),
+        recoveries=recoveries,
+        bar=bar,
+        slowness=slowed,
+    )
+
+
+def _scenario(arena: Arena, bus: Bus, load: Load) -> Scenario:
+    per_session = max(8, int(load.rate * _SESSION_SECONDS / len(arena.market.bars[0])))
+    rounds = arena.market.rounds(load.seed, per_session)
+    poisoner = Poisoner(load.poison, load.seed) if load.poison else None
+    clock = OwnClock()
+    driver = Driver(bus, rounds, load.rate, clock, poisoner)
+    return Scenario(arena, Observer(bus, arena.engine), driver, clock, random.Random(load.seed))
+
+
+def _prediction(data: bytes) -> Prediction:
+    return msgspec.json.decode(data, type=Envelope[Prediction]).payload
+
+
+def _letter(data: bytes) -> DeadLetter:
+    return msgspec.json.decode(data, type=Envelope[DeadLetter]).payload
+
+
+def _text(body: str) -> str:
+    """As the table keeps it: with every character but one."""
+    return body.replace("\0", "\\0")
