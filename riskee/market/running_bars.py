@@ -9,8 +9,8 @@ has changed since as quotes, at most one for each ticker. What counts:
   newest vintage of a minute counts (`MinuteBar.vintage`).
 - A snapshot stands for all that was before its moment; minutes that begin at its moment or later are added to it.
 - A quote's time is the newest moment that its ticker has told of: the end of a minute, the time of a trade or of its
-  correction. What comes late changes the bar but not the time, and counts up `sequence`. So (data time, sequence) only ever grows, as
-  `QuoteGate` wants it.
+  correction. What comes late changes the bar but not the time, and counts up `sequence`. So (data time, sequence)
+  only ever grows, as `QuoteGate` wants it.
 - A session ends by `finish`, or when a minute of a later one comes: its last quote is `final` and bears the close. A
   correction after that gives another final quote.
 

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from ipaddress import ip_address
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -22,8 +20,9 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
 from riskee.clock import Clock
-from riskee.errors import FatalError, NotFoundError, PoisonError, RiskeeError
+from riskee.errors import NotFoundError, PoisonError
 from riskee.market.bars import Floats
+from riskee.market.sources.alpaca_access import LONGEST_MESSAGE, refusal, require_keys, require_private
 from riskee.market.sources.calls import Caller
 from riskee.market.sources.vendors import History
 from riskee.settings import AlpacaSettings
@@ -34,8 +33,6 @@ _PAID_WITHIN = timedelta(days=120)
 # Daily bars bear their midnight in New York: this time of their last day is after it, and hours before the close, so
 # that plans whose newest minutes are not free may ask too.
 _AFTER_MIDNIGHT = time(12, tzinfo=UTC)
-_LONGEST_MESSAGE = 200
-_KEYS = "RISKEE_ALPACA__KEY_ID and RISKEE_ALPACA__SECRET_KEY"
 
 Client = TypeVar("Client", bound=RESTClient)
 Answer = TypeVar("Answer")
@@ -141,11 +138,16 @@ class Alpaca:
 
     @cached_property
     def _stocks(self) -> StockHistoricalDataClient:
-        return self._polite(StockHistoricalDataClient(*self._keys(), raw_data=True, url_override=self._url()))
+        keys = require_keys(self.settings)
+        return self._polite(StockHistoricalDataClient(*keys, raw_data=True, url_override=self._url()))
 
     @cached_property
     def _corporate(self) -> CorporateActionsClient:
-        return self._polite(CorporateActionsClient(*self._keys(), raw_data=True, url_override=self._url()))
+        keys = require_keys(self.settings)
+        return self._polite(CorporateActionsClient(*keys, raw_data=True, url_override=self._url()))
+
+    def _url(self) -> str:
+        return require_private(self.settings.url, "RISKEE_ALPACA__URL")
 
     def _polite(self, client: Client) -> Client:
         # alpaca-py has no timeouts, and waits 3 s whatever the answer says; requests' adapters are the place for both.
@@ -153,21 +155,6 @@ class Alpaca:
         for scheme in ("http://", "https://"):
             client._session.mount(scheme, adapter)
         return client
-
-    def _url(self) -> str:
-        """The address. Raises FatalError where the key would go over a network in plain text."""
-        parts = urlsplit(self.settings.url)
-        if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
-            raise FatalError(
-                f"RISKEE_ALPACA__URL would send the key in plain text to {parts.hostname}", "use an https:// address"
-            )
-        return self.settings.url
-
-    def _keys(self) -> tuple[str, str]:
-        key_id, secret_key = self.settings.key_id, self.settings.secret_key
-        if key_id is None or secret_key is None:
-            raise FatalError("Alpaca wants a key", f"set {_KEYS}: a free account has one")
-        return key_id.get_secret_value(), secret_key.get_secret_value()
 
 
 class _Adapter(HTTPAdapter):
@@ -188,31 +175,8 @@ class _Adapter(HTTPAdapter):
 
         response = self._caller(once)
         if response.status_code >= 400:
-            raise self._refusal(response)
+            raise refusal(self._settings, response.status_code, response.text)
         return response
-
-    def _refusal(self, response: Response) -> RiskeeError:
-        said = f"Alpaca answers {response.status_code}: {self._message(response)}"
-        if response.status_code in {401, 403}:
-            plan = f"and whether the plan has the feed RISKEE_ALPACA__FEED={self._settings.feed}"
-            return FatalError(said, f"check {_KEYS}, {plan}")
-        if response.status_code == 404:
-            return NotFoundError(said, "check the ticker, and RISKEE_ALPACA__URL")
-        return PoisonError(said, "check the ticker")
-
-    def _message(self, response: Response) -> str:
-        """What Alpaca says, without the keys, should it repeat them."""
-        text = response.text
-        for secret in (self._settings.key_id, self._settings.secret_key):
-            text = text.replace(secret.get_secret_value(), "…") if secret else text
-        return text[:_LONGEST_MESSAGE]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _checked(ask: Callable[[], Any], kind: type[Answer]) -> Answer:
@@ -222,7 +186,7 @@ def _checked(ask: Callable[[], Any], kind: type[Answer]) -> Answer:
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         # msgspec's errors and JSON's are ValueErrors; the others are alpaca-py's, when it takes for a page what is none
         raise PoisonError(
-            f"Alpaca's answer cannot be read: {type(error).__name__}: {str(error)[:_LONGEST_MESSAGE]}",
+            f"Alpaca's answer cannot be read: {type(error).__name__}: {str(error)[:LONGEST_MESSAGE]}",
             "try again later",
         ) from error
 
