@@ -14,7 +14,7 @@ from riskee.features.definitions import EARNINGS, TECHNICAL
 from riskee.messaging.messages import Flag
 from riskee.messaging.statuses import MEANINGS
 from riskee.messaging.streams import STREAMS, stream_of
-from riskee.messaging.subjects import BEAT, SUBJECTS
+from riskee.messaging.subjects import SUBJECTS, UNSTORED
 from riskee.settings import ENV_PREFIX, Settings
 from riskee.storage.keys import KEYS
 from riskee.storage.tables import TIME_SERIES, metadata
@@ -66,7 +66,9 @@ def _messaging() -> Iterator[str]:
         ((f"`{s.name}`", f"`{stream_of(s.name).name}`", f"`{s.payload.__name__}`", s.purpose) for s in SUBJECTS),
     )
     yield "Besides, on plain NATS and in no stream:\n"
-    yield from _table(("subject", "payload", "for"), ((f"`{BEAT.name}`", f"`{BEAT.payload.__name__}`", BEAT.purpose),))
+    yield from _table(
+        ("subject", "payload", "for"), ((f"`{s.name}`", f"`{s.payload.__name__}`", s.purpose) for s in UNSTORED)
+    )
     yield "## Statuses, the gravest first\n"
     yield from _table(
         ("status", "meaning", "what to do", "the number is"),

@@ -20,8 +20,14 @@ QUEUE_DEPTH = Gauge("riskee_queue_depth", "messages not yet acknowledged or deli
 PREDICTIONS = Counter("riskee_predictions_total", "predictions published", ["model_type"])
 PREDICTIONS_FAILED = Counter("riskee_predictions_failed_total", "quotes without a prediction", ["status"])
 MODEL_SECONDS = Histogram("riskee_model_seconds", "time of one model call", ["model_type"], buckets=_FAST)
-TICK_SECONDS = Histogram("riskee_tick_seconds", "from a quote's receipt to its published prediction", buckets=_FAST)
+TICK_SECONDS = Histogram(
+    "riskee_tick_seconds", "of each wave's oldest quote: from receipt to its published prediction", buckets=_FAST
+)
 STATE_REBUILDS = Counter("riskee_state_rebuilds_total", "times the feature state was built from the database")
+
+PARTITIONS_HELD = Gauge("riskee_partitions_held", "units of the work on quotes that this predictor does")
+PARTITION_MOVES = Counter("riskee_partition_moves_total", "units taken or given_up by this predictor", ["move"])
+PREDICTORS = Gauge("riskee_predictors", "predictors that live, as this one hears")
 
 _SLOW = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
 EXPLANATIONS = Counter("riskee_explanations_total", "explanations published, by model or template", ["generator"])

@@ -21,6 +21,7 @@ class Health:
 
     service: str
     _troubles: dict[str, str] = field(default_factory=dict)
+    _notes: dict[str, str] = field(default_factory=dict)
 
     def up(self, dependency: str) -> None:
         if self._troubles.get(dependency, "unknown"):
@@ -34,16 +35,26 @@ class Health:
         self._troubles[dependency] = cause
         DEPENDENCY_UP.labels(dependency).set(0)
 
+    def forget(self, dependency: str) -> None:
+        """It is needed no longer."""
+        if self._troubles.pop(dependency, None) is not None:
+            DEPENDENCY_UP.remove(dependency)
+
+    def note(self, name: str, text: str) -> None:
+        """Something worth knowing that is no trouble."""
+        self._notes[name] = text
+
     @property
     def ready(self) -> bool:
         return not any(self._troubles.values())
 
     def report(self) -> dict[str, object]:
-        """The state and, for each dependency, `ok` or its trouble."""
+        """The state, for each dependency `ok` or its trouble, and notes where there are any."""
         return {
             "service": self.service,
             "status": "ok" if self.ready else "waiting",
             "dependencies": {name: trouble or "ok" for name, trouble in sorted(self._troubles.items())},
+            **({"notes": dict(sorted(self._notes.items()))} if self._notes else {}),
         }
 
 

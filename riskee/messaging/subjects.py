@@ -9,7 +9,6 @@ from riskee.messaging.messages import (
     DeadLetter,
     ExplainRequest,
     Explanation,
-    FeedStatus,
     MarketStatus,
     ModelPromoted,
     Prediction,
@@ -17,8 +16,8 @@ from riskee.messaging.messages import (
     PredictJob,
     Presence,
     Quote,
-    StaleTickers,
 )
+from riskee.messaging.standing import FeedStatus, StaleTickers
 
 
 @dataclass(frozen=True)
@@ -68,3 +67,4 @@ SUBJECTS = (
 # On plain NATS, in no stream: a sign of life is worth nothing later.
 BEAT = Subject("beat.predict", FeedStatus, "predict lives, and where the feed stands")
 PRESENCE = Subject("presence.predict", Presence, "a predictor lives, and what it holds")
+UNSTORED = (BEAT, PRESENCE)
