@@ -7,6 +7,7 @@ below. A variable that no setting has is an error: a typo must not silently mean
 from riskee.settings.loading import ENDPOINTS_FILE, TEST_PREFIX, load_settings
 from riskee.settings.sections import (
     AlpacaSettings,
+    AlpacaStreamSettings,
     ApiSettings,
     DagsterSettings,
     DatabaseSettings,
@@ -33,6 +34,7 @@ __all__ = [
     "ENV_PREFIX",
     "TEST_PREFIX",
     "AlpacaSettings",
+    "AlpacaStreamSettings",
     "ApiSettings",
     "DagsterSettings",
     "DataSettings",

@@ -132,8 +132,28 @@ class YahooSettings(VendorSettings):
     )
 
 
+class AlpacaStreamSettings(Section):
+    """Alpaca's live feed: minute bars of all tickers, trades of some."""
+
+    url: str = Field("wss://stream.data.alpaca.markets", pattern=r"^wss?://", description="address of the stream")
+    tickers: int = Field(0, ge=0, description="most tickers to subscribe to; 0: all, or as many as the plan allows")
+    trade_tickers: int = Field(
+        30, ge=0, description="tickers whose trades are subscribed to besides their minute bars (free plan: 30)"
+    )
+    quote_tickers: int = Field(
+        0, ge=0, description="tickers whose bids and offers show, while nothing is traded, that the feed is alive"
+    )
+    publish_seconds: float = Field(
+        0.25, gt=0, description="shortest time between two publications; a ticker's news in between are one quote"
+    )
+    ping_seconds: float = Field(10.0, gt=0, description="how often the connection is tested, and how long for")
+    first_pause_seconds: float = Field(
+        1.0, gt=0, description="pause before the connection is tried again; it grows up to a minute"
+    )
+
+
 class AlpacaSettings(VendorSettings):
-    """Alpaca's market data API, through alpaca-py."""
+    """Alpaca's market data API: histories through alpaca-py, the live feed without it."""
 
     url: str = Field("https://data.alpaca.markets", pattern=r"^https?://", description="address of the data API")
     key_id: SecretStr | None = Field(None, description="API key")
@@ -142,6 +162,7 @@ class AlpacaSettings(VendorSettings):
         "sip", description="feed: sip is all exchanges, iex one of them with some percent of the volume"
     )
     requests_per_minute: float = Field(180.0, gt=0, description="most requests begun in a minute (free plan: 200)")
+    stream: AlpacaStreamSettings = AlpacaStreamSettings()
 
 
 class ModelSettings(Section):
