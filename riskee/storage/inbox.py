@@ -48,6 +48,28 @@ class Durable:
         return self.ack_wait_seconds / 3
 
 
+def configuration(durable: Durable) -> ConsumerConfig:
+    """A durable as the server keeps it. It begins with the oldest message of its stream."""
+    # One more than we accept, so that the last delivery can be dead-lettered instead of vanishing.
+    deliveries = durable.max_deliveries + 1
+    return ConsumerConfig(
+        durable_name=durable.name,
+        filter_subjects=[durable.subject, *durable.also],
+        deliver_subject=_deliver_subject(durable),
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=durable.ack_wait_seconds,
+        backoff=[durable.ack_wait_seconds * factor for factor in _PATIENCE[:deliveries]],
+        max_deliver=deliveries,
+        max_ack_pending=durable.max_pending,
+    )
+
+
+def _deliver_subject(durable: Durable) -> str:
+    # Fixed, so that a restarted service receives on it at once; no stream captures it.
+    return f"deliver.{durable.name}"
+
+
 class Inbox:
     """The messages of one durable. Each is acknowledged or terminated by whoever takes it."""
 
@@ -71,32 +93,20 @@ class Inbox:
         try:
             await self._ensure_consumer()
             if self._subscription is None:
-                self._subscription = await self._bus.client.subscribe(self._deliver_subject, cb=self._receive)
+                self._subscription = await self._bus.client.subscribe(_deliver_subject(self.durable), cb=self._receive)
         except (nats.errors.Error, TimeoutError) as error:
             raise RetryableError(f"{self.durable.name} cannot consume: {error!r}", "it is tried again") from error
 
-    @property
-    def _deliver_subject(self) -> str:
-        # Fixed, so that a restarted service receives on it at once; no stream captures it.
-        return f"deliver.{self.durable.name}"
-
     async def _ensure_consumer(self) -> None:
-        # One more than we accept, so that the last delivery can be dead-lettered instead of vanishing.
-        deliveries = self.durable.max_deliveries + 1
-        await self._bus.jetstream.add_consumer(
-            self._stream,
-            ConsumerConfig(
-                durable_name=self.durable.name,
-                filter_subjects=[self.durable.subject, *self.durable.also],
-                deliver_subject=self._deliver_subject,
-                deliver_policy=DeliverPolicy.ALL,
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=self.durable.ack_wait_seconds,
-                backoff=[self.durable.ack_wait_seconds * factor for factor in _PATIENCE[:deliveries]],
-                max_deliver=deliveries,
-                max_ack_pending=self.durable.max_pending,
-            ),
-        )
+        config = configuration(self.durable)
+        try:
+            existing = (await self._bus.jetstream.consumer_info(self._stream, self.durable.name)).config
+        except NotFoundError:
+            pass
+        else:
+            # Where a durable began cannot be changed.
+            config = config.evolve(deliver_policy=existing.deliver_policy, opt_start_seq=existing.opt_start_seq)
+        await self._bus.jetstream.add_consumer(self._stream, config)
 
     async def _receive(self, message: Msg) -> None:
         self._waiting.append(message)
