@@ -110,3 +110,10 @@ def test_returns_over_a_suspicious_split_or_factor_are_not_learnt_from(engine: E
     assert gone == {day(number) for number in (39, 40, 59, 60, 61)}
     assert (before.left_out, data.left_out) == (0, 5)
     assert len(data) == len(before) - 5
+
+
+def test_what_is_read_afterwards_is_planned_as_ever(engine: Engine) -> None:
+    with engine.connect() as connection:
+        read_training_set(connection, "normal", day(SESSIONS))
+        for setting in ("enable_mergejoin", "enable_nestloop"):
+            assert connection.scalar(text(f"SHOW {setting}")) == "on"
