@@ -6,6 +6,7 @@ again (after a timeout, say) stores it once.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -180,6 +181,12 @@ class Bus:
             raise RetryableError(
                 f"{missing} of {len(messages)} messages were not accepted: {window.reason}", "they are published again"
             )
+
+    async def tell(self, subject: Subject[PayloadT], envelope: Envelope[PayloadT]) -> None:
+        """Send to whoever listens now, in no stream; dropped while the bus is away."""
+        if self.connected:
+            with suppress(nats.errors.Error):
+                await self.client.publish(subject.name, codec_of(subject).encode(envelope))
 
     async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> None:
         """Call back for each message published from now on, without history or acknowledgement."""
