@@ -36,6 +36,14 @@ def wrap(
     return Envelope(message_id, correlation_id, at, WIRE_VERSION, source, payload)
 
 
+_encode = msgspec.json.Encoder().encode
+
+
+def seal(body: bytes, *, message_id: uuid.UUID, correlation_id: uuid.UUID, source: str, at: datetime) -> bytes:
+    """The same envelope, encoded, around a payload that is encoded already."""
+    return _encode(Envelope(message_id, correlation_id, at, WIRE_VERSION, source, msgspec.Raw(body)))
+
+
 class Codec(Generic[PayloadT]):
     """Encodes and decodes the envelopes of one payload type."""
 

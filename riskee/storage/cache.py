@@ -31,8 +31,15 @@ end
 """
 # Few enough to leave other clients their turn.
 _SCRIPT_ENTRIES = 500
+# The field of what is cached changes; what is not stays so, for it would live for ever.
+_AMEND = """
+for _, key in ipairs(KEYS) do
+    if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, ARGV[1], ARGV[2]) end
+end
+"""
 # A server that did not answer is not asked again for so long.
 _REST_SECONDS = 3.0
+_REMEDY = "see `riskee status`"
 
 Part = str | date | datetime
 Value = str | bytes | int | float
@@ -64,6 +71,7 @@ class Cache:
     _redis: Redis
     _breaker: Breaker = field(default_factory=lambda: Breaker(time.monotonic, limit=1, rest_seconds=_REST_SECONDS))
     _script: AsyncScript = field(init=False)
+    _trouble: str = ""
 
     def __post_init__(self) -> None:
         self._script = self._redis.register_script(_WRITE)
@@ -85,9 +93,9 @@ class Cache:
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
-        """Raises RetryableError where the cache does not answer, or did not a moment ago."""
+        """Raises RetryableError where the cache does not answer, and without asking where it has just not."""
         if not self._breaker.allows:
-            raise RetryableError("the cache did not answer a moment ago", "see `riskee status`")
+            raise RetryableError(self._trouble, _REMEDY)
         async with self._answering():
             yield
 
@@ -97,7 +105,8 @@ class Cache:
             yield
         except (RedisError, OSError) as error:
             self._breaker.failed()
-            raise RetryableError(f"the cache does not answer: {error}", "see `riskee status`") from error
+            self._trouble = f"the cache does not answer: {error}"
+            raise RetryableError(self._trouble, _REMEDY) from error
         self._breaker.succeeded()
 
     async def ping(self) -> None:
@@ -112,6 +121,13 @@ class Cache:
                 chunk = entries[start : start + _SCRIPT_ENTRIES]
                 names = [entry.key.of(**entry.parts) for entry in chunk]
                 await self._script(keys=names, args=[msgspec.msgpack.encode([*map(_argument, chunk)])])
+
+    async def amend(self, key: Key, parts: Sequence[Mapping[str, Part]], name: str, value: str) -> None:
+        """Set one field of those hashes that exist; how long they live does not change. Raises as `write`."""
+        async with self._guarded():
+            for start in range(0, len(parts), _SCRIPT_ENTRIES):
+                names = [key.of(**each) for each in parts[start : start + _SCRIPT_ENTRIES]]
+                await self._redis.eval(_AMEND, len(names), *names, name, value)
 
     async def body(self, key: Key, **parts: Part) -> bytes | None:
         """The JSON under one key, or None. Raises RetryableError where the cache does not answer."""

@@ -1,25 +1,28 @@
 """Where a prediction goes: the cache, in one pipeline, and the bus."""
 
-from collections.abc import Iterable, Sequence
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from riskee.errors import RetryableError
 from riskee.ids import answer_id, failure_id
-from riskee.logs import get_logger
-from riskee.messaging.envelope import Envelope, wrap
+from riskee.messaging.envelope import seal, wrap
 from riskee.messaging.messages import Prediction, PredictionFailed, PredictJob, Quote
-from riskee.messaging.statuses import Status, gravest
+from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import PREDICTION_FAILED, PREDICTION_UPDATED, QUOTE
 from riskee.model.predictor import Predictor
 from riskee.storage import keys
-from riskee.storage.cache import Cache, Entry, Value
+from riskee.storage.bus import Outgoing, codec_of
+from riskee.storage.cache import Cache, Entry
 from riskee.telemetry import CACHE_WRITE_ERRORS, PREDICTIONS, PREDICTIONS_FAILED, TICK_SECONDS
+from serving.consumers.cached import features_entry, model_entry, prediction_entry, quote_entry
 from serving.consumers.forecasting import Failure, Forecast
 from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service
 
-_log = get_logger(__name__)
+_encode = msgspec.json.Encoder().encode
 
 
 class Publisher:
@@ -28,34 +31,32 @@ class Publisher:
     The cache may be away: the prediction still goes out on the bus. The bus may not: then RetryableError.
     """
 
-    def __init__(self, service: Service, cache: Cache) -> None:
+    def __init__(self, service: Service, cache: Cache, shows: Callable[[str], bool] = lambda _ticker: True) -> None:
+        """`shows`: whose quotes are written to the cache; the market's reaches every predictor, one writes it."""
         self._service = service
         self._cache = cache
+        self._shows = shows
 
     async def publish(self, results: Sequence[Forecast | Failure], quotes: Sequence[Quote]) -> None:
         """Write quotes, predictions and features to the cache, then tell the bus."""
         forecasts = [result for result in results if isinstance(result, Forecast)]
         failures = [result for result in results if isinstance(result, Failure)]
-        await self._write([*map(_quote_entry, quotes), *_forecast_entries(forecasts)])
-        await self._service.bus.publish(PREDICTION_UPDATED, *map(self._updated, forecasts))
-        await self._service.bus.publish(PREDICTION_FAILED, *map(self._failed, failures))
-        now = self._service.clock.now()
-        for forecast in forecasts:
-            PREDICTIONS.labels(forecast.prediction.model_type).inc()
-            TICK_SECONDS.observe((now - forecast.quote.received_at).total_seconds())
-        for failure in failures:
-            PREDICTIONS_FAILED.labels(failure.status).inc()
+        bodies = [_encode(forecast.prediction) for forecast in forecasts]
+        shown = [quote_entry(quote) for quote in quotes if self._shows(quote.ticker)]
+        await self._write([*shown, *_entries(forecasts, bodies)])
+        updates = [self._update(forecast, body) for forecast, body in zip(forecasts, bodies, strict=True)]
+        await self._service.bus.publish_encoded([*updates, *map(self._failed, failures)])
+        self._count(forecasts, failures)
 
     async def answer(self, job: PredictJob, result: Forecast | Failure) -> None:
         """Publish the result of a job; its correlation id is the job's."""
         if isinstance(result, Failure):
             await self._fail(job, result.status, result.reason, result.quote)
             return
-        await self._write(_forecast_entries([result]))
-        envelope = self._updated(result)
+        body = _encode(result.prediction)
+        await self._write(_entries([result], [body]))
         message_id = answer_id(result.prediction.prediction_id, job.job_id)
-        envelope = msgspec.structs.replace(envelope, message_id=message_id, correlation_id=job.job_id)
-        await self._service.bus.publish(PREDICTION_UPDATED, envelope)
+        await self._service.bus.publish_encoded([self._sealed(result.prediction, body, message_id, job.job_id)])
 
     async def no_quote(self, job: PredictJob, reason: str) -> None:
         """Tell that a job asks for a ticker of which there is no quote to predict from."""
@@ -70,7 +71,7 @@ class Publisher:
 
     async def show_models(self, predictors: Iterable[Predictor]) -> None:
         """Write what serves to `model:{type}:active`."""
-        await self._write([_model_entry(predictor) for predictor in predictors])
+        await self._write([model_entry(predictor) for predictor in predictors])
 
     async def cached_quote(self, ticker: str) -> Quote | None:
         """The latest quote that the cache has, if any."""
@@ -96,19 +97,31 @@ class Publisher:
         else:
             self._service.health.up("redis")
 
-    def _updated(self, forecast: Forecast) -> Envelope[Prediction]:
-        prediction = forecast.prediction
-        return wrap(
-            prediction,
-            message_id=prediction.prediction_id,
-            correlation_id=prediction.quote_id,
-            source=self._service.name,
-            at=prediction.as_of,
-        )
+    def _count(self, forecasts: Sequence[Forecast], failures: Sequence[Failure]) -> None:
+        # By wave, not by prediction: a metric costs a microsecond.
+        for model_type, count in Counter(forecast.prediction.model_type for forecast in forecasts).items():
+            PREDICTIONS.labels(model_type).inc(count)
+        for status, count in Counter(failure.status for failure in failures).items():
+            PREDICTIONS_FAILED.labels(status).inc(count)
+        if forecasts:
+            oldest = min(forecast.quote.received_at for forecast in forecasts)
+            TICK_SECONDS.observe((self._service.clock.now() - oldest).total_seconds())
 
-    def _failed(self, failure: Failure) -> Envelope[PredictionFailed]:
+    def _update(self, forecast: Forecast, body: bytes) -> Outgoing:
+        prediction = forecast.prediction
+        return self._sealed(prediction, body, prediction.prediction_id, prediction.quote_id)
+
+    def _sealed(self, prediction: Prediction, body: bytes, message_id: uuid.UUID, correlation: uuid.UUID) -> Outgoing:
+        data = seal(
+            body, message_id=message_id, correlation_id=correlation, source=self._service.name, at=prediction.as_of
+        )
+        return Outgoing(PREDICTION_UPDATED.name, str(message_id), data)
+
+    def _failed(self, failure: Failure) -> Outgoing:
         quote = failure.quote
-        return wrap(
+        return self._failure(
+            failure_id(quote.quote_id, quote.ticker, failure.status),
+            quote.quote_id,
             PredictionFailed(
                 ticker=quote.ticker,
                 feed=quote.feed,
@@ -116,10 +129,6 @@ class Publisher:
                 status=failure.status,
                 reason=failure.reason,
             ),
-            message_id=failure_id(quote.quote_id, quote.ticker, failure.status),
-            correlation_id=quote.quote_id,
-            source=self._service.name,
-            at=self._service.clock.now(),
         )
 
     async def _fail(self, job: PredictJob, status: Status, reason: str, quote: Quote | None) -> None:
@@ -131,54 +140,23 @@ class Publisher:
             status=status,
             reason=reason,
         )
+        message_id = failure_id(job.job_id, job.ticker, status)
+        await self._service.bus.publish_encoded([self._failure(message_id, job.job_id, payload)])
+
+    def _failure(self, message_id: uuid.UUID, correlation: uuid.UUID, payload: PredictionFailed) -> Outgoing:
         envelope = wrap(
             payload,
-            message_id=failure_id(job.job_id, job.ticker, status),
-            correlation_id=job.job_id,
+            message_id=message_id,
+            correlation_id=correlation,
             source=self._service.name,
             at=self._service.clock.now(),
         )
-        await self._service.bus.publish(PREDICTION_FAILED, envelope)
+        return Outgoing(PREDICTION_FAILED.name, str(message_id), codec_of(PREDICTION_FAILED).encode(envelope))
 
 
-def _quote_entry(quote: Quote) -> Entry:
-    fields: dict[str, Value] = {
-        keys.BODY: msgspec.json.encode(quote),
-        "price": quote.price,
-        "data_time": quote.data_time.isoformat(),
-        "feed": quote.feed,
-    }
-    return Entry(keys.QUOTE, {"ticker": quote.ticker}, fields)
-
-
-def _forecast_entries(forecasts: Iterable[Forecast]) -> list[Entry]:
+def _entries(forecasts: Sequence[Forecast], bodies: Sequence[bytes]) -> list[Entry]:
     entries = []
-    for forecast in forecasts:
-        prediction, parts = forecast.prediction, {"ticker": forecast.prediction.ticker}
-        data_time = prediction.data_time.isoformat()
-        shown: dict[str, Value] = {
-            keys.BODY: msgspec.json.encode(prediction),
-            "price": prediction.price,
-            "expected_return": prediction.expected_return,
-            "p_up": prediction.p_up,
-            "data_time": data_time,
-            "model_version": prediction.model_version,
-            "status": gravest(prediction.flags),
-        }
-        # NaN is null in JSON: a feature whose window is not full.
-        features: dict[str, Value] = {keys.BODY: msgspec.json.encode(forecast.features), "data_time": data_time}
-        entries += [Entry(keys.PREDICTION, parts, shown), Entry(keys.FEATURES, parts, features)]
+    for forecast, body in zip(forecasts, bodies, strict=True):
+        entries.append(prediction_entry(forecast.prediction, body))
+        entries.append(features_entry(forecast.prediction, forecast.features))
     return entries
-
-
-def _model_entry(predictor: Predictor) -> Entry:
-    artifact = predictor.artifact
-    shown: dict[str, Value] = {
-        "model_version": predictor.version,
-        "artifact_sha256": artifact.sha256,
-        "feature_set": artifact.feature_set,
-        "trained_from": artifact.trained_from.isoformat(),
-        "trained_through": artifact.trained_through.isoformat(),
-        "valid_until": artifact.valid_until.isoformat(),
-    }
-    return Entry(keys.ACTIVE_MODEL, {"type": artifact.model_type}, {keys.BODY: msgspec.json.encode(shown), **shown})

@@ -53,8 +53,6 @@ async def test_a_server_that_is_gone_is_retryable() -> None:
         gone = Cache.connect(RedisSettings(url=SecretStr("redis://127.0.0.1:9/0"), timeout_seconds=0.5))
         with pytest.raises(RetryableError, match="cache does not answer"):
             await call(gone)
-        with pytest.raises(RetryableError, match="did not answer a moment ago"):
-            await gone.write([Entry(keys.QUOTE, AAPL, {"body": "x"})])
         await gone.close()
 
 

@@ -3,9 +3,11 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from riskee.errors import PoisonError
+from riskee.messaging.envelope import seal
 from riskee.messaging.subjects import QUOTE, SUBJECTS, Subject
 from tests.unit.messaging.samples import FOLDER, encoded, golden, sample
 
@@ -20,6 +22,18 @@ def test_message_is_written_as_its_golden_file(subject: Subject[Any]) -> None:
 @by_name
 def test_golden_file_is_read_back(subject: Subject[Any]) -> None:
     assert subject.codec.decode(golden(subject.name).read_bytes()) == sample(subject.name)
+
+
+@by_name
+def test_sealing_an_encoded_payload_gives_the_same_bytes(subject: Subject[Any]) -> None:
+    envelope = sample(subject.name)
+    assert subject.codec.encode(envelope) == seal(
+        msgspec.json.encode(envelope.payload),
+        message_id=envelope.message_id,
+        correlation_id=envelope.correlation_id,
+        source=envelope.source,
+        at=envelope.timestamp,
+    )
 
 
 def test_every_golden_file_has_a_subject() -> None:
