@@ -29,7 +29,7 @@ class RedisSettings(Section):
     """The cache."""
 
     url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="address of the Redis server")
-    timeout_seconds: float = Field(2.0, gt=0, description="longest wait for one answer")
+    timeout_seconds: float = Field(0.5, gt=0, description="longest wait for one answer")
 
 
 class NatsSettings(Section):
@@ -38,6 +38,20 @@ class NatsSettings(Section):
     url: SecretStr = Field(SecretStr("nats://localhost:4222"), description="address of the NATS server")
     store_limit_bytes: int = Field(
         0, ge=0, description="cap for each stream's size, for a small disk; 0 keeps the sizes of the stream table"
+    )
+
+
+class ConsumerSettings(Section):
+    """The services that read the bus."""
+
+    stalled_after_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="a service ends, to be started anew, when messages wait so long and none is finished, though the "
+        "servers answer",
+    )
+    drain_seconds: float = Field(
+        7.0, gt=0, description="longest time to finish what has arrived when a service is asked to stop"
     )
 
 
@@ -177,6 +191,20 @@ class ModelSettings(Section):
         400, ge=1, description="days of data after the newest session at its training a model may serve"
     )
     threads: int = Field(1, ge=1, description="threads of one LightGBM prediction call")
+
+
+class PredictSettings(Section):
+    """Several predictors that share the tickers."""
+
+    processes: int = Field(1, ge=1, le=32, description="predictors that the embedded stack runs")
+    partitions: int | None = Field(
+        None, ge=1, le=32, description="into how many parts the tickers are divided; None: as many as `processes`"
+    )
+
+    @property
+    def parts(self) -> int:
+        """The number of partitions: what ingest publishes by and predictors share."""
+        return self.partitions or self.processes
 
 
 class RetrainingSettings(Section):

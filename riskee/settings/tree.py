@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from riskee.settings.sections import (
     AlpacaSettings,
     ApiSettings,
+    ConsumerSettings,
     DagsterSettings,
     DatabaseSettings,
     DataSettings,
@@ -19,6 +20,7 @@ from riskee.settings.sections import (
     MetricsSettings,
     ModelSettings,
     NatsSettings,
+    PredictSettings,
     RedisSettings,
     RetrainingSettings,
     VectorSettings,
@@ -45,6 +47,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
     nats: NatsSettings = NatsSettings()
+    consumers: ConsumerSettings = ConsumerSettings()
     vectors: VectorSettings = VectorSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     llm: LlmSettings = LlmSettings()
@@ -53,6 +56,7 @@ class Settings(BaseSettings):
     yahoo: YahooSettings = YahooSettings()
     alpaca: AlpacaSettings = AlpacaSettings()
     model: ModelSettings = ModelSettings()
+    predict: PredictSettings = PredictSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     explanation: ExplanationSettings = ExplanationSettings()
     api: ApiSettings = ApiSettings()

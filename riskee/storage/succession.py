@@ -1,5 +1,6 @@
 """Durables that take over from others: where those had come to, these begin. Nothing is left out; what lies between
-the places of several is read twice, which is harmless (docs/adr/0043)."""
+the places of several is read twice, which is harmless (docs/adr/0043).
+"""
 
 import re
 from collections.abc import Sequence

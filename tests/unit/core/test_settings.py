@@ -96,3 +96,11 @@ def test_a_vendors_keys_are_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.alpaca.secret_key.get_secret_value() == "made-up-secret"
     assert "made-up-secret" not in repr(settings)
     assert "PKMADEUP" not in str(values(settings, "RISKEE_"))
+
+
+def test_there_are_as_many_parts_as_predictors_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().predict.parts == 1
+    monkeypatch.setenv("RISKEE_PREDICT__PROCESSES", "2")
+    assert load_settings().predict.parts == 2
+    monkeypatch.setenv("RISKEE_PREDICT__PARTITIONS", "8")
+    assert load_settings().predict.parts == 8
