@@ -1,17 +1,20 @@
 """Waiting for a server that is away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from riskee.errors import RetryableError
+from riskee.logs import get_logger
 from serving.health import Health
 
 FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 5.0
+LONGEST_PAUSE = 2.0
 
 ResultT = TypeVar("ResultT")
+
+_log = get_logger(__name__)
 
 
 class StoppedError(Exception):
@@ -48,3 +51,21 @@ async def until_done(
         else:
             health.up(dependency)
             return result
+
+
+async def finish(work: Coroutine[Any, Any, None], stopping: asyncio.Event, seconds: float) -> None:
+    """Do some work; once the process is asked to stop, for no longer than so many seconds."""
+    task, asked = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            await task
+        else:
+            _log.warning("stopped with work unfinished; it is delivered again")
+    finally:
+        asked.cancel()
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

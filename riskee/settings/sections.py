@@ -164,6 +164,9 @@ class AlpacaStreamSettings(Section):
     first_pause_seconds: float = Field(
         1.0, gt=0, description="pause before the connection is tried again; it grows up to a minute"
     )
+    settle_seconds: float = Field(
+        35.0, gt=0, description="how long after a minute its late trades are in the vendor's history"
+    )
 
 
 class AlpacaSettings(VendorSettings):

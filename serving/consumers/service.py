@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,10 +15,14 @@ from riskee.logs import configure_logs, get_logger
 from riskee.settings import MetricsSettings, Settings, load_settings
 from riskee.storage.bus import Bus
 from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.ending import exit_when_blocked, exit_within
 from serving.health import Health, HealthServer
-from serving.patience import StoppedError, pause, until_done
+from serving.patience import StoppedError, finish, pause, until_done
 
 ResultT = TypeVar("ResultT")
+
+# From the end of the work to the end of the process: closing connections, joining threads.
+_LAST_SECONDS = 2.0
 
 _log = get_logger(__name__)
 
@@ -41,12 +45,22 @@ class Service:
         """Run the consumptions side by side until asked to stop."""
         async with asyncio.TaskGroup() as group:
             for consumption in consumptions:
-                loop = ConsumerLoop(self.bus, consumption, health=self.health, clock=self.clock, stopping=self.stopping)
+                loop = ConsumerLoop(
+                    self.bus,
+                    consumption,
+                    health=self.health,
+                    clock=self.clock,
+                    stopping=self.stopping,
+                    stalled_after_seconds=self.settings.consumers.stalled_after_seconds,
+                )
                 group.create_task(loop.run())
 
     async def until_done(self, dependency: str, action: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Repeat an action while it fails retryably. Raises StoppedError when asked to stop meanwhile."""
         return await until_done(action, dependency=dependency, health=self.health, stopping=self.stopping)
+
+
+Main = Callable[[Service], Coroutine[Any, Any, None]]
 
 
 async def _watch_bus(bus: Bus, health: Health) -> None:
@@ -69,7 +83,7 @@ async def _connect(settings: Settings, health: Health, stopping: asyncio.Event) 
 async def serve(
     name: str,
     settings: Settings,
-    main: Callable[[Service], Awaitable[None]],
+    main: Main,
     *,
     clock: Clock,
     stopping: asyncio.Event,
@@ -84,7 +98,7 @@ async def serve(
         service = Service(settings, clock, health, bus, stopping)
         try:
             await service.until_done("streams", bus.ensure_streams)
-            await main(service)
+            await finish(main(service), stopping, settings.consumers.drain_seconds)
         finally:
             watch.cancel()
             await bus.close()
@@ -98,14 +112,26 @@ def _port(metrics: MetricsSettings, name: str) -> int:
     return int(getattr(metrics, f"{name}_port"))
 
 
-def run(name: str, main: Callable[[Service], Awaitable[None]]) -> None:
+def run(name: str, main: Main) -> None:
     """The process of a consumer: returns after SIGTERM or SIGINT, exits with 1 where there is no way on."""
 
     async def process(settings: Settings) -> None:
         stopping = asyncio.Event()
+
+        def stop() -> None:
+            stopping.set()
+            exit_within(settings.consumers.drain_seconds + _LAST_SECONDS, 0)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        await serve(name, settings, main, clock=SystemClock(), stopping=stopping)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        watchdog = asyncio.create_task(exit_when_blocked(settings.consumers.stalled_after_seconds))
+        try:
+            await serve(name, settings, main, clock=SystemClock(), stopping=stopping)
+        except BaseException:
+            exit_within(_LAST_SECONDS, 1)
+            raise
+        finally:
+            watchdog.cancel()
         _log.info("stopped")
 
     try:

@@ -17,9 +17,9 @@ from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import DeadLetter, Quote
 from riskee.messaging.streams import STREAMS
 from riskee.messaging.subjects import QUOTE
-from riskee.settings import NatsSettings
+from riskee.settings import NatsSettings, Settings
 from riskee.storage.bus import Bus, Outgoing, codec_of
-from riskee.storage.inbox import Durable
+from riskee.storage.inbox import Durable, Inbox
 from serving.consumers.loop import ConsumerLoop, Consumption
 from serving.health import Health
 from tests.integration.conftest import eventually
@@ -235,6 +235,79 @@ async def test_a_lost_durable_is_made_again(bus: Bus, monkeypatch: pytest.Monkey
         await bus.jetstream.delete_consumer("MARKET_DATA", "test-lost")
         await bus.publish(QUOTE, *quotes(2)[1:])
         await eventually(lambda: 1 in reader.handled)
+
+
+async def test_what_a_killed_reader_held_comes_again_within_seconds(bus: Bus) -> None:
+    """The first delivery goes to a reader that never answers, then is gone, as after kill -9."""
+    durable = Durable("test-killed", QUOTE.name)
+    async with Reader(bus, durable):
+        pass
+    await bus.publish(QUOTE, *quotes(1))
+    taken = asyncio.Event()
+
+    async def die(_message: Msg) -> None:
+        taken.set()
+
+    subscription = await bus.client.subscribe(f"deliver.{durable.name}", cb=die)
+    await asyncio.wait_for(taken.wait(), 15)
+    await subscription.unsubscribe()
+    async with Reader(bus, durable) as heir:
+        # Well below the 30 s that JetStream waits by default.
+        await eventually(lambda: heir.handled == [0], seconds=10)
+
+
+async def test_a_reader_that_stood_still_handles_a_message_once(bus: Bus) -> None:
+    """Stopped past several acknowledgement waits, it finds many copies; the last of them is no sign of a killer."""
+    durable = Durable("test-still", QUOTE.name, ack_wait_seconds=0.2, max_deliveries=2)
+    async with Reader(bus, durable):
+        pass
+    inbox = Inbox(bus, durable)
+    await inbox.open()
+    await bus.publish(QUOTE, *quotes(3))
+    # Nobody renews: each message arrives three times, the last one more often than is accepted.
+    await eventually(lambda: inbox._received == 9)
+    taken = [message for count in (2, 1) for message in await inbox.take(count)]
+    for message in taken:
+        inbox.refuse_endless(message)
+    await inbox.ack(taken)
+    await inbox.close()
+    assert await inbox.take(100) == ()
+    assert [message.metadata.sequence.stream for message in taken] == [1, 2, 3]
+    info = await bus.jetstream.consumer_info("MARKET_DATA", durable.name)
+    assert info.num_ack_pending == 0
+
+
+async def test_a_reader_that_hangs_is_found_out(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.consumers.loop._WATCH_SECONDS", 0.1)
+
+    async def hang(_batch: object) -> None:
+        await asyncio.Event().wait()
+
+    loop = ConsumerLoop(
+        bus,
+        Consumption(Durable("test-hang", QUOTE.name), codec_of(QUOTE), hang),
+        health=Health("test"),
+        clock=SystemClock(),
+        stopping=asyncio.Event(),
+        stalled_after_seconds=0.5,
+    )
+    await bus.publish(QUOTE, *quotes(3))
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(loop.run(), 15)
+    assert "3 messages wait" in str(caught.value.exceptions[0])
+
+
+async def test_without_a_connection_publishing_fails_at_once(settings: Settings) -> None:
+    """What was sent and not acknowledged when the connection broke is reported then, not after a timeout."""
+    bus = await Bus.connect(settings.nats, "test", timeout=10)
+    window = await bus.receipts.open(2)
+    bus.receipts.abandon()
+    assert window.complete.is_set()
+    assert window.awaited == 2
+    bus.receipts.close(window)
+    await bus.client.close()
+    with pytest.raises(RetryableError, match="away"):
+        await bus.publish(QUOTE, *quotes(1))
 
 
 async def test_the_duplicate_window_covers_a_restart(bus: Bus) -> None:

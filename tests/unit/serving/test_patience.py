@@ -7,7 +7,7 @@ import pytest
 from riskee.errors import FatalError, RetryableError
 from serving import patience
 from serving.health import Health
-from serving.patience import StoppedError, pause, until_done
+from serving.patience import StoppedError, finish, pause, until_done
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +53,35 @@ async def test_a_pause_is_cut_short_by_a_stop() -> None:
     stopping = asyncio.Event()
     stopping.set()
     await asyncio.wait_for(pause(60, stopping), 1)
+
+
+async def test_work_that_ends_is_waited_for_and_its_error_is_the_callers() -> None:
+    stopping = asyncio.Event()
+    stopping.set()
+    done = []
+
+    async def work() -> None:
+        await asyncio.sleep(0.01)
+        done.append(True)
+        raise FatalError("broken")
+
+    with pytest.raises(FatalError):
+        await finish(work(), stopping, 60)
+    assert done
+
+
+async def test_work_that_does_not_end_is_left_after_a_stop() -> None:
+    stopping, left = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+
+    task = asyncio.create_task(finish(work(), stopping, 0.01))
+    await asyncio.sleep(0.05)
+    assert not task.done(), "without being asked to stop it goes on"
+    stopping.set()
+    await asyncio.wait_for(task, 5)
+    assert left.is_set()
