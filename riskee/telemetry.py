@@ -10,6 +10,9 @@ DEPENDENCY_UP = Gauge("riskee_dependency_up", "1 while a dependency answers", ["
 QUOTES_PUBLISHED = Counter("riskee_quotes_published_total", "quotes the bus has acknowledged", ["feed"])
 QUOTES_REFUSED = Counter("riskee_quotes_refused_total", "quotes that failed validation", ["reason"])
 FEED_DATA_TIME = Gauge("riskee_feed_data_time_seconds", "data time of the newest quote, as a Unix time", ["feed"])
+FEED_CONNECTIONS_LOST = Counter("riskee_feed_connections_lost_total", "connections of a feed that broke", ["feed"])
+FEED_UNREADABLE = Counter("riskee_feed_unreadable_total", "messages of a feed that could not be read", ["feed"])
+FEED_FILLED = Counter("riskee_feed_filled_total", "minute bars fetched for what a feed had missed", ["feed"])
 
 MESSAGES = Counter("riskee_messages_total", "messages by their end: ok or dead", ["durable", "end"])
 BATCH_SIZE = Histogram("riskee_batch_messages", "messages handled together", ["durable"], buckets=_WAVE)
@@ -19,9 +22,13 @@ QUEUE_DEPTH = Gauge("riskee_queue_depth", "messages not yet acknowledged or deli
 
 PREDICTIONS = Counter("riskee_predictions_total", "predictions published", ["model_type"])
 PREDICTIONS_FAILED = Counter("riskee_predictions_failed_total", "quotes without a prediction", ["status"])
+NUMBERS_FLAGGED = Counter("riskee_numbers_flagged_total", "last numbers that are no current ones any more", ["status"])
 MODEL_SECONDS = Histogram("riskee_model_seconds", "time of one model call", ["model_type"], buckets=_FAST)
 TICK_SECONDS = Histogram(
     "riskee_tick_seconds", "of each wave's oldest quote: from receipt to its published prediction", buckets=_FAST
+)
+QUOTES_COALESCED = Counter(
+    "riskee_quotes_coalesced_total", "quotes that were not predicted, because a later one of their ticker had come"
 )
 STATE_REBUILDS = Counter("riskee_state_rebuilds_total", "times the feature state was built from the database")
 

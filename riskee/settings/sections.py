@@ -105,7 +105,7 @@ class ReplaySettings(Section):
 class FeedSettings(Section):
     """Where live quotes come from."""
 
-    kind: Literal["replay"] = Field("replay", description="kind of feed")
+    kind: Literal["replay", "alpaca"] = Field("replay", description="kind of feed")
     stale_after_seconds: float = Field(60.0, gt=0, description="a ticker silent for longer is stale")
     mute_after_seconds: float = Field(
         30.0, gt=0, description="a feed that is silent for longer while its session is open is mute"

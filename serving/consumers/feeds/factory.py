@@ -11,3 +11,8 @@ def make_feed(service: Service, database: Database) -> Feed:
     match service.settings.feed.kind:
         case "replay":
             return ReplayFeed(service, database)
+        case "alpaca":
+            # Its client takes its time to load, and the other feeds do without.
+            from serving.consumers.feeds.alpaca.feed import AlpacaFeed
+
+            return AlpacaFeed(service, database)

@@ -1,0 +1,139 @@
+"""What the stream has missed, over Alpaca's REST API: minute bars, and the session's whole bars."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from riskee.errors import PoisonError, RetryableError
+from riskee.logs import get_logger
+from riskee.market.minutes import MinuteBar
+from riskee.market.sources.alpaca_access import refusal, require_keys, require_private
+from riskee.settings import AlpacaSettings
+
+_SYMBOLS_AT_ONCE = 200
+# Bars of one page, over all its symbols: the most that the vendor gives.
+_PAGE = 10_000
+_LATER = frozenset({408, 425, 429})
+
+_log = get_logger(__name__)
+
+
+class Bar(msgspec.Struct, rename={"time": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}):
+    """A bar as the API gives it; `time` is its beginning."""
+
+    time: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+    def as_minute(self) -> MinuteBar:
+        """Asked for later than the stream has told of it: it counts as an updated one."""
+        return MinuteBar(
+            start=self.time,
+            open=self.open,
+            high=self.high,
+            low=self.low,
+            close=self.close,
+            volume=self.volume,
+            revision=1,
+        )
+
+
+class _Page(msgspec.Struct):
+    bars: dict[str, list[Bar]] | None = None
+    next_page_token: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Page)
+
+
+@dataclass
+class History:
+    """Asks for bars, at most so many requests a minute. Raises RetryableError where the API is away or busy, FatalError
+    where it refuses us."""
+
+    settings: AlpacaSettings
+    client: httpx.AsyncClient
+    monotonic: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
+    _free_at: float = 0.0
+
+    @classmethod
+    def connect(cls, settings: AlpacaSettings) -> "History":
+        """A client that connects on first use."""
+        key, secret = require_keys(settings)
+        url = require_private(settings.url, "RISKEE_ALPACA__URL")
+        headers = {"APCA-API-KEY-ID": key, "APCA-API-SECRET-KEY": secret}
+        return cls(settings, httpx.AsyncClient(base_url=url, headers=headers, timeout=settings.timeout_seconds))
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+    async def bars(
+        self, symbols: Sequence[str], timeframe: str, first: datetime, last: datetime
+    ) -> AsyncIterator[Mapping[str, list[Bar]]]:
+        """The raw bars that begin from `first` to `last`, both included, in pages. Unknown symbols are left out."""
+        asked = [list(symbols[at : at + _SYMBOLS_AT_ONCE]) for at in range(0, len(symbols), _SYMBOLS_AT_ONCE)]
+        while asked:
+            part = asked.pop()
+            try:
+                async for page in self._pages(part, timeframe, first, last):
+                    yield page
+            except PoisonError as error:
+                # One symbol that the vendor does not know makes it refuse them all.
+                if len(part) > 1:
+                    asked += [part[: len(part) // 2], part[len(part) // 2 :]]
+                else:
+                    _log.warning("no history", ticker=part[0], cause=str(error))
+
+    async def _pages(
+        self, symbols: Sequence[str], timeframe: str, first: datetime, last: datetime
+    ) -> AsyncIterator[dict[str, list[Bar]]]:
+        query: dict[str, Any] = {
+            "symbols": ",".join(symbols),
+            "timeframe": timeframe,
+            "start": first.isoformat(),
+            "end": last.isoformat(),
+            "adjustment": "raw",
+            "feed": self.settings.feed,
+            "limit": _PAGE,
+        }
+        while True:
+            page = await self._page(query)
+            yield page.bars or {}
+            if page.next_page_token is None:
+                return
+            query["page_token"] = page.next_page_token
+
+    async def _page(self, query: Mapping[str, Any]) -> _Page:
+        await self._pace()
+        try:
+            answer = await self.client.get("/v2/stocks/bars", params=query)
+        except httpx.HTTPError as error:
+            raise RetryableError(f"Alpaca does not answer: {type(error).__name__}", "it is asked again") from error
+        if answer.status_code in _LATER or answer.status_code >= 500:
+            self._leave_alone(answer.headers.get("Retry-After", ""))
+            raise RetryableError(f"Alpaca answers {answer.status_code}", "it is asked again")
+        if answer.status_code >= 400:
+            raise refusal(self.settings, answer.status_code, answer.text)
+        try:
+            return _decoder.decode(answer.content)
+        except msgspec.MsgspecError as error:
+            raise RetryableError(f"Alpaca's answer cannot be read: {error}", "it is asked again") from error
+
+    async def _pace(self) -> None:
+        now = self.monotonic()
+        begin = max(now, self._free_at)
+        self._free_at = begin + 60.0 / self.settings.requests_per_minute
+        await asyncio.sleep(begin - now)
+
+    def _leave_alone(self, wanted: str) -> None:
+        """The vendor may say for how many seconds; the next request waits for that."""
+        if wanted.isdigit():
+            self._free_at = max(self._free_at, self.monotonic() + float(wanted))

@@ -1,0 +1,194 @@
+"""The messages of Alpaca's stock stream, as its documentation lists them. Fields that are not used are left out."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from riskee.errors import PoisonError
+
+
+class _Message(msgspec.Struct, tag_field="T"):
+    """Base of all messages: `T` says which one it is."""
+
+
+class TradeMessage(
+    _Message,
+    tag="t",
+    rename={
+        "symbol": "S",
+        "number": "i",
+        "exchange": "x",
+        "price": "p",
+        "size": "s",
+        "conditions": "c",
+        "time": "t",
+        "tape": "z",
+    },
+):
+    """A trade."""
+
+    symbol: str
+    number: int
+    exchange: str
+    price: float
+    size: float
+    time: datetime
+    conditions: tuple[str, ...] | None = ()
+    tape: str = ""
+
+
+class QuoteMessage(_Message, tag="q", rename={"symbol": "S", "time": "t"}):
+    """A bid and an offer: here a sign of life only."""
+
+    symbol: str
+    time: datetime
+
+
+_BAR = {"symbol": "S", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v", "time": "t"}
+
+
+class MinuteMessage(_Message, tag="b", rename=_BAR):
+    """A minute bar, sent right after its minute; `time` is its beginning."""
+
+    symbol: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    time: datetime
+
+
+class UpdatedMinuteMessage(MinuteMessage, tag="u", rename=_BAR):
+    """A minute bar once more, with the trades that came late."""
+
+
+class StatusMessage(
+    _Message,
+    tag="s",
+    rename={
+        "symbol": "S",
+        "code": "sc",
+        "message": "sm",
+        "reason_code": "rc",
+        "reason": "rm",
+        "time": "t",
+        "tape": "z",
+    },
+):
+    """A halt, a resumption, or what goes on in between."""
+
+    symbol: str
+    code: str
+    time: datetime
+    message: str = ""
+    reason_code: str = ""
+    reason: str = ""
+    tape: str = ""
+
+
+class CorrectionMessage(
+    _Message,
+    tag="c",
+    rename={
+        "symbol": "S",
+        "exchange": "x",
+        "original": "oi",
+        "number": "ci",
+        "price": "cp",
+        "size": "cs",
+        "conditions": "cc",
+        "time": "t",
+        "tape": "z",
+    },
+):
+    """A trade that happened otherwise; `time` is that of the correction."""
+
+    symbol: str
+    exchange: str
+    original: int
+    number: int
+    price: float
+    size: float
+    time: datetime
+    conditions: tuple[str, ...] | None = ()
+    tape: str = ""
+
+
+class CancelMessage(_Message, tag="x", rename={"symbol": "S", "number": "i", "exchange": "x", "time": "t"}):
+    """A trade that did not happen."""
+
+    symbol: str
+    number: int
+    exchange: str
+    time: datetime
+
+
+class Success(_Message, tag="success"):
+    """`connected` or `authenticated`."""
+
+    msg: str
+
+
+class Subscribed(_Message, tag="subscription"):
+    """All that this connection is subscribed to now."""
+
+
+class Refused(_Message, tag="error"):
+    """Why the stream does not do what was asked, or not any longer."""
+
+    code: int
+    msg: str = ""
+
+
+Market = (
+    TradeMessage
+    | QuoteMessage
+    | MinuteMessage
+    | UpdatedMinuteMessage
+    | StatusMessage
+    | CorrectionMessage
+    | CancelMessage
+)
+Control = Success | Subscribed | Refused
+Message = Market | Control
+CONTROL = (Success, Subscribed, Refused)
+
+_frame = msgspec.json.Decoder(list[Message])
+_parts = msgspec.json.Decoder(list[msgspec.Raw])
+_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: dict[str, Any]) -> str:
+    """What a client sends."""
+    return _encoder.encode(message).decode()
+
+
+def decode(frame: bytes) -> tuple[list[Message], int]:
+    """The messages of a frame, and how many of it are of a kind or form that is not known here.
+
+    Raises PoisonError for what is no list of messages.
+    """
+    try:
+        return _frame.decode(frame), 0
+    except msgspec.ValidationError:
+        return _one_by_one(frame)
+    except msgspec.DecodeError as error:
+        raise PoisonError(f"Alpaca sent what is no message: {error}", "it is left out") from error
+
+
+def _one_by_one(frame: bytes) -> tuple[list[Message], int]:
+    """The vendor may add kinds of messages: one of them must not take its neighbours along."""
+    try:
+        parts = _parts.decode(frame)
+    except msgspec.ValidationError as error:
+        raise PoisonError(f"Alpaca sent what is no list of messages: {error}", "it is left out") from error
+    found: list[Message] = []
+    for part in parts:
+        try:
+            found.append(_message.decode(part))
+        except msgspec.ValidationError:
+            continue
+    return found, len(parts) - len(found)
