@@ -135,28 +135,6 @@ class PredictionFailed(Message, frozen=True):
     reason: str
 
 
-class FeedStatus(Message, frozen=True):
-    """Where a feed stands as predict sees it, in full: stored on each change (`event.prediction.status`), and sent
-    every second as a sign of life (`beat.predict`).
-    """
-
-    feed: str
-    status: Status
-    # The moment of the cause: the first quote after a silence, the last one before it, the close. A number of an
-    # earlier quote is no current one.
-    since: datetime
-    halted: tuple[Ticker, ...] = ()
-    reason: str = ""
-
-
-class StaleTickers(Message, frozen=True):
-    """Tickers whose last quote became too old while others went on (`event.prediction.stale`)."""
-
-    feed: str
-    tickers: tuple[Ticker, ...]
-    since: datetime
-
-
 class Presence(Message, frozen=True):
     """A predictor lives, and holds these units of the work (`presence.predict`)."""
 

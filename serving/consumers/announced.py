@@ -1,4 +1,4 @@
-"""What was announced of the market: halts and closes. predict flags what it makes by it."""
+"""What was announced of the market: halts, and when sessions begin and end. predict flags what it makes by it."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,9 +18,18 @@ class Announced:
     # The sessions of the calendar by day, early closes included.
     calendar: dict[date, Session] = field(default_factory=dict)
 
-    def after_close(self, session_date: date, data_time: datetime) -> bool:
-        """Whether a quote tells of a moment at or after its session's close, by the calendar or by the feed."""
+    def outside_session(self, session_date: date, data_time: datetime) -> bool:
+        """Whether a quote tells of a moment before its session's open, or at or after its close."""
         session = self.calendar.get(session_date)
-        if session is not None and data_time >= session.closes_at:
+        if session is not None and not session.opens_at <= data_time < session.closes_at:
             return True
         return self.closed_at is not None and session_date <= self.closed_on and data_time >= self.closed_at
+
+    def session_at(self, moment: datetime) -> Session | None:
+        """The session of the calendar that is open at a moment, if any."""
+        session = self.calendar.get(moment.date())
+        return session if session is not None and session.opens_at <= moment < session.closes_at else None
+
+    def last_close(self, moment: datetime) -> datetime | None:
+        """The calendar's last close until a moment, as far as it is known."""
+        return max((s.closes_at for s in self.calendar.values() if s.closes_at <= moment), default=None)

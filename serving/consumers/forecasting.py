@@ -178,6 +178,6 @@ class Forecaster:
             Flag.STALE: (as_of - quote.received_at).total_seconds() > self.stale_after_seconds,
             Flag.IN_SAMPLE: quote.session_date <= predictor.artifact.trained_through,
             Flag.HALTED: quote.ticker in self.announced.halted,
-            Flag.SESSION_CLOSED: quote.final or self.announced.after_close(quote.session_date, quote.data_time),
+            Flag.SESSION_CLOSED: quote.final or self.announced.outside_session(quote.session_date, quote.data_time),
         }
         return tuple(flag for flag, is_raised in raised.items() if is_raised)

@@ -14,7 +14,6 @@ from riskee.messaging.messages import (
     Driver,
     ExplainRequest,
     Explanation,
-    FeedStatus,
     Flag,
     Interval,
     MarketState,
@@ -25,8 +24,8 @@ from riskee.messaging.messages import (
     PredictJob,
     Quote,
     SourceDocument,
-    StaleTickers,
 )
+from riskee.messaging.standing import FeedStatus, StaleTickers
 from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import SUBJECTS
 
@@ -97,7 +96,7 @@ PAYLOADS: dict[str, msgspec.Struct] = {
         ticker="AAPL", feed="replay/1", data_time=DATA_TIME, status=Status.NO_MODEL, reason="no normal model"
     ),
     "event.prediction.status": FeedStatus(
-        feed="replay/1", status=Status.FEED_MUTE, since=NOW, halted=("IBM",), reason="no quote for 30 s"
+        feed="replay/1", status=Status.FEED_MUTE, since=NOW, halted=("IBM",), slots=(3, 7), read_through=12
     ),
     "event.prediction.stale": StaleTickers(feed="replay/1", tickers=("AAPL", "IBM"), since=NOW),
     "event.model.promoted": ModelPromoted(

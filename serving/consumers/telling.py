@@ -1,0 +1,171 @@
+"""Tells which numbers are no current ones any more: the bus, the cache, and every second that predict lives."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import msgspec
+
+from riskee.errors import RetryableError
+from riskee.ids import standing_id
+from riskee.logs import get_logger
+from riskee.market.sessions import Session
+from riskee.messaging.envelope import Envelope, wrap
+from riskee.messaging.messages import MarketStatus
+from riskee.messaging.standing import FeedStatus, StaleTickers
+from riskee.messaging.statuses import Status
+from riskee.messaging.subjects import BEAT, MARKET_STATUS, PREDICTION_STALE, PREDICTION_STATUS
+from riskee.storage import keys
+from riskee.storage.cache import Cache
+from riskee.storage.follow import Follower
+from riskee.telemetry import NUMBERS_FLAGGED
+from serving.consumers.service import Service
+from serving.consumers.silence import Silence
+
+TURN_SECONDS = 0.25
+BEAT_SECONDS = 1.0
+# Announcements are heard of at once; looking as well costs little and survives a reconnection.
+_LOOK_SECONDS = 5.0
+_REFRESH_SECONDS = 600.0
+# The calendar from the last session to the next: no holiday is longer.
+CALENDAR_DAYS = timedelta(days=10)
+
+_log = get_logger(__name__)
+
+
+class Telling:
+    """Takes the turns of `Silence` and passes on what they find. All of it is state: sending it again is harmless."""
+
+    def __init__(
+        self,
+        service: Service,
+        silence: Silence,
+        cache: Cache,
+        known: Callable[[], Awaitable[tuple[list[str], list[Session]]]],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._service = service
+        self._silence = silence
+        self._cache = cache
+        self._known = known
+        self._monotonic = monotonic
+        self._woken = asyncio.Event()
+        self._announcements = Follower(service.bus, MARKET_STATUS, self._woken)
+        self._look_at = self._refresh_at = self._beat_at = monotonic()
+        self._published: FeedStatus | None = None
+        self._unpublished: list[str] = []
+        self._status = Status.OK
+        self._halted: frozenset[str] = frozenset()
+        self._unmarked: dict[str, Status] = {}
+        silence.wake = self._woken.set
+
+    async def begin(self) -> None:
+        """Catch up with what was announced, before anything is predicted. Raises RetryableError without the bus."""
+        stored = await Follower(self._service.bus, PREDICTION_STATUS, self._woken).last()
+        if stored is not None:
+            self._silence.restore(stored.payload)
+            self._announcements.position = stored.payload.read_through
+        self._hear(await self._announcements.read())
+
+    async def run(self) -> None:
+        """Take turns until the service stops."""
+        while not self._service.stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), TURN_SECONDS)
+            looking = self._woken.is_set()
+            self._woken.clear()
+            await self.turn(looking=looking)
+
+    async def turn(self, *, looking: bool = False) -> None:
+        """One look at the announcements, the clocks and the database where it is time; then tell what changed."""
+        now = self._monotonic()
+        if now >= self._refresh_at:
+            self._refresh_at = now + _REFRESH_SECONDS
+            await self._refresh()
+        try:
+            if looking or now >= self._look_at:
+                self._look_at = now + _LOOK_SECONDS
+                self._hear(await self._announcements.read())
+        except RetryableError as error:
+            _log.warning("announcements are read later", cause=str(error))
+        self._note(self._silence.turn())
+        try:
+            await self._publish()
+        except RetryableError as error:
+            _log.warning("where the feed stands is told later", cause=str(error))
+        await self._mark()
+        if now >= self._beat_at:
+            self._beat_at = now + BEAT_SECONDS
+            await self._beat()
+
+    async def _refresh(self) -> None:
+        """Know the tickers and the calendar. Without the database: as they were known before."""
+        try:
+            tickers, sessions = await self._known()
+        except RetryableError as error:
+            self._refresh_at = self._monotonic() + _LOOK_SECONDS
+            _log.warning("the calendar is as it was known before", cause=str(error))
+            return
+        self._silence.know(tickers)
+        self._silence.announced.calendar = {session.session_date: session for session in sessions}
+
+    def _hear(self, announcements: list[Envelope[MarketStatus]]) -> None:
+        for envelope in announcements:
+            _log.info("announced", **msgspec.to_builtins(envelope.payload))
+            self._silence.told(envelope.payload, envelope.timestamp)
+
+    def _standing(self) -> FeedStatus:
+        return msgspec.structs.replace(self._silence.standing(), read_through=self._announcements.position)
+
+    async def _publish(self) -> None:
+        standing = self._standing()
+        if standing != self._published:
+            await self._service.bus.publish(PREDICTION_STATUS, self._sealed(standing))
+            self._published = standing
+        if self._unpublished:
+            at = self._service.clock.now()
+            stale = StaleTickers(feed=standing.feed, tickers=tuple(self._unpublished), since=at)
+            identity = standing_id(self._service.name, stale.feed, Status.STALE, at, stale.tickers)
+            envelope = wrap(stale, message_id=identity, correlation_id=identity, source=self._service.name, at=at)
+            await self._service.bus.publish(PREDICTION_STALE, envelope)
+            self._unpublished = []
+
+    def _sealed(self, standing: FeedStatus) -> Envelope[FeedStatus]:
+        name, at = self._service.name, self._service.clock.now()
+        identity = standing_id(name, standing.feed, standing.status, at, standing.halted)
+        return wrap(standing, message_id=identity, correlation_id=identity, source=name, at=at)
+
+    def _note(self, stale: tuple[str, ...]) -> None:
+        """Find whose number is no current one any more."""
+        silence = self._silence
+        found = {Status.STALE: stale}
+        if silence.status is not self._status:
+            self._status = silence.status
+            _log.warning("the feed stands", feed=silence.feed, status=self._status, since=str(silence.since))
+            if self._status is not Status.OK:
+                found[self._status] = tuple(silence.owned())
+        if silence.announced.halted != self._halted:
+            found[Status.HALTED] = tuple(silence.halted() - self._halted)
+            self._halted = silence.announced.halted
+        for status, tickers in found.items():
+            NUMBERS_FLAGGED.labels(status).inc(len(tickers))
+            self._unmarked.update(dict.fromkeys(tickers, status))
+        self._unpublished += stale
+
+    async def _mark(self) -> None:
+        """Mark their cached numbers. Only a newer prediction takes the mark away, with the number."""
+        for status in set(self._unmarked.values()):
+            tickers = [ticker for ticker, reason in self._unmarked.items() if reason is status]
+            try:
+                await self._cache.amend(keys.PREDICTION, [{"ticker": each} for each in tickers], "status", status)
+            except RetryableError as error:
+                self._service.health.down("redis", str(error))
+                return
+            for ticker in tickers:
+                del self._unmarked[ticker]
+
+    async def _beat(self) -> None:
+        standing = self._standing()
+        if standing.slots:
+            await self._service.bus.tell(BEAT, self._sealed(standing))
