@@ -8,7 +8,7 @@ import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,8 @@ USUAL_PORTS: Mapping[str, int] = {
     "explain": 9104,
     "supervisor": 9001,
 }
+# Where the second of several predictors has its usual port; the others follow.
+SECOND_PREDICTOR = 9112
 # Settings by which a user asks for one port and no other.
 PORT_SETTINGS: Mapping[str, str] = {
     "api": "RISKEE_API__PORT",
@@ -54,8 +56,25 @@ class Allocation:
     def moved(self) -> Iterator[tuple[str, int, int]]:
         """(name, usual port, port) of those that did not get the usual one."""
         for name, port in self.ports.items():
-            if port != USUAL_PORTS[name]:
-                yield name, USUAL_PORTS[name], port
+            if port != usual_port(name):
+                yield name, usual_port(name), port
+
+
+def further_predictors(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """`predict-2` and so on, as many as the settings ask for; what is no number is left for them to refuse."""
+    count = environ.get("RISKEE_PREDICT__PROCESSES", "")
+    return tuple(f"predict-{number}" for number in range(2, int(count) + 1)) if count.isdigit() else ()
+
+
+def is_predictor(name: str) -> bool:
+    """Whether a process is one of the predictors."""
+    return name.partition("-")[0] == "predict"
+
+
+def usual_port(name: str) -> int:
+    """The port that a process has where nobody else uses it."""
+    number = name.removeprefix("predict-")
+    return USUAL_PORTS[name] if name in USUAL_PORTS else SECOND_PREDICTOR + int(number) - 2
 
 
 def port_is_free(port: int) -> bool:
@@ -99,8 +118,15 @@ def requested_ports(environ: Mapping[str, str]) -> dict[str, int]:
     return {name: int(environ[key]) for name, key in PORT_SETTINGS.items() if environ.get(key, "").isdigit()}
 
 
-def allocate(remembered: Mapping[str, int], requested: Mapping[str, int], take: Reserve = reserve) -> Allocation:
+def allocate(
+    remembered: Mapping[str, int],
+    requested: Mapping[str, int],
+    take: Reserve = reserve,
+    further: Sequence[str] = (),
+) -> Allocation:
     """Choose a port for each name: the requested, else the remembered, else the usual, else the next free one.
+
+    `further` are predictors besides the one that there always is.
 
     Raises FatalError when a requested port is in use, or none is free.
     """
@@ -119,9 +145,10 @@ def allocate(remembered: Mapping[str, int], requested: Mapping[str, int], take: 
         if not claim(name, port):
             raise FatalError(f"port {port} for {name} is in use", f"stop what uses it, or unset {PORT_SETTINGS[name]}")
     # First those that can have their own port, so that a neighbour that must move does not push them away.
-    waiting = [n for n in USUAL_PORTS if n not in ports and not claim(n, remembered.get(n, USUAL_PORTS[n]))]
+    names = (*USUAL_PORTS, *further)
+    waiting = [n for n in names if n not in ports and not claim(n, remembered.get(n, usual_port(n)))]
     for name in waiting:
-        usual = USUAL_PORTS[name]
+        usual = usual_port(name)
         if not any(claim(name, port) for port in range(usual, usual + TRIES)):
             raise FatalError(f"no free port for {name} from {usual} to {usual + TRIES - 1}", "stop some other stack")
-    return Allocation({name: ports[name] for name in USUAL_PORTS}, tuple(locks))
+    return Allocation({name: ports[name] for name in names}, tuple(locks))

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ from infra.embedded import binaries, readiness
 from infra.embedded.configuration import NATS_USER, endpoints
 from infra.embedded.credentials import Credentials
 from infra.embedded.files import Home
-from infra.embedded.ports import HOST
+from infra.embedded.ports import HOST, PORT_SETTINGS, is_predictor
 from infra.embedded.postgres import connection_url
 from infra.embedded.readiness import Probe
 
@@ -39,6 +39,8 @@ class Process:
     # PostgreSQL's backends end with their server; signalling them too would only cancel their last statement.
     stop_group: bool = True
     stop_seconds: int = 10
+    # What it gets besides what all get.
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def server_table(
@@ -100,11 +102,29 @@ def service_table(ports: Mapping[str, int]) -> list[Process]:
         service("dagster-code", code_server, code, readiness.dagster_code_server(code)),
         service("dagster-webserver", webserver, web, readiness.http_get(web, "/server_info")),
         service("dagster-daemon", (daemon, "run", *JSON_LOGS, "-w", "workspace.yaml"), None, readiness.running),
-        *(
-            service(
-                name, ("-m", f"serving.consumers.{name}"), ports[name], readiness.http_get(ports[name], "/health/ready")
-            )
-            for name in CONSUMERS
-        ),
+        *(_consumer(name, ports[name]) for name in consumers_of(ports)),
         service("api", ("-m", "serving.api"), ports["api"], readiness.http_get(ports["api"], "/health/ready")),
     ]
+
+
+def consumers_of(ports: Mapping[str, int]) -> list[str]:
+    """The consumers by name; further predictors come after the first."""
+    return [
+        name
+        for consumer in CONSUMERS
+        for name in ports
+        if name == consumer or (consumer == "predict" and is_predictor(name))
+    ]
+
+
+def _consumer(name: str, port: int) -> Process:
+    kind = name.partition("-")[0]
+    return Process(
+        name,
+        "service",
+        (sys.executable, "-m", f"serving.consumers.{kind}"),
+        port,
+        readiness.http_get(port, "/health/ready"),
+        # The settings know one port of each kind.
+        environment={} if name == kind else {PORT_SETTINGS[kind]: str(port)},
+    )

@@ -15,7 +15,7 @@ from infra.embedded.credentials import Credentials, load_credentials
 from infra.embedded.files import Home, write_private
 from infra.embedded.locks import exclusive
 from infra.embedded.plan import Plan, make_plan
-from infra.embedded.ports import Allocation, allocate, requested_ports
+from infra.embedded.ports import Allocation, allocate, further_predictors, requested_ports
 from infra.embedded.postgres import Postgres, ensure_databases
 from infra.embedded.processes import Group, Process, service_table
 from infra.embedded.supervisor import ChildState, Supervisor, SupervisorDownError
@@ -203,7 +203,7 @@ class Stack:
         for folder in data_folders(self._home):
             folder.mkdir(mode=0o700, exist_ok=True)
         choose_store(self._home)
-        allocation = allocate(self.ports, requested_ports(os.environ))
+        allocation = allocate(self.ports, requested_ports(os.environ), further=further_predictors(os.environ))
         for name, usual, port in allocation.moved():
             progress(name, f"port {usual} is taken: using {port}")
         plan = make_plan(self._home, self._repo_root, allocation.ports, credentials, self._postgres)

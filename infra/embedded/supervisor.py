@@ -73,6 +73,7 @@ def _program(home: Home, process: Process, order: int) -> str:
 [program:{process.name}]
 command={_value(shlex.join(command))}
 priority={order}
+environment={",".join(f'{key}="{value}"' for key, value in process.environment.items())}
 autostart=false
 autorestart=true
 startsecs=1

@@ -32,6 +32,7 @@ def all_checks(settings: Settings) -> list[tuple[str, Callable[[Settings], Findi
     }
     checks: list[tuple[str, Callable[[Settings], Finding]]] = [("python", check_python), ("disk", check_disk)]
     if settings.profile == "embedded":
+        ports |= _further_predictors(settings)
         checks += [("processes", check_processes), ("ports", check_ports), ("downloads", check_downloads)]
     checks += [
         ("database", servers.check_database),
@@ -46,6 +47,14 @@ def all_checks(settings: Settings) -> list[tuple[str, Callable[[Settings], Findi
         ("dagster", servers.check_dagster),
     ]
     return checks + [(name, servers.consumer_check(name, port)) for name, port in ports.items()]
+
+
+def _further_predictors(settings: Settings) -> dict[str, int]:
+    from infra.embedded.ports import is_predictor
+    from riskee.cli.runtime import embedded_stack
+
+    ports = embedded_stack(settings).ports
+    return {name: port for name, port in ports.items() if is_predictor(name) and name != "predict"}
 
 
 def run_check(item: tuple[str, Callable[[Settings], Finding]], settings: Settings) -> Finding:
@@ -97,11 +106,9 @@ def check_processes(settings: Settings) -> Finding:
 
 def check_ports(settings: Settings) -> Finding:
     """Which ports are not the usual ones."""
-    from infra.embedded.ports import USUAL_PORTS
     from riskee.cli.runtime import embedded_stack
 
-    ports = embedded_stack(settings).ports
-    moved = [f"{name} {port} (not {USUAL_PORTS[name]})" for name, port in ports.items() if port != USUAL_PORTS[name]]
+    moved = [f"{name} {port} (not {usual})" for name, usual, port in embedded_stack(settings).moved_ports()]
     return Finding("ports", "ok", "", "moved: " + ", ".join(moved) if moved else "all as usual")
 
 

@@ -176,6 +176,8 @@ def _while_nothing_plays(stack: Stack, board: Board, change: Callable[[], T]) ->
     Else half an import would be replayed, and predicted by models that have not seen it. Both run again afterwards
     also where the change fails. What did not run before is left alone.
     """
+    from infra.embedded.ports import is_predictor
+
     up = _up(stack)
     reports: list[T] = []
 
@@ -183,9 +185,9 @@ def _while_nothing_plays(stack: Stack, board: Board, change: Callable[[], T]) ->
         try:
             reports.append(change())
         finally:
-            if "predict" in up:
-                with board.task("Restarting predict with the history as it is now") as task:
-                    stack.restart("predict", _teller(task))
+            for name in sorted(filter(is_predictor, up)):
+                with board.task(f"Restarting {name} with the history as it is now") as task:
+                    stack.restart(name, _teller(task))
 
     if "ingest" not in up:
         work()

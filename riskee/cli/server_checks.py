@@ -142,7 +142,7 @@ def _ready(name: str, base: str) -> Finding:
     report = _json(f"{base}/health/ready", name)
     troubles = [f"{one}: {state}" for one, state in report.get("dependencies", {}).items() if state != "ok"]
     if report.get("status") == "ok":
-        return Finding(name, "ok", "", base)
+        return Finding(name, "ok", "", "; ".join([base, *report.get("notes", {}).values()]))
     return Finding(name, "problem", "", "; ".join(troubles) or str(report.get("status")), f"`riskee logs {name}`")
 
 
