@@ -13,12 +13,14 @@ from datetime import date, datetime
 import numpy as np
 from sqlalchemy import Connection
 
+from riskee.features.definitions import WARM_UP_BARS
 from riskee.market.bars import BarMatrix
 from riskee.messaging.messages import Prediction, Quote
 from riskee.model.predictor import Predictor
 from riskee.model.registry import load_model, read_model
 from riskee.settings import Settings
 from riskee.storage.predictions import find_prediction, find_quote
+from riskee.storage.recent_bars import recent_bars
 from serving.consumers.forecasting import Forecast, Forecaster
 from serving.consumers.knowledge import forecaster_before
 
@@ -80,9 +82,9 @@ def reproduce(connection: Connection, settings: Settings, prediction_id: uuid.UU
     market = find_quote(connection, stored.market_quote_id) if stored.market_quote_id else None
     predictor = Predictor(load_model(connection, stored.model_version), settings.model.threads)
     only = {stored.ticker, settings.model.market_ticker}
-    forecaster, bars = forecaster_before(
-        connection, settings.model, stored.session_date, only=only, stored=stored.bars_as_of or stored.as_of
-    )
+    known = stored.bars_as_of or stored.as_of
+    bars = recent_bars(connection, stored.session_date, WARM_UP_BARS, only=only, stored=known)
+    forecaster = forecaster_before(connection, settings.model, stored.session_date, only=only, stored=known)
     forecaster.predictors = {stored.model_type: predictor}
     forecaster.stale_after_seconds = settings.feed.stale_after_seconds
     made = _predict(forecaster, stored, quote, market)

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from riskee.documents.history import History, histories
 from riskee.documents.prediction_context import PastPrediction
 from riskee.settings import Settings
-from riskee.storage.bars import bar_sources, last_sessions, recent_bars
+from riskee.storage.bars import bar_sources, last_sessions
+from riskee.storage.recent_bars import recent_bars
 from riskee.storage.sessions import read_sessions
 from riskee.storage.tables import earnings_calendar, track_record
 

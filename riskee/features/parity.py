@@ -13,10 +13,10 @@ from riskee.features.definitions import EARNINGS_FEATURES, FEATURES, NORMAL_FEAT
 from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
 from riskee.market.bars import BarMatrix, Floats
-from riskee.storage.bars import recent_bars
 from riskee.storage.calendar import reports
 from riskee.storage.columns import read_columns
 from riskee.storage.database import database_errors, read_one_moment
+from riskee.storage.recent_bars import known_tickers, recent_bars
 
 RELATIVE = 1e-9
 # A value below this is judged as if it had this size: its own is what cancellation left of larger ones.
@@ -108,7 +108,10 @@ class Kernel:
     @classmethod
     def before(cls, connection: Connection, session: date | None, market_ticker: str) -> "Kernel":
         """As the predict service builds it before a session; None: from nothing."""
-        bars = recent_bars(connection, session, WARM_UP_BARS) if session else _no_bars(connection)
+        if session is None:
+            bars = BarMatrix.empty(known_tickers(connection))
+        else:
+            bars = recent_bars(connection, session, WARM_UP_BARS)
         state = FeatureState(bars, market_ticker)
         days = connection.scalars(text("SELECT session_date FROM trading_sessions ORDER BY session_date")).all()
         return cls(state, EarningsFeatures(reports(connection), np.array(days, "datetime64[D]"), state))
@@ -175,11 +178,6 @@ def _steps(first: date, end: date) -> Iterator[tuple[date, date]]:
         stop = min(first + _STEP, end)
         yield first, stop
         first = stop
-
-
-def _no_bars(connection: Connection) -> BarMatrix:
-    tickers = tuple(connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"')))
-    return BarMatrix.empty(tickers)
 
 
 def read_bars(connection: Connection, first: date, end: date) -> Floats:

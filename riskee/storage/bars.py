@@ -1,15 +1,12 @@
-"""Daily bars in the database: reading them as matrices, and merging new ones in as versions."""
+"""Daily bars in the database: reading those of sessions, and merging new ones in as versions."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import chain
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 from sqlalchemy import Connection, func, select, text
 
-from riskee.market.bars import Bar, BarMatrix
+from riskee.market.bars import Bar
 from riskee.storage.bars_merge import COPY, COPY_TYPES, LINK, MERGE, NAME_TICKERS, STAGE, STORED
 from riskee.storage.partitions import ensure_partitions
 from riskee.storage.tables import TIME_SERIES, market_data
@@ -22,26 +19,6 @@ DAILY = "1d"
 # Identifies the writers of bars among PostgreSQL's advisory locks: versions are counted by one at a time.
 _LOCK = 0x5269736B02
 _SERIES = next(series for series in TIME_SERIES if series.table is market_data)
-
-# Not from the view: this walks the key backwards and stops after `count` bars.
-_RECENT = text("""
-    SELECT t.number, bar.day, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.adjustment_factor
-    FROM (
-        SELECT ticker, row_number() OVER (ORDER BY ticker COLLATE "C") - 1 AS number
-        FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)
-    ) AS t
-    CROSS JOIN LATERAL (
-        SELECT DISTINCT ON ("timestamp")
-            CAST("timestamp" AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01' AS day,
-            open, high, low, close, volume, adjustment_factor
-        FROM market_data
-        WHERE ticker = t.ticker AND resolution = '1d' AND "timestamp" < :before
-            AND recorded_at <= COALESCE(CAST(:stored AS timestamptz), 'infinity')
-        ORDER BY "timestamp" DESC, version DESC
-        LIMIT :count
-    ) AS bar
-    ORDER BY t.number, bar.day
-""")
 
 _SESSION_BARS = text("""
     SELECT ticker, session_date, open, high, low, close, volume, adjustment_factor
@@ -131,35 +108,6 @@ def newest_recording(connection: Connection) -> datetime | None:
     """The latest `recorded_at` of all bars; None without bars."""
     newest: datetime | None = connection.scalar(select(func.max(market_data.c.recorded_at)))
     return newest
-
-
-def recent_bars(
-    connection: Connection,
-    before: date,
-    count: int,
-    *,
-    only: Collection[str] | None = None,
-    stored: datetime | None = None,
-) -> BarMatrix:
-    """The last `count` daily bars of every ticker, the market's included, of sessions before `before`.
-
-    With `only`, of these tickers; with `stored`, in the versions that were recorded by then. A ticker without bars has
-    a row of NaN. Tickers are in the order of their bytes.
-    """
-    known = connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"'))
-    tickers = tuple(ticker for ticker in known if only is None or ticker in only)
-    chosen = {"tickers": list(tickers), "before": _midnight(before), "count": count, "stored": stored}
-    rows = connection.execute(_RECENT, chosen).all()
-    values = np.fromiter(chain.from_iterable(rows), np.float64, count=8 * len(rows)).reshape(-1, 8)
-    number = values[:, 0].astype(np.int64)
-    bars_of = np.bincount(number, minlength=len(tickers))
-    first_row = np.cumsum(bars_of) - bars_of
-    column = count - bars_of[number] + np.arange(len(values)) - first_row[number]
-    filled = np.full((7, len(tickers), count), np.nan)
-    filled[:, number, column] = values[:, 1:].T
-    day = filled[0]
-    session = np.where(np.isnan(day), np.datetime64("NaT", "D"), np.nan_to_num(day).astype("datetime64[D]"))
-    return BarMatrix(tickers, session, *filled[1:])
 
 
 def session_bars(connection: Connection, first: date, last: date) -> list[Bar]:

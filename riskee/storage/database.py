@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg import InterfaceError as DriverInterfaceError
+from psycopg import OperationalError as DriverError
 from psycopg.errors import UndefinedTable
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
@@ -24,13 +26,17 @@ def make_engine(url: SecretStr, pool_size: int) -> Engine:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turn an unreachable, failing or empty server into RetryableError; other errors of a statement pass through."""
+    """Turn an unreachable, failing or empty server into RetryableError; other errors of a statement pass through.
+
+    Of the driver's own errors too, for a COPY goes past SQLAlchemy.
+    """
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        if getattr(error.orig, "sqlstate", None) == _DISK_FULL:
+    except (OperationalError, InterfaceError, DriverError, DriverInterfaceError) as error:
+        driver = getattr(error, "orig", None) or error
+        if getattr(driver, "sqlstate", None) == _DISK_FULL:
             raise RetryableError("the database's disk is full", "free space on it; the call is repeated") from error
-        cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        cause = next(iter(str(driver).strip().splitlines()), type(driver).__name__)
         raise RetryableError(
             f"the database does not answer: {cause}",
             "check that it runs and RISKEE_DATABASE__URL is right (`riskee doctor`); the call is repeated",

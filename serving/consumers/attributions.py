@@ -93,7 +93,7 @@ class Attributions:
             running = _running_quotes(connection, prediction, self.settings.market_ticker)
         if not running or running[-1].ticker != prediction.ticker:
             return None
-        forecaster = self.knowledge.forecaster(prediction.session_date)
+        forecaster = self.knowledge.forecaster(prediction.session_date, prediction.feed, prediction.ticker.__eq__)
         forecaster.take([quote for quote in running if forecaster.knows(quote)])
         row = np.array([forecaster.state.index_of[prediction.ticker]])
         earnings = forecaster.earnings.features(row, np.datetime64(prediction.session_date, "D"))

@@ -1,12 +1,12 @@
 """What predict knows from the database: the state of all tickers before a session, the calendar, the champions."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from riskee.features.definitions import WARM_UP_BARS
 from riskee.features.earnings import EarningsFeatures
@@ -16,12 +16,18 @@ from riskee.messaging.messages import ModelType, Quote
 from riskee.model.artifact import ModelArtifact
 from riskee.model.registry import champion
 from riskee.settings import ModelSettings
-from riskee.storage.bars import newest_recording, recent_bars
+from riskee.storage.bars import newest_recording
 from riskee.storage.calendar import reports
 from riskee.storage.database import database_errors
+from riskee.storage.last_quotes import closing_quotes, newest_quote, session_quotes
+from riskee.storage.recent_bars import bars_of, known_tickers
 from riskee.storage.sessions import read_sessions
-from riskee.storage.tables import quotes
 from serving.consumers.forecasting import Forecaster
+
+# Tickers whose bars are read at a time: what a start needs beside the state itself stays small.
+_CHUNK = 250
+# Sessions without stored bars that a feed's recorded quotes stand in for: six weeks.
+_STOOD_IN = 30
 
 
 def forecaster_before(
@@ -31,22 +37,35 @@ def forecaster_before(
     *,
     only: Collection[str] | None = None,
     stored: datetime | None = None,
-) -> tuple[Forecaster, BarMatrix]:
-    """The state from the bars strictly before a session, and these bars: of all tickers as they are now, or of some
-    (`only`) in the versions that were recorded by a moment (`stored`)."""
-    bars = recent_bars(connection, before, WARM_UP_BARS, only=only, stored=stored)
+) -> Forecaster:
+    """The state from the bars strictly before a session: of all tickers as they are now, or of some (`only`) in the
+    versions that were recorded by a moment (`stored`)."""
+    tickers = known_tickers(connection, only)
+    state = FeatureState(BarMatrix.empty(tickers), settings.market_ticker)
+    market = tuple(ticker for ticker in tickers if ticker == settings.market_ticker)
+    for chunk in (market, *(tickers[start : start + _CHUNK] for start in range(0, len(tickers), _CHUNK))):
+        state.load(bars_of(connection, chunk, before, WARM_UP_BARS, stored))
     known = reports(connection)
     days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")
-    state = FeatureState(bars, settings.market_ticker)
-    forecaster = Forecaster(
+    return Forecaster(
         state=state,
         earnings=EarningsFeatures(known, days, state, settings.earnings_window_sessions),
-        unreported=frozenset(ticker for ticker in bars.tickers if ticker not in known),
+        unreported=frozenset(ticker for ticker in tickers if ticker not in known),
         sessions=days,
         market_ticker=settings.market_ticker,
         bars_as_of=stored,
     )
-    return forecaster, bars
+
+
+def _stand_in(connection: Connection, forecaster: Forecaster, feed: str, before: date) -> None:
+    """Go on from each ticker's last bar with the feed's quotes of the sessions since, as predict did when they came."""
+    state, place = forecaster.state, np.searchsorted(forecaster.sessions, np.datetime64(before, "D"))
+    reached = state.sessions(np.arange(len(state.tickers)))
+    for day in forecaster.sessions[max(0, place - _STOOD_IN) : place]:
+        missing = [state.tickers[row] for row in np.flatnonzero(~(reached >= day))]
+        quotes = closing_quotes(connection, feed, day.item(), missing)
+        if quotes:
+            forecaster.take(quotes)
 
 
 @dataclass(frozen=True)
@@ -62,11 +81,14 @@ class Knowledge:
         with database_errors(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="REPEATABLE READ")
 
-    def forecaster(self, before: date) -> Forecaster:
-        """The state of every ticker from its bars strictly before a session."""
+    def forecaster(self, before: date, feed: str, owns: Callable[[str], bool]) -> Forecaster:
+        """The state of the owned tickers and the market from all that came before a session: their bars, and the
+        feed's quotes of the sessions of which no bars are stored yet."""
         with self._connection() as connection:
-            forecaster, _ = forecaster_before(connection, self.settings, before)
+            only = {*filter(owns, known_tickers(connection)), self.settings.market_ticker}
+            forecaster = forecaster_before(connection, self.settings, before, only=only)
             forecaster.bars_as_of = newest_recording(connection)
+            _stand_in(connection, forecaster, feed, before)
         return forecaster
 
     def newest_recording(self) -> datetime | None:
@@ -81,19 +103,10 @@ class Knowledge:
 
     def latest_quote(self, ticker: str) -> Quote | None:
         """The newest quote of a ticker that was recorded."""
-        return next(iter(self._quotes("ticker = :ticker", "true", {"ticker": ticker})), None)
-
-    def latest_quotes(self, until: datetime) -> list[Quote]:
-        """The newest recorded quote of every ticker that has one, of those that tell of no later time than `until`."""
-        return self._quotes("true", "data_time <= :until", {"until": until})
-
-    def _quotes(self, tickers: str, chosen: str, parameters: dict[str, object]) -> list[Quote]:
-        # One index probe a ticker: milliseconds, however many quotes there are.
-        statement = text(
-            f"SELECT latest.* FROM (SELECT ticker FROM tickers WHERE {tickers}) AS wanted"  # noqa: S608 (our own texts)
-            f" CROSS JOIN LATERAL (SELECT * FROM quotes WHERE quotes.ticker = wanted.ticker AND {chosen}"
-            " ORDER BY received_at DESC LIMIT 1) AS latest"
-        ).columns(*quotes.columns)
         with self._connection() as connection:
-            rows = connection.execute(statement, parameters)
-            return [Quote(**row) for row in rows.mappings()]
+            return newest_quote(connection, ticker)
+
+    def session_quotes(self, feed: str, day: date, until: datetime) -> list[Quote]:
+        """Each ticker's last quote of a session, by its own time, of those that a feed had brought until a moment."""
+        with self._connection() as connection:
+            return session_quotes(connection, feed, day, known_tickers(connection), until)

@@ -1,123 +1,134 @@
 """predict: quotes and jobs become predictions. `python -m serving.consumers.predict`."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 
-from riskee.errors import PoisonError, RetryableError
+from riskee.errors import RetryableError
 from riskee.logs import get_logger
 from riskee.messaging.envelope import Envelope
-from riskee.messaging.messages import MODEL_TYPES, ModelPromoted, ModelType, PredictJob, Quote
+from riskee.messaging.messages import ModelType, PredictJob, Quote
 from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import MODEL_PROMOTED, PREDICT_EARNINGS, PREDICT_NORMAL, QUOTE
-from riskee.model.predictor import Predictor
 from riskee.storage.bus import codec_of
 from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from riskee.storage.inbox import Durable
-from riskee.telemetry import STATE_REBUILDS
-from serving.consumers.forecasting import Failure, Forecaster
+from riskee.telemetry import QUOTES_COALESCED, STATE_REBUILDS
+from serving.consumers.announced import Announced
+from serving.consumers.forecasting import Failure, Forecast, Forecaster
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.loop import Consumption
+from serving.consumers.models import Models
 from serving.consumers.publishing import Publisher
 from serving.consumers.service import Service, run
+from serving.consumers.turns import Turns
 from serving.consumers.waves import Waves
-from serving.patience import StoppedError, pause
 
 NAME = "predict"
-# A promotion is announced; looking as well costs little and survives a lost announcement.
-_MODEL_CHECK_SECONDS = 15.0
 
 _log = get_logger(__name__)
 
 
-class Predict:
-    """The handlers of predict. One wave is under way at a time; models change between waves."""
+def _all(_ticker: str) -> bool:
+    return True
 
-    def __init__(self, service: Service, knowledge: Knowledge, publisher: Publisher) -> None:
+
+def _nothing(_quotes: Sequence[Quote]) -> None:
+    pass
+
+
+class Predict:
+    """The handlers of predict, which may be called side by side: they take turns, jobs before quotes.
+
+    `owns` says whose quotes come here, besides the market's; `took` hears which quotes the state has taken.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        knowledge: Knowledge,
+        publisher: Publisher,
+        models: Models,
+        *,
+        owns: Callable[[str], bool] = _all,
+        took: Callable[[Sequence[Quote]], None] = _nothing,
+        announced: Announced | None = None,
+    ) -> None:
         self._service = service
         self._knowledge = knowledge
         self._publisher = publisher
-        self._waves = Waves(service.settings.model.market_ticker)
+        self._models = models
+        self._owns = owns
+        self._took = took
+        self._announced = announced or Announced()
+        self._market_ticker = service.settings.model.market_ticker
+        self._waves = Waves(self._market_ticker)
         self._forecaster: Forecaster | None = None
-        self._predictors: dict[ModelType, Predictor] = {}
-        self._lock = asyncio.Lock()
+        self._turns = Turns()
 
     async def on_quotes(self, batch: Sequence[Envelope[Quote]]) -> None:
         """Predict every ticker of a batch from its latest quote."""
-        async with self._lock:
-            for wave in self._waves.split([envelope.payload for envelope in batch]):
-                forecaster = await self._ready_for(wave)
-                known = [quote for quote in wave if forecaster.knows(quote)]
-                await self._publisher.unknown([quote for quote in wave if not forecaster.knows(quote)])
-                if known:
-                    self._take(forecaster, known)
-                    await self._publisher.publish(forecaster.forecast(known, self._service.clock.now()), known)
+        waves = self._waves.split([envelope.payload for envelope in batch])
+        QUOTES_COALESCED.inc(len(batch) - sum(map(len, waves)))
+        for wave in waves:
+            async with self._turns.wave():
+                await self._predict(wave)
+
+    async def _predict(self, wave: Sequence[Quote]) -> None:
+        forecaster = await self._ready_for(wave)
+        unknown = [quote for quote in wave if not forecaster.knows(quote)]
+        if unknown:
+            await self._publisher.unknown(unknown)
+        # Again, for the state may have been built since the batch was split.
+        known = [quote for quote in wave if forecaster.knows(quote) and not self._waves.outdated(quote)]
+        if known:
+            self._take(forecaster, known)
+            results = forecaster.forecast(known, self._service.clock.now())
+            # Every partition hears the market; one tells the cache.
+            told = known if self._owns(self._market_ticker) else [q for q in known if q.ticker != self._market_ticker]
+            await self._publisher.publish(results, told)
 
     async def on_jobs(self, batch: Sequence[Envelope[PredictJob]], model_type: ModelType) -> None:
         """Answer requests for a prediction from the latest quote, with the model that the subject names."""
-        async with self._lock:
-            for envelope in batch:
-                await self._answer(envelope.payload, model_type)
+        async with self._turns.job():
+            jobs = [envelope.payload for envelope in batch]
+            latest = {ticker: await self._latest(ticker) for ticker in dict.fromkeys(job.ticker for job in jobs)}
+            results = await self._forecast_latest([quote for quote in latest.values() if quote], model_type)
+            answers = (self._answer(job, latest[job.ticker], results.get(job.ticker)) for job in jobs)
+            await asyncio.gather(*answers)
 
-    async def _answer(self, job: PredictJob, model_type: ModelType) -> None:
-        quote = await self._latest(job.ticker)
+    async def _forecast_latest(self, quotes: Sequence[Quote], model_type: ModelType) -> dict[str, Forecast | Failure]:
+        """Predict from quotes of one feed and session each, the state's where there is one; others are left out."""
+        if not quotes:
+            return {}
+        newest = max(quotes, key=lambda quote: quote.received_at)
+        current = (self._waves.feed, self._waves.day) if self._forecaster else (newest.feed, newest.session_date)
+        wave = [quote for quote in quotes if (quote.feed, quote.session_date) == current]
+        if not wave:
+            return {}
+        forecaster = await self._ready_for(wave)
+        strange = [quote for quote in wave if not forecaster.predicts(quote)]
+        wanted = [quote for quote in wave if forecaster.predicts(quote)]
+        results: list[Forecast | Failure] = [
+            Failure(quote, Status.UNKNOWN_TICKER, f"{quote.ticker} is not predicted") for quote in strange
+        ]
+        if wanted:
+            self._take(forecaster, wanted)
+            results += forecaster.forecast(wanted, self._service.clock.now(), model_type)
+        return {result.quote.ticker: result for result in results}
+
+    async def _answer(self, job: PredictJob, quote: Quote | None, result: Forecast | Failure | None) -> None:
         if quote is None:
             await self._publisher.no_quote(job, f"no quote of {job.ticker} has come yet")
-            return
-        if self._forecaster is not None and (quote.feed, quote.session_date) != (self._waves.feed, self._waves.day):
+        elif result is None:
             await self._publisher.no_quote(job, f"no quote of {job.ticker} since {quote.session_date}")
-            return
-        forecaster = await self._ready_for([quote])
-        if not forecaster.predicts(quote):
-            failure = Failure(quote, Status.UNKNOWN_TICKER, f"{quote.ticker} is not predicted")
-            await self._publisher.answer(job, failure)
-            return
-        self._take(forecaster, [quote])
-        (result,) = forecaster.forecast([quote], self._service.clock.now(), model_type)
-        await self._publisher.answer(job, result)
+        else:
+            await self._publisher.answer(job, result)
 
     def _take(self, forecaster: Forecaster, quotes: Sequence[Quote]) -> None:
         forecaster.take(quotes)
         self._waves.took(quotes)
-
-    async def on_promoted(self, batch: Sequence[Envelope[ModelPromoted]]) -> None:
-        """Load the champions after a promotion."""
-        _log.info("promoted", models=[envelope.payload.model_version for envelope in batch])
-        await self.load_models()
-
-    async def load_models(self) -> None:
-        """Bring the predictors to the registry's champions. One that cannot be loaded leaves the last one serving."""
-        for model_type in MODEL_TYPES:
-            try:
-                trouble = await self._load_model(model_type)
-            except PoisonError as error:
-                trouble = str(error)
-            if trouble:
-                self._service.health.down(f"model-{model_type}", trouble)
-            else:
-                self._service.health.up(f"model-{model_type}")
-        await self._publisher.show_models(self._predictors.values())
-
-    async def _load_model(self, model_type: ModelType) -> str:
-        """Load the champion if it is another than the one that serves. Answers the trouble, if any."""
-        artifact = await asyncio.to_thread(self._knowledge.champion, model_type)
-        current = self._predictors.get(model_type)
-        if artifact is None:
-            return "" if current else "no champion yet: train a model"
-        if current is None or current.version != artifact.version:
-            predictor = await asyncio.to_thread(Predictor, artifact, self._service.settings.model.threads)
-            async with self._lock:
-                self._predictors[model_type] = predictor
-            _log.info("model loaded", model_type=model_type, version=predictor.version)
-        return ""
-
-    async def watch_models(self) -> None:
-        """Look for new champions until asked to stop."""
-        while not self._service.stopping.is_set():
-            await pause(_MODEL_CHECK_SECONDS, self._service.stopping)
-            with suppress(StoppedError):
-                await self._service.until_done("database", self.load_models)
+        self._took(quotes)
 
     async def _latest(self, ticker: str) -> Quote | None:
         quote = self._waves.latest.get(ticker) or await self._publisher.cached_quote(ticker)
@@ -133,12 +144,13 @@ class Predict:
             or self._waves.must_rebuild(feed, day, unknown)
             or (day != self._waves.day and await self._outdated(forecaster))
         ):
-            forecaster = await asyncio.to_thread(self._knowledge.forecaster, day)
-            forecaster.predictors = self._predictors
+            forecaster = await asyncio.to_thread(self._knowledge.forecaster, day, feed, self._owns)
+            forecaster.predictors = self._models.predictors
             forecaster.stale_after_seconds = self._service.settings.feed.stale_after_seconds
+            forecaster.announced = self._announced
             STATE_REBUILDS.inc()
             self._waves.rebuilt(feed, [quote.ticker for quote in wave if not forecaster.knows(quote)])
-            await self._resume(forecaster, wave[0])
+            await self._resume(forecaster, wave)
             self._forecaster = forecaster
         self._waves.advanced(day, forecaster.following(day))
         return forecaster
@@ -151,19 +163,17 @@ class Predict:
             _log.warning("the session begins with the bars as they were known before", cause=str(error))
             return False
 
-    async def _resume(self, forecaster: Forecaster, first: Quote) -> None:
-        """Take the session's quotes that came before this process, the market's above all; none later than `first`."""
-        stored = await asyncio.to_thread(self._knowledge.latest_quotes, first.data_time)
+    async def _resume(self, forecaster: Forecaster, wave: Sequence[Quote]) -> None:
+        """Take the session's quotes that came before this wave, the market's above all."""
+        feed, day, until = wave[0].feed, wave[0].session_date, min(quote.received_at for quote in wave)
+        stored = await asyncio.to_thread(self._knowledge.session_quotes, feed, day, until)
         cached = await self._publisher.cached_quotes(forecaster.state.tickers)
+        before = (*self._waves.latest.values(), *(quote for quote in (*stored, *cached) if quote.received_at <= until))
         earlier = [
-            quote
-            for quote in (*stored, *cached)
-            if forecaster.knows(quote)
-            and (quote.feed, quote.session_date) == (first.feed, first.session_date)
-            and quote.data_time <= first.data_time
+            quote for quote in before if forecaster.knows(quote) and (quote.feed, quote.session_date) == (feed, day)
         ]
-        for wave in self._waves.split(earlier):
-            self._take(forecaster, wave)
+        for taken in self._waves.split(earlier):
+            self._take(forecaster, taken)
 
 
 async def main(service: Service) -> None:
@@ -171,7 +181,9 @@ async def main(service: Service) -> None:
     settings = service.settings
     engine = make_engine(settings.database.url, settings.database.pool_size)
     cache = Cache.connect(settings.redis)
-    predict = Predict(service, Knowledge(engine, settings.model), Publisher(service, cache))
+    knowledge, publisher = Knowledge(engine, settings.model), Publisher(service, cache)
+    models = Models(service, knowledge, publisher)
+    predict = Predict(service, knowledge, publisher, models)
 
     async def on_normal(batch: Sequence[Envelope[PredictJob]]) -> None:
         await predict.on_jobs(batch, "normal")
@@ -180,9 +192,9 @@ async def main(service: Service) -> None:
         await predict.on_jobs(batch, "earnings")
 
     try:
-        await service.until_done("database", predict.load_models)
+        await service.until_done("database", models.load)
         async with asyncio.TaskGroup() as group:
-            group.create_task(predict.watch_models())
+            group.create_task(models.watch())
             await service.consume(
                 Consumption(Durable("predict-quotes", QUOTE.name), codec_of(QUOTE), predict.on_quotes),
                 Consumption(Durable("predict-normal", PREDICT_NORMAL.name), codec_of(PREDICT_NORMAL), on_normal),
@@ -190,7 +202,7 @@ async def main(service: Service) -> None:
                     Durable("predict-earnings", PREDICT_EARNINGS.name), codec_of(PREDICT_EARNINGS), on_earnings
                 ),
                 Consumption(
-                    Durable("predict-models", MODEL_PROMOTED.name), codec_of(MODEL_PROMOTED), predict.on_promoted
+                    Durable("predict-models", MODEL_PROMOTED.name), codec_of(MODEL_PROMOTED), models.on_promoted
                 ),
             )
     finally:

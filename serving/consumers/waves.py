@@ -1,6 +1,7 @@
 """The order of quotes: which of a batch count, and whether the state still fits them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
@@ -19,35 +20,32 @@ class Waves:
     _following: date | None = None
     _missing: frozenset[str] = frozenset()
 
-    def split(self, quotes: Sequence[Quote]) -> Iterator[list[Quote]]:
-        """The quotes worth predicting, a list for each moment of each session in order: of each ticker its latest.
+    def split(self, quotes: Iterable[Quote]) -> list[list[Quote]]:
+        """The quotes worth predicting, in waves to be predicted one after the other; of each ticker its latest.
 
-        Of the market every quote is kept, so that a ticker is predicted with the market of its own moment: neither a
-        later one, which would look ahead, nor an older one than need be. Quotes of an earlier session than a ticker's
-        last, older quotes and a feed that was left are dropped.
+        A session's wave ends where the market's next quote begins, so that a ticker is predicted with the market of
+        its own moment: neither a later one, which would look ahead, nor an older one than need be. Quotes of an
+        earlier session than a ticker's last, older quotes and a feed that was left are dropped.
         """
-        for _, session in groupby(quotes, key=lambda quote: (quote.feed, quote.session_date)):
+        newest: dict[str, Quote] = {}
+        waves = []
+        for _, session in groupby(quotes, key=_session):
             wanted: dict[str, Quote] = {}
             market: dict[datetime, Quote] = {}
             for quote in session:
-                if self._outdated(quote, wanted.get(quote.ticker) or self.latest.get(quote.ticker)):
+                ticker = quote.ticker
+                if _outdated(quote, newest.get(ticker) or self.latest.get(ticker)):
                     continue
-                wanted[quote.ticker] = quote
-                if quote.ticker == self.market_ticker:
+                newest[ticker] = wanted[ticker] = quote
+                if ticker == self.market_ticker:
                     market[quote.data_time] = quote
             wanted.pop(self.market_ticker, None)
-            moments = sorted([*market.values(), *wanted.values()], key=_moment)
-            for _, wave in groupby(moments, key=_moment):
-                yield list(wave)
+            waves += _beside_market(list(wanted.values()), list(market.values()))
+        return waves
 
-    @staticmethod
-    def _outdated(quote: Quote, last: Quote | None) -> bool:
-        if last is None:
-            return False
-        if quote.feed != last.feed:
-            return quote.received_at < last.received_at
-        # The same quote again is not outdated: it was delivered twice, and must give its prediction once more.
-        return _place(quote) < _place(last)
+    def outdated(self, quote: Quote) -> bool:
+        """Whether the state has taken a later quote of the ticker, or one of a feed that came after this one's."""
+        return _outdated(quote, self.latest.get(quote.ticker))
 
     def took(self, quotes: Sequence[Quote]) -> None:
         """Note quotes that the state has taken."""
@@ -71,9 +69,27 @@ class Waves:
         self.day, self._following = day, following
 
 
-def _moment(quote: Quote) -> datetime:
-    return quote.data_time
+def _session(quote: Quote) -> tuple[str, date]:
+    return quote.feed, quote.session_date
 
 
-def _place(quote: Quote) -> tuple[date, datetime, int]:
-    return quote.session_date, quote.data_time, quote.sequence
+def _outdated(quote: Quote, last: Quote | None) -> bool:
+    if last is None:
+        return False
+    if quote.feed != last.feed:
+        return quote.received_at < last.received_at
+    # The same quote again is not outdated: it was delivered twice, and must give its prediction once more.
+    return (quote.session_date, quote.data_time, quote.sequence) < (last.session_date, last.data_time, last.sequence)
+
+
+def _beside_market(quotes: list[Quote], market: list[Quote]) -> list[list[Quote]]:
+    """One wave for each quote of the market (ascending) beside which others are, and the last; first what came before
+    all of them."""
+    if not market:
+        return [quotes] if quotes else []
+    moments = [quote.data_time for quote in market]
+    waves: list[list[Quote]] = [[], *([quote] for quote in market)]
+    for quote in quotes:
+        waves[bisect_right(moments, quote.data_time)].append(quote)
+    before, *beside, last = waves
+    return [*([before] if before else []), *(wave for wave in beside if len(wave) > 1), last]

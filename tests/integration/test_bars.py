@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, text
 from riskee.market.bars import Bar
 from riskee.market.frames import BAR_COLUMNS
 from riskee.market.sessions import exchange_sessions
-from riskee.storage.bars import BarCounts, bar_sources, last_sessions, recent_bars, session_bars, upsert_bars
+from riskee.storage.bars import BarCounts, bar_sources, last_sessions, session_bars, upsert_bars
+from riskee.storage.recent_bars import recent_bars
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tickers import TickerInfo, summaries, write_tickers
 

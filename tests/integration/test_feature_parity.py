@@ -19,8 +19,8 @@ from riskee.features.windows import Records
 from riskee.market.bars import Floats
 from riskee.model.dataset import read_training_set
 from riskee.settings import Settings
-from riskee.storage.bars import recent_bars
 from riskee.storage.calendar import reports
+from riskee.storage.recent_bars import recent_bars
 from riskee.storage.sessions import read_sessions
 from tests.integration.bundled_history import MARKET, PARAMETERS, imported, make_results, taken_back
 

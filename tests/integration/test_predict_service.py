@@ -31,11 +31,11 @@ from riskee.messaging.subjects import (
 from riskee.model.predictor import Predictor
 from riskee.settings import Settings
 from riskee.storage import keys
-from riskee.storage.bars import recent_bars
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.cache import Cache, Entry
+from riskee.storage.recent_bars import recent_bars
 from riskee.storage.recording import QUOTES, record
-from serving.consumers import predict
+from serving.consumers import models, predict
 from serving.consumers.ingest import screen
 from tests.integration.conftest import consumer, eventually
 from tests.integration.live_data import MARKET, TICKERS, Market, fill, made_model, promote
@@ -319,7 +319,7 @@ async def test_an_expired_model_is_flagged(
 async def test_without_a_model_it_says_so_and_begins_once_there_is_one(
     bus: Bus, cache: Cache, database_settings: Settings, engine: Engine, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "_MODEL_CHECK_SECONDS", 0.3)
+    monkeypatch.setattr(models, "_CHECK_SECONDS", 0.3)
     with engine.begin() as connection:
         market = fill(connection, models=False)
     session = waves(market, -30)

@@ -15,10 +15,11 @@ from sqlalchemy import Engine, text
 
 from riskee.clock import FixedClock
 from riskee.settings import DatabaseSettings, Settings
-from riskee.storage.bars import BarCounts, recent_bars, session_bars, upsert_bars
+from riskee.storage.bars import BarCounts, session_bars, upsert_bars
 from riskee.storage.database import make_engine
 from riskee.storage.migrations import Tier, detect_tier, migrate
 from riskee.storage.partitions import apply_policies, ensure_partitions
+from riskee.storage.recent_bars import recent_bars
 from riskee.storage.retention import drop_expired
 from riskee.storage.tables import TIME_SERIES, metadata
 from tests.integration.test_bars import frame

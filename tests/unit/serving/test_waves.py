@@ -42,10 +42,15 @@ def test_the_latest_quote_of_a_ticker_wins() -> None:
 def test_no_quote_is_with_a_later_one_of_the_market() -> None:
     """A backlog in which one ticker fell silent."""
     backlog = [quote("SPX", 1), quote(sequence=1), quote("IBM", 1), quote("SPX", 2), quote("SPX", 3), quote(sequence=3)]
-    assert sequences(Waves("SPX"), *backlog) == [
-        [("SPX", 1), ("IBM", 1)],
-        [("SPX", 2)],
-        [("SPX", 3), ("AAPL", 3)],
+    assert sequences(Waves("SPX"), *backlog) == [[("SPX", 1), ("IBM", 1)], [("SPX", 3), ("AAPL", 3)]]
+
+
+def test_quotes_of_different_moments_are_one_wave_between_two_of_the_market() -> None:
+    live = [quote(sequence=1), quote("IBM", 2), quote("SPX", 3), quote("MSFT", 4), quote("GE", 3), quote("SPX", 6)]
+    assert sequences(Waves("SPX"), *live) == [
+        [("AAPL", 1), ("IBM", 2)],
+        [("SPX", 3), ("MSFT", 4), ("GE", 3)],
+        [("SPX", 6)],
     ]
 
 
@@ -97,3 +102,10 @@ def test_a_new_feed_forgets_the_quotes_of_the_old_one() -> None:
     sequences(waves, quote())
     waves.rebuilt("replay/2", set())
     assert waves.latest == {}
+
+
+def test_a_quote_is_outdated_once_a_later_one_was_taken() -> None:
+    waves = Waves()
+    waves.took([quote(sequence=2)])
+    assert [waves.outdated(quote(sequence=number)) for number in (1, 2, 3)] == [True, False, False]
+    assert not waves.outdated(quote("IBM", sequence=1))

@@ -1,0 +1,81 @@
+"""The last daily bars of many tickers, read as matrices. Millions of bars: they never become Python objects."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime, time
+
+import numpy as np
+from psycopg import sql
+from sqlalchemy import Connection, text
+
+from riskee.market.bars import BarMatrix, Floats
+from riskee.storage.columns import read_columns
+
+# Tickers that one statement reads: what waits to be put into the matrix stays small.
+_CHUNK = 250
+
+# Not from the view: this walks the key backwards and stops after `count` bars.
+_RECENT = sql.SQL("""
+    SELECT wanted.number, bar.day, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.adjustment_factor
+    FROM unnest(CAST({tickers} AS text[])) WITH ORDINALITY AS wanted (ticker, number)
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT ON ("timestamp")
+            CAST("timestamp" AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01' AS day,
+            open, high, low, close, volume, adjustment_factor
+        FROM market_data
+        WHERE ticker = wanted.ticker AND resolution = '1d' AND "timestamp" < {before}
+            AND recorded_at <= COALESCE(CAST({stored} AS timestamptz), 'infinity')
+        ORDER BY "timestamp" DESC, version DESC
+        LIMIT {count}
+    ) AS bar
+""")
+
+
+def known_tickers(connection: Connection, only: Collection[str] | None = None) -> tuple[str, ...]:
+    """The tickers of the database, or those among `only`, in the order of their bytes."""
+    known = connection.scalars(text('SELECT ticker FROM tickers ORDER BY ticker COLLATE "C"'))
+    return tuple(ticker for ticker in known if only is None or ticker in only)
+
+
+def recent_bars(
+    connection: Connection,
+    before: date,
+    count: int,
+    *,
+    only: Collection[str] | None = None,
+    stored: datetime | None = None,
+) -> BarMatrix:
+    """The last `count` daily bars of every ticker, the market's included, of sessions before `before`.
+
+    With `only`, of these tickers; with `stored`, in the versions that were recorded by then. A ticker without bars has
+    a row of NaN. Tickers are in the order of their bytes.
+    """
+    return bars_of(connection, known_tickers(connection, only), before, count, stored)
+
+
+def bars_of(
+    connection: Connection, tickers: Sequence[str], before: date, count: int, stored: datetime | None = None
+) -> BarMatrix:
+    """As `recent_bars`, of these tickers in this order."""
+    filled = np.full((7, len(tickers), count), np.nan)
+    for first in range(0, len(tickers), _CHUNK):
+        chunk = tickers[first : first + _CHUNK]
+        query = _RECENT.format(
+            tickers=sql.Literal(list(chunk)),
+            before=sql.Literal(datetime.combine(before, time(), UTC)),
+            stored=sql.Literal(stored),
+            count=sql.Literal(count),
+        )
+        _put(filled[:, first : first + len(chunk)], read_columns(connection, query, 8))
+    day = filled[0]
+    session = np.where(np.isnan(day), np.datetime64("NaT", "D"), np.nan_to_num(day).astype("datetime64[D]"))
+    return BarMatrix(tuple(tickers), session, *filled[1:])
+
+
+def _put(filled: Floats, rows: Floats) -> None:
+    """Put rows of (number of the ticker from 1, day, six numbers) into (7, tickers, count), aligned on the right."""
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    number = rows[:, 0].astype(np.int64) - 1
+    bars = np.bincount(number, minlength=filled.shape[1])
+    first = np.cumsum(bars) - bars
+    column = filled.shape[2] - bars[number] + np.arange(len(rows)) - first[number]
+    filled[:, number, column] = rows[:, 1:].T

@@ -1,0 +1,75 @@
+"""The champions that a process predicts with: loaded at its start, and changed while it works."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+from riskee.errors import PoisonError
+from riskee.logs import get_logger
+from riskee.messaging.envelope import Envelope
+from riskee.messaging.messages import MODEL_TYPES, ModelPromoted, ModelType
+from riskee.model.predictor import Predictor
+from serving.consumers.knowledge import Knowledge
+from serving.consumers.publishing import Publisher
+from serving.consumers.service import Service
+from serving.patience import StoppedError, pause
+
+# A promotion is announced; looking as well costs little and survives a lost announcement.
+_CHECK_SECONDS = 15.0
+
+_log = get_logger(__name__)
+
+
+class Models:
+    """The loaded champions by type, shared by all who predict in a process.
+
+    A wave is predicted without a pause, so that one model makes all of its predictions whenever another is loaded.
+    """
+
+    def __init__(self, service: Service, knowledge: Knowledge, publisher: Publisher) -> None:
+        self._service = service
+        self._knowledge = knowledge
+        self._publisher = publisher
+        self._loading = asyncio.Lock()
+        self.predictors: dict[ModelType, Predictor] = {}
+
+    async def on_promoted(self, batch: Sequence[Envelope[ModelPromoted]]) -> None:
+        """Load the champions after a promotion."""
+        _log.info("promoted", models=[envelope.payload.model_version for envelope in batch])
+        await self.load()
+
+    async def load(self) -> None:
+        """Come to the registry's champions. One that cannot be loaded leaves the last one serving.
+
+        Raises RetryableError where the database is away.
+        """
+        async with self._loading:
+            for model_type in MODEL_TYPES:
+                try:
+                    trouble = await self._load(model_type)
+                except PoisonError as error:
+                    trouble = str(error)
+                if trouble:
+                    self._service.health.down(f"model-{model_type}", trouble)
+                else:
+                    self._service.health.up(f"model-{model_type}")
+            await self._publisher.show_models(self.predictors.values())
+
+    async def _load(self, model_type: ModelType) -> str:
+        """Load the champion if it is another than the one that serves. Answers the trouble, if any."""
+        artifact = await asyncio.to_thread(self._knowledge.champion, model_type)
+        current = self.predictors.get(model_type)
+        if artifact is None:
+            return "" if current else "no champion yet: train a model"
+        if current is None or current.version != artifact.version:
+            predictor = await asyncio.to_thread(Predictor, artifact, self._service.settings.model.threads)
+            self.predictors[model_type] = predictor
+            _log.info("model loaded", model_type=model_type, version=predictor.version)
+        return ""
+
+    async def watch(self) -> None:
+        """Look for new champions until asked to stop."""
+        while not self._service.stopping.is_set():
+            await pause(_CHECK_SECONDS, self._service.stopping)
+            with suppress(StoppedError):
+                await self._service.until_done("database", self.load)
