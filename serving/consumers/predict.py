@@ -1,6 +1,7 @@
 """predict: quotes and jobs become predictions. `python -m serving.consumers.predict`."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from riskee.errors import RetryableError
@@ -21,6 +22,8 @@ from serving.consumers.loop import Consumption
 from serving.consumers.models import Models
 from serving.consumers.publishing import Publisher
 from serving.consumers.service import Service, run
+from serving.consumers.silence import Silence
+from serving.consumers.telling import Telling
 from serving.consumers.turns import Turns
 from serving.consumers.waves import Waves
 
@@ -183,7 +186,11 @@ async def main(service: Service) -> None:
     cache = Cache.connect(settings.redis)
     knowledge, publisher = Knowledge(engine, settings.model), Publisher(service, cache)
     models = Models(service, knowledge, publisher)
-    predict = Predict(service, knowledge, publisher, models)
+    silence = Silence(
+        settings.feed, Announced(), service.clock, time.monotonic, market_ticker=settings.model.market_ticker
+    )
+    telling = Telling(service, silence, cache, engine, time.monotonic)
+    predict = Predict(service, knowledge, publisher, models, took=silence.took, announced=silence.announced)
 
     async def on_normal(batch: Sequence[Envelope[PredictJob]]) -> None:
         await predict.on_jobs(batch, "normal")
@@ -193,8 +200,10 @@ async def main(service: Service) -> None:
 
     try:
         await service.until_done("database", models.load)
+        await service.until_done("announcements", telling.begin)
         async with asyncio.TaskGroup() as group:
             group.create_task(models.watch())
+            group.create_task(telling.run())
             await service.consume(
                 Consumption(Durable("predict-quotes", QUOTE.name), codec_of(QUOTE), predict.on_quotes),
                 Consumption(Durable("predict-normal", PREDICT_NORMAL.name), codec_of(PREDICT_NORMAL), on_normal),

@@ -101,7 +101,9 @@ class Silence:
         first = quotes[int(np.argmax(new))]
         self._live = first.received_at - first.data_time < _LIVE
         self._newest = quotes[-1]
-        if self.status is Status.FEED_MUTE or (self.status is Status.SESSION_CLOSED and self._opens(first)):
+        # After a restart the state is rebuilt from quotes that came before the silence.
+        speaks = self.status is Status.FEED_MUTE and quotes[-1].received_at > self.since
+        if speaks or (self.status is Status.SESSION_CLOSED and self._opens(quotes[-1])):
             self._become(Status.OK, first.received_at)
 
     def _opens(self, quote: Quote) -> bool:

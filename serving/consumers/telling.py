@@ -1,11 +1,12 @@
 """Tells which numbers are no current ones any more: the bus, the cache, and every second that predict lives."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
+from sqlalchemy import Engine
 
 from riskee.errors import RetryableError
 from riskee.ids import standing_id
@@ -18,7 +19,10 @@ from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import BEAT, MARKET_STATUS, PREDICTION_STALE, PREDICTION_STATUS
 from riskee.storage import keys
 from riskee.storage.cache import Cache
+from riskee.storage.database import database_errors
 from riskee.storage.follow import Follower
+from riskee.storage.sessions import read_sessions
+from riskee.storage.tickers import read_tickers
 from riskee.telemetry import NUMBERS_FLAGGED
 from serving.consumers.service import Service
 from serving.consumers.silence import Silence
@@ -42,13 +46,13 @@ class Telling:
         service: Service,
         silence: Silence,
         cache: Cache,
-        known: Callable[[], Awaitable[tuple[list[str], list[Session]]]],
+        engine: Engine,
         monotonic: Callable[[], float],
     ) -> None:
         self._service = service
         self._silence = silence
         self._cache = cache
-        self._known = known
+        self._engine = engine
         self._monotonic = monotonic
         self._woken = asyncio.Event()
         self._announcements = Follower(service.bus, MARKET_STATUS, self._woken)
@@ -102,13 +106,19 @@ class Telling:
     async def _refresh(self) -> None:
         """Know the tickers and the calendar. Without the database: as they were known before."""
         try:
-            tickers, sessions = await self._known()
+            tickers, sessions = await asyncio.to_thread(self._read)
         except RetryableError as error:
             self._refresh_at = self._monotonic() + _LOOK_SECONDS
             _log.warning("the calendar is as it was known before", cause=str(error))
             return
         self._silence.know(tickers)
         self._silence.announced.calendar = {session.session_date: session for session in sessions}
+
+    def _read(self) -> tuple[list[str], list[Session]]:
+        today = self._service.clock.now().date()
+        with database_errors(), self._engine.connect() as connection:
+            tickers = [info.ticker for info in read_tickers(connection) if not info.is_index]
+            return tickers, read_sessions(connection, today - CALENDAR_DAYS, today + CALENDAR_DAYS)
 
     def _hear(self, announcements: list[Envelope[MarketStatus]]) -> None:
         for envelope in announcements:

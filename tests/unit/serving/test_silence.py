@@ -62,6 +62,9 @@ class World:
         self.seconds += seconds
         return found + self.silence.turn()
 
+    def closed_since(self) -> datetime | None:
+        return self.silence.since if self.stands(Status.SESSION_CLOSED) else None
+
     def stands(self, status: Status) -> bool:
         return self.silence.status is status
 
@@ -254,13 +257,17 @@ def test_another_feed_begins_without_the_halts_of_the_last() -> None:
 
 def test_it_goes_on_from_what_was_published_last() -> None:
     world = World()
-    world.hear(*NAMES)
+    quote = world.hear(*NAMES)[0]
     world.tell(MarketState.HALTED, "IBM")
     world.wait(MUTE + 1)
     again = World(seconds=world.seconds)
     again.silence.restore(world.silence.standing())
+    again.silence.took([quote])
     again.wait(1)
-    assert again.silence.standing() == world.silence.standing()
+    assert again.silence.standing() == world.silence.standing(), "what the state is rebuilt from is no new quote"
+    again.hear("IBM")
+    again.wait(0)
+    assert again.stands(Status.OK)
 
 
 def test_tickers_of_other_predictors_are_not_its_own_to_call_stale() -> None:
