@@ -1,6 +1,7 @@
 """One connection to Alpaca's stream: logged in, subscribed, and judged when it says no."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ _INVALID, _AUTH_FAILED, _LOGGED_IN, _TOO_MANY_SYMBOLS = 400, 402, 403, 405
 _TOO_MANY_CONNECTIONS, _NOT_IN_PLAN, _NO_CHANNEL = 406, 409, 410
 
 _log = get_logger(__name__)
+# websockets logs each frame at DEBUG, the one with the key too: it must not, whatever level is set.
+_frames = logging.getLogger(f"{__name__}.frames")
+_frames.setLevel(logging.WARNING)
 
 
 class ConnectionTakenError(RetryableError):
@@ -149,6 +153,7 @@ async def open_stream(settings: AlpacaSettings) -> AsyncIterator[Stream]:
             ping_timeout=settings.stream.ping_seconds,
             close_timeout=1,
             max_size=_LARGEST_FRAME,
+            logger=_frames,
         )
     try:
         stream = Stream(settings, socket)
