@@ -27,6 +27,7 @@ from tests.faults.entry import CHANGES_FILE, CLOCK_FILE, Change
 from tests.faults.market import FaultMarket, fill
 from tests.faults.proxy import Proxy
 
+LOGS = REPOSITORY / ".riskee" / "reports" / "faults-logs"
 SERVICES = ("predict", "record")
 _ELSEWHERE = {"RISKEE_VECTORS__URL": "http://127.0.0.1:9", "RISKEE_LLM__URL": "http://127.0.0.1:9"}
 
@@ -66,6 +67,12 @@ class Arena:
 
     def kill(self, name: str) -> None:
         self.signal(name, signal.SIGKILL)
+
+    def keep_logs(self) -> None:
+        """Leave the processes' logs where they can be read after a failure."""
+        shutil.rmtree(LOGS, ignore_errors=True)
+        shutil.copytree(self.stack.home / "logs", LOGS)
+        print(f"    the logs are in {LOGS}", flush=True)
 
     def shift_clock(self, seconds: float) -> None:
         """Move the clock of the services that have a shifted one."""

@@ -12,7 +12,7 @@ from tests.faults.observing import Observer
 
 SERVICE_SECONDS = 5.0
 SERVER_SECONDS = 15.0
-_LONGEST_SECONDS = 120.0
+_LONGEST_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 # A child that works for half a second: how much longer it takes is what others take from it.
 _WORK = """

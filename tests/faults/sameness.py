@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, Engine, select
 
+from riskee.errors import NotFoundError, PoisonError
 from riskee.messaging.messages import Quote
 from riskee.settings import Settings
 from riskee.storage import tables
@@ -41,7 +42,11 @@ def _differences(
 
 
 def _unequal(connection: Connection, settings: Settings, prediction_id: uuid.UUID) -> Iterator[str]:
-    made = reproduce(connection, settings, prediction_id)
+    try:
+        made = reproduce(connection, settings, prediction_id)
+    except (NotFoundError, PoisonError) as error:
+        yield f"{prediction_id} cannot be made again: {error}"
+        return
     unequal = [field for field in made.fields if not field.equal]
     if unequal:
         told = "; ".join(f"{field.name} {field.stored} not {field.made}" for field in unequal[:3])

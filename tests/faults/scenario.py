@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -122,16 +123,13 @@ async def play(
     """Run a scenario to its end and judge it. `bar` is for the recoveries that it measures, in seconds."""
     slowed, began = slowness(), time.monotonic()
     print(f"\n  {name}: {load.rate:g} quotes/s for at least {load.seconds:g} s", flush=True)
-    async with running(setup or Setup()) as arena:
-        bus = await Bus.connect(arena.settings.nats, "faults", timeout=10)
-        try:
-            scenario = _scenario(arena, bus, load)
-            await scenario.drive(load.seconds, faults)
-            evidence = await scenario.evidence()
-        finally:
-            await bus.close()
-    recoveries = tuple(scenario.recoveries)
-    found = [*violations(evidence), *(too_slow(recoveries, bar, slowed) if bar is not None else ())]
+    async with running(setup or Setup()) as arena, _scenario(arena, load) as scenario:
+        await scenario.drive(load.seconds, faults)
+        evidence = await scenario.evidence()
+        recoveries = tuple(scenario.recoveries)
+        found = [*violations(evidence), *(too_slow(recoveries, bar, slowed) if bar is not None else ())]
+        if found:
+            arena.keep_logs()
     return Result(
         name=name,
         seconds=time.monotonic() - began,
@@ -145,13 +143,21 @@ async def play(
     )
 
 
-def _scenario(arena: Arena, bus: Bus, load: Load) -> Scenario:
+@asynccontextmanager
+async def _scenario(arena: Arena, load: Load) -> AsyncIterator[Scenario]:
     per_session = max(8, int(load.rate * _SESSION_SECONDS / len(arena.market.bars[0])))
     rounds = arena.market.rounds(load.seed, per_session)
     poisoner = Poisoner(load.poison, load.seed) if load.poison else None
     clock = OwnClock()
-    driver = Driver(bus, rounds, load.rate, clock, poisoner)
-    return Scenario(arena, Observer(bus, arena.engine), driver, clock, random.Random(load.seed))
+    bus = await Bus.connect(arena.settings.nats, "faults", timeout=10)
+    try:
+        driver = Driver(bus, rounds, load.rate, clock, poisoner)
+        yield Scenario(arena, Observer(bus, arena.engine), driver, clock, random.Random(load.seed))
+    except BaseException:
+        arena.keep_logs()
+        raise
+    finally:
+        await bus.close()
 
 
 def _prediction(data: bytes) -> Prediction:
