@@ -41,3 +41,9 @@ def test_pattern_key_is_readable() -> None:
 def test_clocks_speak_utc() -> None:
     assert FixedClock(AT).now() == AT
     assert SystemClock().now().tzinfo is UTC
+
+
+def test_predictions_have_the_same_identity_one_by_one_and_together() -> None:
+    quotes = [uuid.uuid5(ids.NAMESPACE, str(number)) for number in range(50)]
+    assert ids.prediction_ids(quotes, "1d", "normal-1") == [ids.prediction_id(q, "1d", "normal-1") for q in quotes]
+    assert all(made.version == 5 for made in ids.prediction_ids(quotes, "1d", "normal-1"))
