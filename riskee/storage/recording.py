@@ -6,7 +6,10 @@ Every row's key is derived from its content, so a row that is there already is l
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic
+from datetime import datetime
+from functools import cache
+from operator import attrgetter
+from typing import Any, Generic, cast
 
 import msgspec
 import psycopg
@@ -17,65 +20,77 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from riskee.errors import PoisonError, RetryableError
 from riskee.messaging.envelope import Envelope, PayloadT
-from riskee.messaging.messages import DeadLetter, Explanation, Prediction, Quote
+from riskee.messaging.messages import DeadLetter, Explanation, Flag, Prediction, Quote
+from riskee.messaging.streams import stream_of
+from riskee.messaging.subjects import QUOTE
 from riskee.storage import tables
 from riskee.storage.database import database_errors
+from riskee.storage.tables import TIME_SERIES
 from riskee.telemetry import ROWS_WRITTEN
 
 Row = tuple[object, ...]
+RowOf = Callable[[Envelope[PayloadT]], Row]
 
 
 @dataclass(frozen=True)
 class Recording(Generic[PayloadT]):
-    """A table and how a message becomes its row: values by column name."""
+    """A table and how a message becomes its row: the values of all columns, in their order."""
 
     table: Table
-    values: Callable[[Envelope[PayloadT]], dict[str, Any]]
+    row: RowOf[PayloadT]
 
-    def row(self, envelope: Envelope[PayloadT]) -> Row:
-        values = self.values(envelope)
-        return tuple(values[column.name] for column in self.table.columns)
-
-
-def _quote(envelope: Envelope[Quote]) -> dict[str, Any]:
-    return msgspec.structs.asdict(envelope.payload)
+    @property
+    def time_column(self) -> str | None:
+        """The column by which the table is cut, and so a part of its key."""
+        return next((each.time_column for each in TIME_SERIES if each.table is self.table), None)
 
 
-def _prediction(envelope: Envelope[Prediction]) -> dict[str, Any]:
-    interval = envelope.payload.interval
-    return {
-        **msgspec.structs.asdict(envelope.payload),
-        "price_p10": interval.p10,
-        "price_p50": interval.p50,
-        "price_p90": interval.p90,
-        "flags": [str(flag) for flag in envelope.payload.flags],
-    }
+def _payload(table: Table, **paths: str) -> RowOf[Any]:
+    """The payload's attributes by the columns' names; `paths` names those that are called otherwise."""
+    return attrgetter(*(f"payload.{paths.get(column.name, column.name)}" for column in table.columns))
 
 
-def _explanation(envelope: Envelope[Explanation]) -> dict[str, Any]:
-    return {
-        **msgspec.structs.asdict(envelope.payload),
-        "drivers": Jsonb(msgspec.to_builtins(envelope.payload.drivers)),
-        "sources": Jsonb(msgspec.to_builtins(envelope.payload.sources)),
-    }
+def _replaced(row_of: RowOf[PayloadT], table: Table, **changes: Callable[[Any], object]) -> RowOf[PayloadT]:
+    """A row with some of its values turned into what the driver takes, by column."""
+    names = [column.name for column in table.columns]
+    places = [(names.index(name), change) for name, change in changes.items()]
+
+    def replaced(envelope: Envelope[PayloadT]) -> Row:
+        row = [*row_of(envelope)]
+        for place, change in places:
+            row[place] = change(row[place])
+        return tuple(row)
+
+    return replaced
 
 
-def _dead_letter(envelope: Envelope[DeadLetter]) -> dict[str, Any]:
+def _texts(flags: Sequence[Flag]) -> list[str]:
+    return [flag.value for flag in flags]
+
+
+def _jsonb(value: object) -> Jsonb:
+    return Jsonb(msgspec.to_builtins(value))
+
+
+def _dead_letter(envelope: Envelope[DeadLetter]) -> Row:
     letter = envelope.payload
-    return {
-        "quarantine_id": envelope.message_id,
-        "received_at": letter.failed_at,
-        "origin": letter.subject,
-        # PostgreSQL keeps every character but this one.
-        "reason": letter.reason.replace("\0", "\\0"),
-        "body": letter.body.replace("\0", "\\0"),
-    }
+    # PostgreSQL keeps every character but this one.
+    reason, body = (text.replace("\0", "\\0") for text in (letter.reason, letter.body))
+    return envelope.message_id, letter.failed_at, letter.subject, reason, body
 
 
-QUOTES = Recording(tables.quotes, _quote)
-PREDICTIONS = Recording(tables.predictions, _prediction)
-EXPLANATIONS = Recording(tables.explanations, _explanation)
+_prediction: RowOf[Prediction] = _payload(
+    tables.predictions, price_p10="interval.p10", price_p50="interval.p50", price_p90="interval.p90"
+)
+QUOTES: Recording[Quote] = Recording(tables.quotes, _payload(tables.quotes))
+PREDICTIONS = Recording(tables.predictions, _replaced(_prediction, tables.predictions, flags=_texts))
+EXPLANATIONS: Recording[Explanation] = Recording(
+    tables.explanations,
+    _replaced(_payload(tables.explanations), tables.explanations, drivers=_jsonb, sources=_jsonb),
+)
 QUARANTINE = Recording(tables.quarantine, _dead_letter)
+# How far apart two rows of one message can be: the older one waited in the stream, which keeps it no longer.
+_TWICE_WITHIN = stream_of(QUOTE.name).max_age
 
 
 @contextmanager
@@ -102,30 +117,58 @@ def record(engine: Engine, recording: Recording[PayloadT], envelopes: Sequence[E
         driver = connection.connection.driver_connection
         if not isinstance(driver, psycopg.Connection):
             raise TypeError(f"{type(driver)} is not psycopg's connection")
-        new = _copy(driver, recording.table, rows)
+        new = _copy(driver, recording, rows)
     ROWS_WRITTEN.labels(recording.table.name).inc(new)
     return new
 
 
-def _copy(connection: psycopg.Connection[Any], table: Table, rows: Sequence[Row]) -> int:
+def _copy(connection: psycopg.Connection[Any], recording: Recording[Any], rows: Sequence[Row]) -> int:
+    table = recording.table
     names = {"table": sql.Identifier(table.name), "incoming": sql.Identifier(f"incoming_{table.name}")}
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {table}) ON COMMIT DELETE ROWS").format(
                 **names
             )
         )
-        columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
         statement = sql.SQL("COPY {incoming} ({columns}) FROM STDIN (FORMAT BINARY)")
         with cursor.copy(statement.format(columns=columns, **names)) as copy:
             copy.set_types(_types(table))
             for row in rows:
                 copy.write_row(row)
-        insert = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {incoming} ON CONFLICT DO NOTHING")
-        cursor.execute(insert.format(columns=columns, **names))
+        if recording.time_column is None:
+            insert = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {incoming} ON CONFLICT DO NOTHING")
+            cursor.execute(insert.format(columns=columns, **names))
+        else:
+            _insert_once(cursor, recording, rows)
         return cursor.rowcount
 
 
+def _insert_once(cursor: psycopg.Cursor[Any], recording: Recording[Any], rows: Sequence[Row]) -> None:
+    """Insert what is new by its id alone: the time, which the key must hold too, may differ (docs/adr/0043).
+
+    The id is looked up in a subquery of its own, which PostgreSQL runs by index for each row; it would join otherwise.
+    """
+    table, time = recording.table, recording.time_column
+    columns = [column.name for column in table.columns]
+    place = columns.index(str(time))
+    since = min(cast("datetime", row[place]) for row in rows) - _TWICE_WITHIN
+    statement = sql.SQL(
+        "INSERT INTO {table} ({columns}) SELECT DISTINCT ON ({id}) {columns} FROM {incoming} AS new"
+        " WHERE (SELECT true FROM {table} AS old WHERE old.{id} = new.{id} AND old.{time} >= %s LIMIT 1) IS NULL"
+        " ORDER BY {id}, {time} ON CONFLICT DO NOTHING"
+    ).format(
+        table=sql.Identifier(table.name),
+        incoming=sql.Identifier(f"incoming_{table.name}"),
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        id=sql.Identifier(columns[0]),
+        time=sql.Identifier(str(time)),
+    )
+    cursor.execute(statement, (since,))
+
+
+@cache
 def _types(table: Table) -> list[str]:
     dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
     return [column.type.compile(dialect=dialect).lower() for column in table.columns]

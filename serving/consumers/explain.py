@@ -124,7 +124,8 @@ async def main(service: Service) -> None:
     try:
         await service.consume(
             Consumption(
-                Durable("explain", EXPLAIN.name),
+                # Few, so that a stopped service leaves hardly any request to wait for its next delivery.
+                Durable("explain", EXPLAIN.name, max_pending=2 * settings.llm.concurrency),
                 codec_of(EXPLAIN),
                 handler.on_requests,
                 max_batch=settings.llm.concurrency,

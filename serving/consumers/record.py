@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from riskee.messaging.envelope import Codec, Envelope, PayloadT
 from riskee.messaging.messages import DeadLetter
+from riskee.messaging.slots import ALL_SLOTS
 from riskee.messaging.subjects import EXPLAINED, PREDICTION_UPDATED, QUOTE
 from riskee.storage.bus import codec_of
 from riskee.storage.inbox import Durable
@@ -15,6 +16,10 @@ from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, QUARANTINE, QUOT
 from serving.consumers.loop import DEAD_PREFIX, Consumption
 from serving.consumers.service import Service, run
 from serving.database import Database
+
+# A transaction costs some milliseconds however many rows it has: under backlog it takes as many as arrive meanwhile.
+_LARGEST_BATCH = 4096
+_MOST_PENDING = 2 * _LARGEST_BATCH
 
 
 def writer(engine: Engine, recording: Recording[PayloadT]) -> Callable[[Sequence[Envelope[PayloadT]]], Awaitable[None]]:
@@ -29,11 +34,17 @@ def writer(engine: Engine, recording: Recording[PayloadT]) -> Callable[[Sequence
 def consumptions(engine: Engine) -> tuple[Consumption[Any], ...]:
     """All that is recorded."""
     return (
-        Consumption(Durable("record-quotes", QUOTE.name), codec_of(QUOTE), writer(engine, QUOTES)),
         Consumption(
-            Durable("record-predictions", PREDICTION_UPDATED.name),
+            Durable("record-quotes", QUOTE.name, max_pending=_MOST_PENDING, also=(ALL_SLOTS,)),
+            codec_of(QUOTE),
+            writer(engine, QUOTES),
+            max_batch=_LARGEST_BATCH,
+        ),
+        Consumption(
+            Durable("record-predictions", PREDICTION_UPDATED.name, max_pending=_MOST_PENDING),
             codec_of(PREDICTION_UPDATED),
             writer(engine, PREDICTIONS),
+            max_batch=_LARGEST_BATCH,
         ),
         Consumption(Durable("record-explanations", EXPLAINED.name), codec_of(EXPLAINED), writer(engine, EXPLANATIONS)),
         Consumption(Durable("record-dead", f"{DEAD_PREFIX}>"), Codec(DeadLetter), writer(engine, QUARANTINE)),

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -16,7 +16,7 @@ from riskee.messaging.messages import DeadLetter, Prediction, Quote
 from riskee.messaging.subjects import EXPLAINED, PREDICTION_UPDATED, QUOTE
 from riskee.settings import Settings
 from riskee.storage import tables
-from riskee.storage.bus import Bus, Outgoing
+from riskee.storage.bus import Bus, Outgoing, codec_of
 from riskee.storage.database import make_engine
 from riskee.storage.recording import PREDICTIONS, QUARANTINE, QUOTES, record
 from serving.consumers import record as recorder
@@ -65,6 +65,30 @@ def test_a_quote_twice_in_a_batch_is_one_row(engine: Engine) -> None:
     assert record(engine, QUOTES, [quote(1), quote(1), quote(2)]) == 2
 
 
+def moved(envelope: Envelope[Quote], later: timedelta) -> Envelope[Quote]:
+    """The same quote, received at another time."""
+    payload = msgspec.structs.replace(envelope.payload, received_at=envelope.payload.received_at + later)
+    return msgspec.structs.replace(envelope, payload=payload)
+
+
+@pytest.mark.parametrize("later", [timedelta(seconds=1), timedelta(days=6), timedelta(days=-6)])
+def test_a_quote_that_was_received_twice_is_one_row(engine: Engine, later: timedelta) -> None:
+    """Published, not yet recorded, and published again when the bus had forgotten it: the id counts, not the time."""
+    assert record(engine, QUOTES, [quote(1), quote(2)]) == 2
+    assert record(engine, QUOTES, [moved(quote(1), later), quote(3)]) == 1
+    assert record(engine, QUOTES, [moved(quote(4), later), quote(4)]) == 1
+    with engine.connect() as connection:
+        received = dict(connection.execute(select(tables.quotes.c.quote_id, tables.quotes.c.received_at)).all())
+    assert received[quote(1).payload.quote_id] == NOW, "the first one stays"
+    assert received[quote(4).payload.quote_id] == min(NOW, NOW + later)
+
+
+def test_a_prediction_of_a_quote_that_was_received_twice_is_one_row(engine: Engine) -> None:
+    again = msgspec.structs.replace(prediction(1).payload, prediction_time=NOW + timedelta(hours=1))
+    assert record(engine, PREDICTIONS, [prediction(1)]) == 1
+    assert record(engine, PREDICTIONS, [msgspec.structs.replace(prediction(1), payload=again)]) == 0
+
+
 def test_a_value_that_the_database_refuses_is_poison_and_writes_nothing(engine: Engine) -> None:
     bad = msgspec.structs.replace(quote(2), payload=msgspec.structs.replace(quote(2).payload, feed="a\0b"))
     with pytest.raises(PoisonError, match="refuses"):
@@ -89,7 +113,8 @@ async def test_everything_published_is_recorded_once(bus: Bus, database_settings
     await bus.publish(QUOTE, *quotes)
     await bus.publish(PREDICTION_UPDATED, *predictions)
     await bus.publish(EXPLAINED, samples.sample(EXPLAINED.name))
-    await bus.publish_encoded([Outgoing(QUOTE.name, "junk", b"junk")])
+    again = codec_of(QUOTE).encode(moved(quote(1), timedelta(minutes=20)))
+    await bus.publish_encoded([Outgoing(QUOTE.name, "junk", b"junk"), Outgoing(f"{QUOTE.name}.7", "forgotten", again)])
     wanted = {tables.quotes: 600, tables.predictions: 600, tables.explanations: 1, tables.quarantine: 1}
     async with consumer("record", database_settings, recorder.main) as running:
         await eventually(lambda: all(rows(engine, table) == count for table, count in wanted.items()))
