@@ -102,15 +102,29 @@ class ReplaySettings(Section):
         return self
 
 
+class FileFeedSettings(Section):
+    """A file, or a folder of files, that another program appends ticks or minute bars to."""
+
+    path: Path | None = Field(None, description="file of rows, or folder of *.csv and *.jsonl, that is followed")
+    poll_seconds: float = Field(0.25, gt=0, description="pause after nothing new was found")
+    settle_seconds: float = Field(
+        60.0, gt=0, description="silence after the close, after which a session's bars are final"
+    )
+    max_age_seconds: float = Field(
+        0.0, ge=0, description="a row older than this on arrival is refused; 0: any age, as for past data"
+    )
+
+
 class FeedSettings(Section):
     """Where live quotes come from."""
 
-    kind: Literal["replay", "alpaca"] = Field("replay", description="kind of feed")
+    kind: Literal["replay", "file", "alpaca"] = Field("replay", description="kind of feed")
     stale_after_seconds: float = Field(60.0, gt=0, description="a ticker silent for longer is stale")
     mute_after_seconds: float = Field(
         30.0, gt=0, description="a feed that is silent for longer while its session is open is mute"
     )
     replay: ReplaySettings = ReplaySettings()
+    file: FileFeedSettings = FileFeedSettings()
 
 
 def _listed(value: object) -> object:

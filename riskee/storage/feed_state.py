@@ -1,7 +1,9 @@
-"""How far a replaying feed has come, so that a restart goes on where it stopped."""
+"""How far a feed has come, so that a restart goes on where it stopped."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,12 +13,16 @@ from riskee.storage.tables import feed_state
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """The pass under way, and the last session of it that was published in full."""
+    """The pass under way, and the last session of it that was published in full.
+
+    A feed that follows files has one pass; its session is the last that it has told of, and `position` its place.
+    """
 
     feed: str
     pass_number: int
     session_date: date
     updated_at: datetime
+    position: Mapping[str, Any] | None = None
 
 
 def read_feed_state(connection: Connection, feed: str) -> FeedState | None:

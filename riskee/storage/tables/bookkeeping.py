@@ -45,10 +45,11 @@ data_findings = Table(
 feed_state = Table(
     "feed_state",
     metadata,
-    text_column("feed", primary_key=True),  # the kind: replay
+    text_column("feed", primary_key=True),  # what is replayed, or the file that is followed
     Column("pass_number", Integer, nullable=False),
-    Column("session_date", Date, nullable=False),  # the last session that was published in full
+    Column("session_date", Date, nullable=False),  # the last session that was published in full, or told of
     time_column("updated_at"),
+    Column("position", JSONB, nullable=True),  # of followed files: how far each was read, and the running bars
 )
 
 sql_model_state = Table(

@@ -1,6 +1,7 @@
 """The feed that the settings name."""
 
 from serving.consumers.feeds.feed import Feed
+from serving.consumers.feeds.file import FileFeed
 from serving.consumers.feeds.replay import ReplayFeed
 from serving.consumers.service import Service
 from serving.database import Database
@@ -11,6 +12,8 @@ def make_feed(service: Service, database: Database) -> Feed:
     match service.settings.feed.kind:
         case "replay":
             return ReplayFeed(service, database)
+        case "file":
+            return FileFeed(service, database)
         case "alpaca":
             # Its client takes its time to load, and the other feeds do without.
             from serving.consumers.feeds.alpaca.feed import AlpacaFeed

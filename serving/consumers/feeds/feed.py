@@ -36,8 +36,10 @@ class Feed(Protocol):
     The next wave is asked for when the last one is on the bus, so a feed may then note how far it has come.
     """
 
-    # How old a quote may be on arrival; None where times are long past.
-    max_age: timedelta | None
+    @property
+    def max_age(self) -> timedelta | None:
+        """How old a quote may be on arrival; None where any age will do."""
+        ...
 
     def waves(self) -> AsyncIterator[Wave]: ...
 
