@@ -1,25 +1,19 @@
-"""`riskee bench documents`."""
+"""`riskee bench`: documents here, the live path beside it."""
 
 from __future__ import annotations
 
-import os
 import resource
-import signal
-import sys
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskee.cli.bench_live import live
+from riskee.cli.bench_servers import servers
 from riskee.cli.console import Json, console, print_json, print_table
-from riskee.cli.runtime import REPO_ROOT, read_settings
+from riskee.cli.runtime import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
     from infra.embedded.stack import Stack
     from riskee.documents.bench import Measured
     from riskee.documents.texts import Kind
@@ -29,7 +23,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure Riskee on this machine.", no_args_is_help=True)
 _FILES: dict[Kind, str] = {"news": "stocknet_tweets*.jsonl.gz", "calls": "maec_calls*.jsonl.gz"}
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+app.command()(live)
 
 
 @app.callback()
@@ -56,60 +52,13 @@ def documents(
     own = read_settings()
     embedder = make_embedder(own.embedding, own.home) if model else MadeUpEmbedder()
     pieces = WordPieces.fetched(own.home)
-    with _servers() as (stack, settings):
+    with servers() as (stack, settings):
         measured = _measure(settings, embedder, pieces, count, data)
         memory = _memory(stack)
     if json:
         print_json(_plain(measured) | {"memory_mib": memory})
     else:
         _print(measured, memory)
-
-
-@contextmanager
-def _servers() -> Iterator[tuple[Stack, Settings]]:
-    """The five servers with a home of their own, deleted at the end."""
-    from infra.embedded.stack import Stack
-    from riskee.settings import load_settings
-    from riskee.storage.migrations import migrate
-
-    with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="riskee-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o711)  # PostgreSQL may run as another user
-        stack = Stack(home, REPO_ROOT)
-        os.environ["RISKEE_HOME"] = folder  # of this process, whose one command this is
-        try:
-            stack.start_servers()
-            settings = load_settings()
-            migrate(settings.database.url, settings)
-            yield stack, settings
-        finally:
-            _ignore_signals()
-            stack.stop()
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """What would end this process leaves it as an exception: the servers are not its children and would live on."""
-    before = {number: signal.getsignal(number) for number in _ENDING}
-    try:
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN:  # as with nohup
-                signal.signal(number, _end)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    _ignore_signals()
-    sys.exit(128 + number)
-
-
-def _ignore_signals() -> None:
-    """Nobody's impatience may stop the stopping."""
-    for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _measure(settings: Settings, embedder: Embedder, pieces: WordPieces, count: int, data: Path | None) -> Measured:

@@ -1,0 +1,147 @@
+"""The bare floor that the product is compared with: `python -m serving.bench.floor`.
+
+The same work with the same libraries and nothing else: a push consumer, what has arrived as one batch, features by the
+kernel, one LightGBM call, one Redis pipeline of SET, publishing in a window with JetStream's acknowledgement, then the
+acknowledgement of the quotes. No validation, no envelope, no identity of messages, no flags, no second model, no
+calendar, no metrics, no order of late quotes, no way on after a failure. It says `ready` when it consumes.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from datetime import date, datetime
+
+import lightgbm
+import msgspec
+import nats
+import numpy as np
+import uvloop
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
+from redis.asyncio import Redis
+
+from riskee.features.definitions import WARM_UP_BARS
+from riskee.features.kernel import FeatureState
+from riskee.model.registry import champion
+from riskee.settings import Settings, load_settings
+from riskee.storage.database import make_engine
+from riskee.storage.recent_bars import recent_bars
+from serving.bench.plan import MARKET
+
+QUOTE_SUBJECT, EVENT_SUBJECT = "bench.floor.quote", "bench.floor.event"
+QUOTE_STREAM, EVENT_STREAM = "BENCH_QUOTES", "BENCH_EVENTS"
+BATCH, WINDOW = 512, 512
+
+
+class _Quote(msgspec.Struct):
+    ticker: str
+    received_at: datetime
+    session_date: date
+    price: float
+    open: float
+    high: float
+    low: float
+    volume: float
+    adjustment_factor: float = 1.0
+
+
+class _Message(msgspec.Struct):
+    payload: _Quote
+
+
+class _Prediction(msgspec.Struct):
+    ticker: str
+    prediction_time: datetime
+    price: float
+    expected_return: float
+
+
+class _Event(msgspec.Struct):
+    payload: _Prediction
+
+
+class Floor:
+    """The worker."""
+
+    def __init__(self, state: FeatureState, booster: lightgbm.Booster, redis: Redis, client: Client) -> None:
+        self._state, self._booster, self._redis, self._client = state, booster, redis, client
+        self._jetstream = client.jetstream()
+        self._decode = msgspec.json.Decoder(_Message).decode
+        self._encode = msgspec.json.Encoder().encode
+        self._waiting: deque[Msg] = deque()
+        self._arrived = asyncio.Event()
+
+    async def receive(self, message: Msg) -> None:
+        self._waiting.append(message)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                await self._handle([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
+
+    async def _handle(self, batch: list[Msg]) -> None:
+        latest = {quote.ticker: quote for quote in (self._decode(message.data).payload for message in batch)}
+        quotes = list(latest.values())
+        index = np.array([self._state.index_of[quote.ticker] for quote in quotes], np.int64)
+        columns = ("open", "high", "low", "price", "volume", "adjustment_factor")
+        numbers = [np.array([getattr(quote, name) for quote in quotes]) for name in columns]
+        self._state.update(index, np.datetime64(quotes[0].session_date, "D"), *numbers)
+        scores = self._booster.predict(self._state.features(index), num_threads=1)
+        events = [
+            (quote.ticker, self._encode(_Event(_Prediction(quote.ticker, quote.received_at, quote.price, score))))
+            for quote, score in zip(quotes, np.asarray(scores).tolist(), strict=True)
+            if quote.ticker != MARKET
+        ]
+        pipeline = self._redis.pipeline(transaction=False)
+        for ticker, data in events:
+            pipeline.set(f"floor:{ticker}", data, ex=300)
+        await pipeline.execute()
+        for at in range(0, len(events), WINDOW):
+            window = events[at : at + WINDOW]
+            await asyncio.gather(*(self._jetstream.publish(EVENT_SUBJECT, data) for _, data in window))
+        for message in batch:
+            await message.ack()
+
+
+async def _consume(client: Client, floor: Floor) -> None:
+    jetstream = client.jetstream()
+    for name, subject in ((QUOTE_STREAM, QUOTE_SUBJECT), (EVENT_STREAM, EVENT_SUBJECT)):
+        await jetstream.add_stream(StreamConfig(name=name, subjects=[subject], storage=StorageType.FILE))
+    inbox = client.new_inbox()
+    await client.subscribe(inbox, cb=floor.receive)
+    await jetstream.add_consumer(
+        QUOTE_STREAM,
+        ConsumerConfig(
+            deliver_subject=inbox,
+            deliver_policy=DeliverPolicy.NEW,
+            ack_policy=AckPolicy.EXPLICIT,
+            max_ack_pending=2048,
+        ),
+    )
+
+
+async def main(settings: Settings) -> None:
+    """Work until SIGTERM, whose usual effect is good enough here."""
+    engine = make_engine(settings.database.url, 1)
+    with engine.connect() as connection:
+        state = FeatureState(recent_bars(connection, date.max, WARM_UP_BARS), MARKET)
+        artifact = champion(connection, "normal")
+    engine.dispose()
+    if artifact is None:
+        raise LookupError("there is no champion")
+    booster = lightgbm.Booster(model_str=artifact.booster)
+    redis = Redis.from_url(settings.redis.url.get_secret_value())
+    client = await nats.connect(settings.nats.url.get_secret_value())
+    floor = Floor(state, booster, redis, client)
+    await _consume(client, floor)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await floor.run()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(load_settings()))

@@ -1,0 +1,64 @@
+"""From what was seen to the latency of every quote."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from riskee.market.bars import Floats
+from serving.bench.plan import Plan
+
+PERCENTILES = (50.0, 95.0, 99.0, 99.9)
+# Above every time of one run, in seconds: keeps the tickers apart in one sorted array.
+_APART = 1e4
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds, and of how many quotes."""
+
+    count: int
+    p50: float
+    p95: float
+    p99: float
+    p999: float
+    most: float
+
+
+def latency_of(milliseconds: Floats) -> Latency | None:
+    """The percentiles; None without values."""
+    if not len(milliseconds):
+        return None
+    found = np.percentile(milliseconds, PERCENTILES).round(3).tolist()
+    p50, p95, p99, p999 = found
+    return Latency(
+        count=len(milliseconds), p50=p50, p95=p95, p99=p99, p999=p999, most=round(float(milliseconds.max()), 3)
+    )
+
+
+def until_seen(plan: Plan, seen: Sequence[tuple[int, float, float]]) -> Floats:
+    """For each quote of a plan the seconds (count,) until the first effect of it or of a later quote of its ticker,
+    which makes it out of date; inf where there was none. So a quote that was coalesced counts like any other."""
+    due = plan.due() - plan.start
+    tickers = np.arange(plan.count) % plan.tickers
+    waited = np.full(plan.count, np.inf)
+    if not seen:
+        return waited
+    numbers, moments, times = (np.array(column) for column in zip(*seen, strict=True))
+    keys = _key(numbers, moments - plan.start)
+    order = np.lexsort((times, keys))
+    keys, numbers, times = keys[order], numbers[order], times[order] - plan.start
+    # The earliest from each place on, among those of its ticker.
+    earliest = np.minimum.accumulate((times + numbers * _APART)[::-1])[::-1] - numbers * _APART
+    place = np.searchsorted(keys, _key(tickers, due))
+    here = np.minimum(place, len(keys) - 1)
+    found = (place < len(keys)) & (numbers[here] == tickers)
+    waited[found] = earliest[here][found] - due[found]
+    return waited
+
+
+def _key(numbers: NDArray[Any], seconds: Floats) -> NDArray[np.int64]:
+    """Sorts by ticker, then by time in microseconds."""
+    keys: NDArray[np.int64] = numbers.astype(np.int64) * int(_APART * 1e6) + np.rint(seconds * 1e6).astype(np.int64)
+    return keys

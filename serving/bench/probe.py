@@ -1,0 +1,296 @@
+"""The observing process: `python -m serving.bench.probe` reads a plan and notes when its effects are there.
+
+- event: each message of a stream, when a consumer of it gets it, thus after JetStream has stored it; and when JetStream
+  says that it stored it.
+- websocket: each frame of the API's stream, subscribed to `*`.
+- redis, database: of some quotes, asked for every POLL seconds from when they are due until their prediction is there.
+
+All are counted from when the quote was due, which every prediction carries as its `prediction_time`.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import psycopg
+import uvloop
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from websockets.asyncio.client import connect
+
+from riskee.market.bars import Floats
+from riskee.settings import Settings, load_settings
+from riskee.storage import keys
+from riskee.storage.bus import Bus
+from riskee.storage.cache import Cache
+from serving.bench.plan import Plan, ticker_name, ticker_number
+
+REDIS_POLL, DATABASE_POLL = 0.001, 0.005
+REDIS_SAMPLES, DATABASE_SAMPLES = 100, 50
+"""Quotes that are asked for in a second, at most."""
+
+Look = Callable[[Sequence[str]], Awaitable[Mapping[str, float]]]
+"""For tickers, the newest `prediction_time` of each that has one."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What to observe: a plan, on which subject its events come, and whether the whole product or only its bus."""
+
+    plan: Plan
+    subject: str
+    stream: str
+    everything: bool
+    # How long after the last quote to wait for what is missing.
+    patience: float
+
+
+class _Body(msgspec.Struct, frozen=True):
+    """What all that is observed has in common."""
+
+    ticker: str
+    prediction_time: datetime
+
+
+class _Event(msgspec.Struct, frozen=True):
+    payload: _Body
+
+
+class _Frame(msgspec.Struct, frozen=True):
+    snapshot: bool = True
+    prediction: _Body | None = None
+
+
+class Seen(msgspec.Struct, kw_only=True):
+    """What was observed: by observation the ticker's number, the quote's due time, and when its effect was there."""
+
+    event: list[tuple[int, float, float]]
+    # As JetStream's own clock has it, which is this machine's.
+    stored: list[float]
+    websocket: list[tuple[int, float, float]]
+    redis: list[tuple[int, float, float]]
+    database: list[tuple[int, float, float]]
+    unseen: dict[str, int]
+
+
+_bodies = msgspec.json.Decoder(_Body)
+_events = msgspec.json.Decoder(_Event)
+_frames = msgspec.json.Decoder(_Frame)
+
+
+@dataclass
+class _Finish:
+    """Knows whether of every ticker the last quote has had its effect."""
+
+    last_due: Floats
+    _reached: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reached = np.zeros(len(self.last_due))
+
+    def reach(self, found: Sequence[tuple[int, float, float]]) -> bool:
+        for number, due, _ in found:
+            self._reached[number] = max(self._reached[number], due)
+        return bool((self._reached >= self.last_due - 1e-6).all())
+
+
+def _last_due(plan: Plan) -> Floats:
+    last = np.zeros(min(plan.tickers, plan.count))
+    last[np.arange(plan.count) % plan.tickers] = plan.due()
+    return last
+
+
+@dataclass
+class Watched:
+    """What has arrived, kept as it came: reading it can wait until nothing is measured."""
+
+    arrived: list[tuple[float, Any]] = field(default_factory=list)
+    read: list[tuple[int, float, float]] = field(default_factory=list)
+
+    def take(self, decode: Callable[[Any], _Body | None]) -> list[tuple[int, float, float]]:
+        """Read what has arrived since the last time."""
+        fresh = []
+        for at, data in self.arrived[len(self.read) :]:
+            body = decode(data)
+            fresh.append((ticker_number(body.ticker), body.prediction_time.timestamp(), at) if body else (0, 0.0, 0.0))
+        self.read += fresh
+        return fresh
+
+
+def _event_body(message: Msg) -> _Body:
+    return _events.decode(message.data).payload
+
+
+def _frame_body(frame: str | bytes) -> _Body | None:
+    found = _frames.decode(frame)
+    return None if found.snapshot else found.prediction
+
+
+async def _listen(bus: Bus, wanted: Wanted, watched: Watched) -> None:
+    async def note(message: Msg) -> None:
+        watched.arrived.append((time.time(), message))
+
+    inbox = bus.client.new_inbox()
+    await bus.client.subscribe(inbox, cb=note, pending_msgs_limit=-1, pending_bytes_limit=-1)
+    await bus.jetstream.add_consumer(
+        wanted.stream,
+        ConsumerConfig(
+            deliver_subject=inbox,
+            filter_subject=wanted.subject,
+            deliver_policy=DeliverPolicy.NEW,
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=60,
+        ),
+    )
+
+
+async def _stream(settings: Settings, watched: Watched, ready: asyncio.Event) -> None:
+    url = f"ws://{settings.api.host}:{settings.api.port}/stream"
+    async with connect(url, compression=None, max_queue=None, max_size=None) as socket:
+        await socket.send('{"type":"subscribe","tickers":["*"]}')
+        await socket.recv()
+        ready.set()
+        async for frame in socket:
+            watched.arrived.append((time.time(), frame))
+
+
+@dataclass
+class _Sampler:
+    """Asks for the predictions of some quotes until they are there."""
+
+    look: Look
+    poll: float
+    samples: list[tuple[int, float]]
+    found: list[tuple[int, float, float]] = field(default_factory=list)
+    waiting: dict[int, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        queue, waiting = self.samples[::-1], self.waiting
+        while queue or waiting:
+            while queue and queue[-1][1] <= time.time():
+                number, due = queue.pop()
+                waiting.setdefault(number, due)
+            if waiting:
+                newest = await self.look([ticker_name(number) for number in waiting])
+                at = time.time()
+                for name, moment in newest.items():
+                    if moment >= waiting[ticker_number(name)] - 1e-6:
+                        self.found.append((ticker_number(name), waiting.pop(ticker_number(name)), at))
+            await asyncio.sleep(self.poll if waiting or not queue else queue[-1][1] - time.time())
+
+
+def _samples(plan: Plan, a_second: int) -> list[tuple[int, float]]:
+    due = plan.due()
+    step = max(int(plan.rate / a_second), 1) if plan.rate else max(plan.count // a_second, 1)
+    # A step that shares no factor with the number of tickers comes round to all of them.
+    while np.gcd(step, plan.tickers) > 1:
+        step += 1
+    return [(number % plan.tickers, float(due[number])) for number in range(0, plan.count, step)]
+
+
+def _in_cache(cache: Cache) -> Look:
+    async def look(tickers: Sequence[str]) -> Mapping[str, float]:
+        bodies = await cache.bodies(keys.PREDICTION, [{"ticker": ticker} for ticker in tickers])
+        read = [_bodies.decode(body) for body in bodies if body is not None]
+        return {body.ticker: body.prediction_time.timestamp() for body in read}
+
+    return look
+
+
+def _in_database(connection: psycopg.AsyncConnection[Any], since: float) -> Look:
+    async def look(tickers: Sequence[str]) -> Mapping[str, float]:
+        cursor = await connection.execute(
+            "SELECT ticker, extract(epoch FROM max(prediction_time))::float8 FROM predictions"
+            " WHERE ticker = ANY(%s) AND prediction_time >= to_timestamp(%s) GROUP BY ticker",
+            (list(tickers), since - 1),
+        )
+        return dict(await cursor.fetchall())
+
+    return look
+
+
+async def observe(settings: Settings, wanted: Wanted, ready: Callable[[], None]) -> Seen:
+    """Observe until every ticker's last quote has had its effect everywhere, or patience is at an end."""
+    plan = wanted.plan
+    events, frames = Watched(), Watched()
+    samplers: dict[str, _Sampler] = {}
+    async with AsyncExitStack() as stack:
+        bus = await Bus.connect(settings.nats, "probe", timeout=10)
+        stack.push_async_callback(bus.close)
+        await _listen(bus, wanted, events)
+        tasks: list[asyncio.Task[None]] = []
+        if wanted.everything:
+            cache = Cache.connect(settings.redis)
+            stack.push_async_callback(cache.close)
+            url = settings.database.url.get_secret_value().replace("+psycopg", "", 1)
+            connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+            stack.push_async_callback(connection.close)
+            samplers["redis"] = _Sampler(_in_cache(cache), REDIS_POLL, _samples(plan, REDIS_SAMPLES))
+            look = _in_database(connection, plan.start)
+            samplers["database"] = _Sampler(look, DATABASE_POLL, _samples(plan, DATABASE_SAMPLES))
+            subscribed = asyncio.Event()
+            tasks = [asyncio.create_task(_stream(settings, frames, subscribed))]
+            await asyncio.wait_for(subscribed.wait(), 20)
+            await asyncio.sleep(0.3)  # the snapshots of all tickers
+            tasks += [asyncio.create_task(sampler.run()) for sampler in samplers.values()]
+        ready()
+        await _finish(wanted, events, frames, tasks[1:])
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+    return _seen(events, frames, samplers)
+
+
+async def _finish(wanted: Wanted, events: Watched, frames: Watched, sampling: list[asyncio.Task[None]]) -> None:
+    plan = wanted.plan
+    deadline = plan.start + (plan.count / plan.rate if plan.rate else 0) + wanted.patience
+    everywhere: list[tuple[_Finish, Watched, Callable[[Any], _Body | None]]] = [
+        (_Finish(_last_due(plan)), events, _event_body)
+    ]
+    if wanted.everything:
+        everywhere.append((_Finish(_last_due(plan)), frames, _frame_body))
+    done = [False] * len(everywhere)
+    while time.time() < deadline:
+        await asyncio.sleep(0.25)
+        for at, (finish, watched, decode) in enumerate(everywhere):
+            done[at] = finish.reach(watched.take(decode))
+        if all(done) and all(task.done() for task in sampling):
+            return
+
+
+def _seen(events: Watched, frames: Watched, samplers: Mapping[str, _Sampler]) -> Seen:
+    events.take(_event_body)
+    frames.take(_frame_body)
+    found = {name: sampler.found for name, sampler in samplers.items()}
+    return Seen(
+        event=events.read,
+        stored=[message.metadata.timestamp.timestamp() for _, message in events.arrived],
+        websocket=[each for each in frames.read if each[2]],
+        redis=found.get("redis", []),
+        database=found.get("database", []),
+        unseen={name: len(sampler.waiting) for name, sampler in samplers.items()},
+    )
+
+
+def main() -> None:
+    """Say `ready`, observe, and answer with what was seen."""
+    wanted = msgspec.json.decode(sys.stdin.buffer.read(), type=Wanted)
+
+    def ready() -> None:
+        sys.stdout.buffer.write(b"ready\n")
+        sys.stdout.buffer.flush()
+
+    seen = uvloop.run(observe(load_settings(), wanted, ready))
+    sys.stdout.buffer.write(msgspec.json.encode(seen))
+
+
+if __name__ == "__main__":
+    main()
