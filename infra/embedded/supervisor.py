@@ -62,6 +62,10 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 [rpcinterface:restarts]
 supervisor.rpcinterface_factory=infra.embedded.restarts:make_restart_counter
+
+[rpcinterface:full_disk]
+supervisor.rpcinterface_factory=infra.embedded.full_disk:make_full_disk_watch
+home={_value(home.root)}
 """
     return "\n".join([head, *(_program(home, process, order) for order, process in enumerate(processes))])
 

@@ -48,10 +48,10 @@ def _no_on_conflict() -> None:
 def _random_prediction_ids() -> None:
     """A quote that comes again is predicted anew."""
 
-    def prediction_id(*_content: object) -> uuid.UUID:
-        return uuid.uuid4()
+    def prediction_ids(quotes: Sequence[uuid.UUID], *_content: object) -> list[uuid.UUID]:
+        return [uuid.uuid4() for _ in quotes]
 
-    mock.patch.object(forecasting, "prediction_id", prediction_id).start()
+    mock.patch.object(forecasting, "prediction_ids", prediction_ids).start()
 
 
 def _no_dead_letters() -> None:
@@ -68,8 +68,8 @@ def _stale_state() -> None:
     """A state rebuilt from the database misses the last week's bars."""
     honest = Knowledge.forecaster
 
-    def forecaster(knowledge: Knowledge, before: date) -> Forecaster:
-        return honest(knowledge, before - timedelta(days=7))
+    def forecaster(knowledge: Knowledge, before: date, *others: Any) -> Forecaster:
+        return honest(knowledge, before - timedelta(days=7), *others)
 
     mock.patch.object(Knowledge, "forecaster", forecaster).start()
 

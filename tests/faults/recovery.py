@@ -27,7 +27,7 @@ print((perf_counter() - wall) / (process_time() - cpu))
 @dataclass(frozen=True)
 class Recovery:
     """One fault, in seconds. `flowing`: until a quote that was received after the fault had its prediction stored.
-    `settled`: until all that was on the bus before it was handled and acknowledged."""
+    `settled`: until all that was on the bus by then was handled and acknowledged."""
 
     flowing: float
     settled: float
@@ -39,7 +39,7 @@ class Recovery:
 
 async def recover(observer: Observer, clock: Clock, fault: Callable[[], Awaitable[None]]) -> Recovery:
     """Do a fault and watch until the product has recovered from it, while the load goes on."""
-    ends = await observer.ends()
+    before = await observer.ends()
     await fault()
     at, loop = clock.now(), asyncio.get_running_loop()
     began = loop.time()
@@ -51,11 +51,15 @@ async def recover(observer: Observer, clock: Clock, fault: Callable[[], Awaitabl
     async def until(check: Callable[[], Awaitable[bool]]) -> float:
         while not await check():
             taken = loop.time() - began
-            assert taken < _LONGEST_SECONDS, f"no recovery within {taken:.0f} s: {await observer.unsettled(ends)}"
+            assert taken < _LONGEST_SECONDS, f"no recovery within {taken:.0f} s: {await observer.unsettled(before)}"
             await asyncio.sleep(_POLL_SECONDS)
         return loop.time() - began
 
-    flowing, settled = await asyncio.gather(until(flows), until(lambda: observer.settled(ends)))
+    async def settles() -> float:
+        ends = await observer.ends(before)
+        return await until(lambda: observer.settled(ends))
+
+    flowing, settled = await asyncio.gather(until(flows), settles())
     return Recovery(flowing, settled)
 
 
