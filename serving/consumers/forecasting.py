@@ -166,7 +166,7 @@ class Forecaster:
                 arrays.price_p90,
             ]
         )
-        fit: NDArray[np.bool_] = np.isfinite(numbers).all(axis=1)
+        fit: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(numbers), axis=1)
         for quote, identity, row, is_fit, raised in zip(
             quotes, ids, numbers.tolist(), fit.tolist(), flags, strict=True
         ):
