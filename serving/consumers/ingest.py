@@ -10,8 +10,9 @@ from riskee.logs import get_logger
 from riskee.market.quotes import Fault, QuoteGate, QuoteRefusedError, Tick, as_json
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import MarketStatus, Quote
+from riskee.messaging.slots import quote_subject
 from riskee.messaging.subjects import MARKET_STATUS, QUOTE
-from riskee.storage.bus import Outgoing
+from riskee.storage.bus import Outgoing, codec_of
 from riskee.telemetry import FEED_DATA_TIME, QUOTES_PUBLISHED, QUOTES_REFUSED
 from serving.consumers.feeds.factory import make_feed
 from serving.consumers.feeds.feed import Feed, Unplayable, Wave, rest
@@ -47,7 +48,7 @@ class Ingest:
             if wave.status is not None:
                 await bus.publish(MARKET_STATUS, _status_message(wave.status, clock))
             await bus.publish_encoded(refused)
-            await bus.publish(QUOTE, *accepted)
+            await bus.publish_encoded([self._addressed(envelope) for envelope in accepted])
 
         await self._service.until_done("publish", publish)
         QUOTES_PUBLISHED.labels(wave.feed.partition("/")[0]).inc(len(accepted))
@@ -56,6 +57,11 @@ class Ingest:
             _log.info(
                 "published", feed=wave.feed, quotes=len(accepted), data_time=accepted[-1].payload.data_time.isoformat()
             )
+
+    def _addressed(self, envelope: Envelope[Quote]) -> Outgoing:
+        settings = self._service.settings
+        subject = quote_subject(envelope.payload.ticker, settings.predict.parts, settings.model.market_ticker)
+        return Outgoing(subject, str(envelope.message_id), codec_of(QUOTE).encode(envelope))
 
     def _gate_of(self, wave: Wave) -> QuoteGate:
         if self._gate is None or self._gate[0] != wave.feed:

@@ -50,11 +50,9 @@ class Members:
     async def tell(self, holds: Iterable[str], *, leaving: bool = False) -> None:
         """Say that this one lives and what it holds; without the bus, nothing is said."""
         self._told = tuple(holds)
-        if not self.bus.connected:
-            return
         presence = Presence(member=self.me, partitions=self.partitions, holds=self._told, leaving=leaving)
         envelope = wrap(presence, message_id=self.me, correlation_id=self.me, source="predict", at=self.clock.now())
-        await self.bus.client.publish(PRESENCE.name, codec_of(PRESENCE).encode(envelope))
+        await self.bus.tell(PRESENCE, envelope)
 
     def others(self) -> dict[uuid.UUID, Presence]:
         """The other predictors that live. To be asked at every beat.

@@ -1,18 +1,19 @@
 """The champions that a process predicts with: loaded at its start, and changed while it works."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
+
+from nats.aio.msg import Msg
 
 from riskee.errors import PoisonError
 from riskee.logs import get_logger
-from riskee.messaging.envelope import Envelope
-from riskee.messaging.messages import MODEL_TYPES, ModelPromoted, ModelType
+from riskee.messaging.messages import MODEL_TYPES, ModelType
+from riskee.messaging.subjects import MODEL_PROMOTED
 from riskee.model.predictor import Predictor
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.publishing import Publisher
 from serving.consumers.service import Service
-from serving.patience import StoppedError, pause
+from serving.patience import StoppedError
 
 # A promotion is announced; looking as well costs little and survives a lost announcement.
 _CHECK_SECONDS = 15.0
@@ -31,12 +32,8 @@ class Models:
         self._knowledge = knowledge
         self._publisher = publisher
         self._loading = asyncio.Lock()
+        self._promoted = asyncio.Event()
         self.predictors: dict[ModelType, Predictor] = {}
-
-    async def on_promoted(self, batch: Sequence[Envelope[ModelPromoted]]) -> None:
-        """Load the champions after a promotion."""
-        _log.info("promoted", models=[envelope.payload.model_version for envelope in batch])
-        await self.load()
 
     async def load(self) -> None:
         """Come to the registry's champions. One that cannot be loaded leaves the last one serving.
@@ -68,8 +65,18 @@ class Models:
         return ""
 
     async def watch(self) -> None:
-        """Look for new champions until asked to stop."""
-        while not self._service.stopping.is_set():
-            await pause(_CHECK_SECONDS, self._service.stopping)
+        """Look for new champions until cancelled: when a promotion is announced, and now and then.
+
+        Every process hears the announcement, which a durable would give to one of them.
+        """
+        await self._service.bus.listen(MODEL_PROMOTED.name, self._on_promoted)
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._promoted.wait(), _CHECK_SECONDS)
+            self._promoted.clear()
             with suppress(StoppedError):
                 await self._service.until_done("database", self.load)
+
+    async def _on_promoted(self, _message: Msg) -> None:
+        _log.info("a promotion was announced")
+        self._promoted.set()

@@ -15,8 +15,8 @@ from serving.consumers.partitions import Unit, divided, undivided
 from serving.consumers.shares import shares
 from serving.health import Health
 
-# Long enough for those who live to answer a newcomer, who would else take what they hold.
-HEARING_SECONDS = 0.25
+# Long enough to hear what others say to what one said: that they live, or that they claim the same.
+HEARING_SECONDS = 0.1
 
 _log = get_logger(__name__)
 
@@ -43,6 +43,8 @@ class Ownership:
     work: Callable[[Unit, asyncio.Event], Awaitable[None]]
     _prepared: bool = False
     _tenures: dict[str, Tenure] = field(default_factory=dict)
+    # Units that the others were told of, and that are taken if nobody else says that he holds them.
+    _claims: set[str] = field(default_factory=set)
 
     @property
     def held(self) -> tuple[Unit, ...]:
@@ -60,12 +62,12 @@ class Ownership:
         try:
             async with asyncio.TaskGroup() as group:
                 waker = group.create_task(self._wake_when_stopping())
-                await self._pause(HEARING_SECONDS)
+                await asyncio.sleep(HEARING_SECONDS)
                 while self._tenures or not self.stopping.is_set():
                     self.members.changed.clear()
                     await self._settle(group)
-                    await self.members.tell(self._tenures)
-                    await self._pause(BEAT_SECONDS)
+                    await self.members.tell([*self._tenures, *self._claims])
+                    await self._pause()
                 waker.cancel()
         finally:
             await self.members.tell((), leaving=True)
@@ -74,16 +76,18 @@ class Ownership:
         """Give up what is not due to this one, and take what is and is free."""
         self._tenures = {name: tenure for name, tenure in self._tenures.items() if not tenure.task.done()}
         due = {} if self.stopping.is_set() else self._due()
-        if due and not self._prepared:
-            await self.prepare()
-            self._prepared = True
         for name, tenure in self._tenures.items():
             if name not in due and not tenure.ending.is_set():
                 self._give_up(tenure)
         elsewhere = {name for other in self.members.others().values() for name in other.holds}
-        for name, unit in due.items():
-            if name not in self._tenures and name not in elsewhere:
-                self._take(unit, group)
+        wanted = {name for name in due if name not in self._tenures and (name in self._claims or name not in elsewhere)}
+        free = sorted(wanted & self._claims - elsewhere)
+        if free and not self._prepared:
+            await self.prepare()
+            self._prepared = True
+        for name in free:
+            self._take(due[name], group)
+        self._claims = wanted - self._tenures.keys()
         self._report()
 
     def _due(self) -> dict[str, Unit]:
@@ -96,7 +100,7 @@ class Ownership:
             # What they hold must be free before it is divided anew.
             return {}
         holds = {str(member): other.holds for member, other in others.items() if other.partitions == members.partitions}
-        holds[str(members.me)] = tuple(self._tenures)
+        holds[str(members.me)] = (*self._tenures, *self._claims)
         due: dict[str, Unit] = {}
         # The undivided unit is dealt apart: where the work is divided it has none, so it must not count as a share.
         for kind in ((undivided(members.partitions),), divided(members.partitions)):
@@ -121,14 +125,18 @@ class Ownership:
         self.members.changed.set()
 
     def _report(self) -> None:
-        held, predictors = [unit.name for unit in self.held], 1 + len(self.members.others())
+        held, predictors = sorted(unit.name for unit in self.held), 1 + len(self.members.others())
         PARTITIONS_HELD.set(len(held))
         PREDICTORS.set(predictors)
         self.health.note("units", f"{', '.join(held) or 'none, in reserve'}; predictors that live: {predictors}")
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self) -> None:
+        """Until the next beat, or something has changed; where there are claims, until others had time to answer."""
+        if self._claims:
+            await asyncio.sleep(HEARING_SECONDS)
+            return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.members.changed.wait(), seconds)
+            await asyncio.wait_for(self.members.changed.wait(), BEAT_SECONDS)
 
     async def _wake_when_stopping(self) -> None:
         await self.stopping.wait()

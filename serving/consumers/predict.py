@@ -9,23 +9,23 @@ from riskee.logs import get_logger
 from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import ModelType, PredictJob, Quote
 from riskee.messaging.statuses import Status
-from riskee.messaging.subjects import MODEL_PROMOTED, PREDICT_EARNINGS, PREDICT_NORMAL, QUOTE
-from riskee.storage.bus import codec_of
 from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
-from riskee.storage.inbox import Durable
 from riskee.telemetry import QUOTES_COALESCED, STATE_REBUILDS
 from serving.consumers.announced import Announced
 from serving.consumers.forecasting import Failure, Forecast, Forecaster
 from serving.consumers.knowledge import Knowledge
-from serving.consumers.loop import Consumption
+from serving.consumers.members import Members
 from serving.consumers.models import Models
+from serving.consumers.ownership import Ownership
+from serving.consumers.partitions import Unit
 from serving.consumers.publishing import Publisher
 from serving.consumers.service import Service, run
 from serving.consumers.silence import Silence
 from serving.consumers.telling import Telling
 from serving.consumers.turns import Turns
 from serving.consumers.waves import Waves
+from serving.consumers.workload import consumptions, take_over
 
 NAME = "predict"
 
@@ -180,40 +180,42 @@ class Predict:
 
 
 async def main(service: Service) -> None:
-    """Predict until asked to stop."""
+    """Predict until asked to stop; alone, or with others that share the work."""
     settings = service.settings
     engine = make_engine(settings.database.url, settings.database.pool_size)
     cache = Cache.connect(settings.redis)
     knowledge, publisher = Knowledge(engine, settings.model), Publisher(service, cache)
     models = Models(service, knowledge, publisher)
+
+    async def prepare() -> None:
+        await service.until_done("durables", lambda: take_over(service.bus, settings.predict.parts))
+
+    async def work(unit: Unit, ending: asyncio.Event) -> None:
+        # A state for each unit: it is built when the unit is taken, and none runs ahead of another's market.
+        predict = Predict(
+            service, knowledge, publisher, models, owns=unit.owns, took=silence.took, announced=silence.announced
+        )
+        await service.consume(*consumptions(unit, predict), ending=ending)
+
+    members = Members(service.bus, service.clock, settings.predict.parts, time.monotonic)
+    ownership = Ownership(members, service.health, service.stopping, prepare, work)
     silence = Silence(
-        settings.feed, Announced(), service.clock, time.monotonic, market_ticker=settings.model.market_ticker
+        settings.feed,
+        Announced(),
+        service.clock,
+        time.monotonic,
+        slots=lambda: ownership.slots,
+        market_ticker=settings.model.market_ticker,
     )
     telling = Telling(service, silence, cache, engine, time.monotonic)
-    predict = Predict(service, knowledge, publisher, models, took=silence.took, announced=silence.announced)
-
-    async def on_normal(batch: Sequence[Envelope[PredictJob]]) -> None:
-        await predict.on_jobs(batch, "normal")
-
-    async def on_earnings(batch: Sequence[Envelope[PredictJob]]) -> None:
-        await predict.on_jobs(batch, "earnings")
-
     try:
         await service.until_done("database", models.load)
         await service.until_done("announcements", telling.begin)
         async with asyncio.TaskGroup() as group:
-            group.create_task(models.watch())
+            watching = group.create_task(models.watch())
             group.create_task(telling.run())
-            await service.consume(
-                Consumption(Durable("predict-quotes", QUOTE.name), codec_of(QUOTE), predict.on_quotes),
-                Consumption(Durable("predict-normal", PREDICT_NORMAL.name), codec_of(PREDICT_NORMAL), on_normal),
-                Consumption(
-                    Durable("predict-earnings", PREDICT_EARNINGS.name), codec_of(PREDICT_EARNINGS), on_earnings
-                ),
-                Consumption(
-                    Durable("predict-models", MODEL_PROMOTED.name), codec_of(MODEL_PROMOTED), models.on_promoted
-                ),
-            )
+            await ownership.run()
+            watching.cancel()
     finally:
         await cache.close()
         engine.dispose()

@@ -1,0 +1,62 @@
+"""What the owner of a unit consumes: its quotes, and the jobs for its tickers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from riskee.messaging.messages import ModelType, PredictJob
+from riskee.messaging.subjects import PREDICT_EARNINGS, PREDICT_NORMAL, QUOTE, Subject
+from riskee.storage.bus import Bus, codec_of
+from riskee.storage.inbox import Durable
+from riskee.storage.succession import succeed
+from serving.consumers.loop import Consumption
+from serving.consumers.partitions import Unit, divided, undivided
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from riskee.messaging.envelope import Envelope
+    from serving.consumers.predict import Predict
+
+_QUOTES = "predict-quotes"
+_JOBS: tuple[tuple[str, Subject[PredictJob], ModelType], ...] = (
+    ("predict-normal", PREDICT_NORMAL, "normal"),
+    ("predict-earnings", PREDICT_EARNINGS, "earnings"),
+)
+_NUMBERED = r"-\d+-of-\d+"
+
+
+def consumptions(unit: Unit, predict: Predict) -> list[Consumption[Any]]:
+    """The consumptions of a unit. Every unit that answers hears every job, and answers those for its tickers."""
+    jobs = [_jobs(unit, predict, *kind) for kind in _JOBS] if unit.answers else []
+    return [Consumption(_quotes_of(unit), codec_of(QUOTE), predict.on_quotes), *jobs]
+
+
+def _jobs(
+    unit: Unit, predict: Predict, family: str, subject: Subject[PredictJob], model_type: ModelType
+) -> Consumption[PredictJob]:
+    async def on_jobs(batch: Sequence[Envelope[PredictJob]]) -> None:
+        own = [envelope for envelope in batch if unit.owns(envelope.payload.ticker)]
+        if own:
+            await predict.on_jobs(own, model_type)
+
+    return Consumption(_jobs_of(unit, family, subject), codec_of(subject), on_jobs)
+
+
+def _quotes_of(unit: Unit) -> Durable:
+    return Durable(unit.durable(_QUOTES), unit.subjects[0], also=unit.subjects[1:])
+
+
+def _jobs_of(unit: Unit, family: str, subject: Subject[PredictJob]) -> Durable:
+    return Durable(unit.durable(family), subject.name)
+
+
+async def take_over(bus: Bus, partitions: int) -> None:
+    """Go on where the durables of another number of partitions had come to, and remove them.
+
+    Raises RetryableError where the bus does not answer.
+    """
+    await succeed(bus, [_quotes_of(unit) for unit in divided(partitions)], _QUOTES + _NUMBERED)
+    answering = [unit for unit in (undivided(partitions), *divided(partitions)) if unit.answers]
+    for family, subject, _ in _JOBS:
+        await succeed(bus, [_jobs_of(unit, family, subject) for unit in answering], f"{family}({_NUMBERED})?")
