@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check docs bench reference vendors
+.PHONY: help install up down status logs doctor test check docs bench faults reference vendors
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ docs: install ## write docs/reference.md and docs/models.md from the code
 
 bench: install ## measure; ARGS="documents --count 100000"
 	@$(BIN)/riskee bench $(ARGS)
+
+faults: ## kill, stop, cut, fill and spoil while quotes flow; ARGS="-k kill" for a part
+	@$(PYTHON) infra/bootstrap/install.py dev
+	@RISKEE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults -q -s $(ARGS)
 
 reference: ## add sentence-transformers and torch, so that `make test` compares the embeddings
 	@$(PYTHON) infra/bootstrap/install.py dev

@@ -3,17 +3,19 @@
 import asyncio
 import random
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import select
 
 from riskee.clock import SystemClock
 from riskee.messaging.envelope import Envelope
-from riskee.messaging.messages import DeadLetter, Prediction
+from riskee.messaging.messages import DeadLetter, Prediction, Quote
 from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.storage import tables
 from riskee.storage.bus import Bus
@@ -51,13 +53,27 @@ class OwnClock:
         return SystemClock().now() + timedelta(seconds=self.shift)
 
 
+class Source(Protocol):
+    """Where the quotes come from: the driver, or ingest with somebody who knows what it has to say."""
+
+    accepted: dict[uuid.UUID, Quote]
+    # The quotes of the last moment, the market's first.
+    last_round: list[Quote]
+    poisoner: Poisoner | None
+
+    async def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 @dataclass
 class Scenario:
     """What a test of faults has in hand."""
 
     arena: Arena
+    bus: Bus
     observer: Observer
-    driver: Driver
+    driver: Source
     clock: OwnClock
     random: random.Random
     recoveries: list[Recovery] = field(default_factory=list)
@@ -119,11 +135,15 @@ async def play(
     *,
     setup: Setup | None = None,
     bar: float | None = None,
+    source: Callable[[Arena], Source] | None = None,
 ) -> Result:
-    """Run a scenario to its end and judge it. `bar` is for the recoveries that it measures, in seconds."""
+    """Run a scenario to its end and judge it. `bar` is for the recoveries that it measures, in seconds.
+
+    The quotes come from the driver, unless another source is given.
+    """
     slowed, began = slowness(), time.monotonic()
     print(f"\n  {name}: {load.rate:g} quotes/s for at least {load.seconds:g} s", flush=True)
-    async with running(setup or Setup()) as arena, _scenario(arena, load) as scenario:
+    async with running(setup or Setup()) as arena, _scenario(arena, load, source) as scenario:
         await scenario.drive(load.seconds, faults)
         evidence = await scenario.evidence()
         recoveries = tuple(scenario.recoveries)
@@ -144,20 +164,23 @@ async def play(
 
 
 @asynccontextmanager
-async def _scenario(arena: Arena, load: Load) -> AsyncIterator[Scenario]:
-    per_session = max(8, int(load.rate * _SESSION_SECONDS / len(arena.market.bars[0])))
-    rounds = arena.market.rounds(load.seed, per_session)
-    poisoner = Poisoner(load.poison, load.seed) if load.poison else None
+async def _scenario(arena: Arena, load: Load, source: Callable[[Arena], Source] | None) -> AsyncIterator[Scenario]:
     clock = OwnClock()
     bus = await Bus.connect(arena.settings.nats, "faults", timeout=10)
     try:
-        driver = Driver(bus, rounds, load.rate, clock, poisoner)
-        yield Scenario(arena, Observer(bus, arena.engine), driver, clock, random.Random(load.seed))
+        driver = source(arena) if source else _driver(arena, bus, load, clock)
+        yield Scenario(arena, bus, Observer(bus, arena.engine), driver, clock, random.Random(load.seed))
     except BaseException:
         arena.keep_logs()
         raise
     finally:
         await bus.close()
+
+
+def _driver(arena: Arena, bus: Bus, load: Load, clock: OwnClock) -> Driver:
+    per_session = max(8, int(load.rate * _SESSION_SECONDS / len(arena.market.bars[0])))
+    poisoner = Poisoner(load.poison, load.seed) if load.poison else None
+    return Driver(bus, arena.market.rounds(load.seed, per_session), load.rate, clock, poisoner)
 
 
 def _prediction(data: bytes) -> Prediction:

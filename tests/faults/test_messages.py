@@ -45,7 +45,7 @@ async def announce(scenario: Scenario, model: ModelArtifact) -> None:
         model_type=model.model_type, model_version=model.version, artifact_sha256=model.sha256, reason="better"
     )
     sealed = wrap(news, message_id=identity, correlation_id=identity, source="faults", at=datetime.now(UTC))
-    await scenario.driver.bus.publish(MODEL_PROMOTED, sealed)
+    await scenario.bus.publish(MODEL_PROMOTED, sealed)
 
 
 async def corrupt_promotion(scenario: Scenario) -> None:

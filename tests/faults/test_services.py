@@ -1,11 +1,15 @@
 """Services that are killed or stopped: what was accepted is stored exactly once, and they are back in seconds."""
 
+import asyncio
 from collections.abc import Callable
 
+import httpx
 import pytest
 
-from tests.faults.conftest import load, times
-from tests.faults.recovery import SERVICE_SECONDS
+from tests.faults.arena import SERVICES, Setup
+from tests.faults.conftest import full_only, load, times
+from tests.faults.market import TICKERS
+from tests.faults.recovery import SERVICE_SECONDS, Recovery
 from tests.faults.reporting import Result
 from tests.faults.scenario import Scenario, play
 
@@ -26,3 +30,31 @@ async def test_a_killed_service(name: str, holds: Holds) -> None:
         await scenario.strike(lambda: scenario.arena.kill(name), times(5))
 
     holds(await play(f"kill -9 of {name}", load(), kill, bar=SERVICE_SECONDS))
+
+
+@full_only
+async def test_a_killed_api(holds: Holds) -> None:
+    """Recovery is the time until it answers with a prediction again."""
+
+    async def kill(scenario: Scenario) -> None:
+        loop, port = asyncio.get_running_loop(), scenario.arena.status("api").port
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            for _ in range(5):
+                await asyncio.to_thread(scenario.arena.kill, "api")
+                began = loop.time()
+                while not await _answers(client):
+                    assert loop.time() - began < 60, "the API does not come back"
+                    await asyncio.sleep(0.05)
+                scenario.recoveries.append(Recovery(loop.time() - began, 0.0))
+                await asyncio.sleep(scenario.random.uniform(1, 3))
+
+    setup = Setup(services=(*SERVICES, "api"))
+    holds(await play("kill -9 of api", load(), kill, setup=setup, bar=SERVICE_SECONDS))
+
+
+async def _answers(client: httpx.AsyncClient) -> bool:
+    try:
+        answer = await client.get(f"/predict/{TICKERS[0]}")
+    except httpx.TransportError:
+        return False
+    return answer.status_code == httpx.codes.OK and "p_up" in answer.json()

@@ -1,0 +1,91 @@
+"""explain killed while requests come: each that was accepted gets one explanation, without a language model too."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from riskee.messaging.envelope import Envelope, wrap
+from riskee.messaging.messages import ExplainRequest, Prediction
+from riskee.messaging.subjects import EXPLAIN, PREDICTION_UPDATED
+from riskee.storage.bus import Outgoing, codec_of
+from riskee.storage.tables import explanations
+from tests.conftest import REPOSITORY
+from tests.faults.arena import SERVICES, Setup
+from tests.faults.conftest import full_only, load
+from tests.faults.driver import until_accepted
+from tests.faults.recovery import SERVICE_SECONDS, Recovery
+from tests.faults.reporting import Result
+from tests.faults.scenario import Scenario, play
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+Holds = Callable[[Result], None]
+REQUESTS_PER_SECOND = 5
+
+
+def _share_blobs(home: Path) -> None:
+    """The embedder was fetched for the checkout before."""
+    blobs = REPOSITORY / ".riskee" / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    (home / "blobs").symlink_to(blobs)
+
+
+async def _request(scenario: Scenario, accepted: list[uuid.UUID], enough: asyncio.Event) -> None:
+    """Ask for an explanation of a prediction now and then, until it is enough."""
+    subscription = await scenario.bus.client.subscribe(PREDICTION_UPDATED.name)
+    while not enough.is_set():
+        prediction = msgspec.json.decode(
+            (await subscription.next_msg(timeout=60)).data, type=Envelope[Prediction]
+        ).payload
+        identity, now = uuid.uuid4(), scenario.clock.now()
+        request = ExplainRequest(prediction=prediction, requested_at=now)
+        envelope = wrap(request, message_id=identity, correlation_id=identity, source="faults", at=now)
+        await until_accepted(scenario.bus, [Outgoing(EXPLAIN.name, str(identity), codec_of(EXPLAIN).encode(envelope))])
+        accepted.append(prediction.prediction_id)
+        await asyncio.sleep(1 / REQUESTS_PER_SECOND)
+
+
+async def _stored(scenario: Scenario) -> int:
+    try:
+        rows = await asyncio.to_thread(scenario.observer.rows, select(func.count()).select_from(explanations))
+    except SQLAlchemyError:
+        return 0
+    return int(rows[0][0])
+
+
+async def _until_explained(scenario: Scenario, count: int) -> float:
+    """Wait until so many explanations are stored; in seconds."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while await _stored(scenario) < count:
+        assert loop.time() - began < 90, "explain does not come back"
+        await asyncio.sleep(0.05)
+    return loop.time() - began
+
+
+@full_only
+async def test_a_killed_explain(holds: Holds) -> None:
+    """Recovery is the time until all that was asked for before the fault is explained and stored."""
+    accepted: list[uuid.UUID] = []
+    explained: list[uuid.UUID] = []
+
+    async def kill(scenario: Scenario) -> None:
+        enough = asyncio.Event()
+        requests = asyncio.create_task(_request(scenario, accepted, enough))
+        for _ in range(5):
+            await asyncio.sleep(scenario.random.uniform(1, 3))
+            await asyncio.to_thread(scenario.arena.kill, "explain")
+            scenario.recoveries.append(Recovery(await _until_explained(scenario, len({*accepted})), 0.0))
+        enough.set()
+        await requests
+        await _until_explained(scenario, len({*accepted}))
+        explained.extend(row[0] for row in scenario.observer.rows(select(explanations.c.prediction_id)))
+
+    setup = Setup(services=(*SERVICES, "explain"), prepare=_share_blobs)
+    holds(await play("kill -9 of explain", load(100), kill, setup=setup, bar=SERVICE_SECONDS))
+    assert sorted(explained) == sorted({*accepted})
