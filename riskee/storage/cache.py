@@ -21,12 +21,12 @@ from riskee.settings import RedisSettings
 from riskee.storage.keys import BODY, Key
 from riskee.telemetry import CACHE_READS
 
-# HSET and EXPIRE for each key. One command for many keys, whose fields travel as one argument: redis-py spends 20 to
-# 40 us on each command and one on each argument.
+# HSET and EXPIRE for each key. One command with one argument for many keys: redis-py spends 20 to 40 us on each command
+# and one on each argument. So the keys are not declared, which only a cluster needs (docs/adr/0041).
 _WRITE = """
-for place, entry in ipairs(cmsgpack.unpack(ARGV[1])) do
-    redis.call('HSET', KEYS[place], unpack(entry, 2))
-    redis.call('EXPIRE', KEYS[place], entry[1])
+for _, entry in ipairs(cmsgpack.unpack(ARGV[1])) do
+    redis.call('HSET', entry[1], unpack(entry, 3))
+    redis.call('EXPIRE', entry[1], entry[2])
 end
 """
 # Few enough to leave other clients their turn.
@@ -59,9 +59,9 @@ def _text(part: Value) -> str:
 
 
 def _argument(entry: Entry) -> list[int | str]:
-    """Time to live and fields as the script takes them."""
+    """Name, time to live and fields as the script takes them."""
     texts = [part if type(part) is str else _text(part) for pair in entry.fields.items() for part in pair]
-    return [entry.key.seconds, *texts]
+    return [entry.key.of(**entry.parts), entry.key.seconds, *texts]
 
 
 @dataclass
@@ -119,8 +119,7 @@ class Cache:
         async with self._guarded():
             for start in range(0, len(entries), _SCRIPT_ENTRIES):
                 chunk = entries[start : start + _SCRIPT_ENTRIES]
-                names = [entry.key.of(**entry.parts) for entry in chunk]
-                await self._script(keys=names, args=[msgspec.msgpack.encode([*map(_argument, chunk)])])
+                await self._script(args=[msgspec.msgpack.encode([*map(_argument, chunk)])])
 
     async def amend(self, key: Key, parts: Sequence[Mapping[str, Part]], name: str, value: str) -> None:
         """Set one field of those hashes that exist; how long they live does not change. Raises as `write`."""

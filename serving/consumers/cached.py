@@ -30,24 +30,21 @@ def quote_entry(quote: Quote) -> Entry:
     return Entry(keys.QUOTE, {"ticker": quote.ticker}, fields)
 
 
-def prediction_entry(prediction: Prediction, body: bytes) -> Entry:
-    """`pred:{ticker}`; `body` is the prediction's JSON."""
-    fields = {
+def forecast_entries(prediction: Prediction, body: bytes, features: Mapping[str, float]) -> tuple[Entry, Entry]:
+    """`pred:{ticker}`, where `body` is the prediction's JSON, and `features:{ticker}`."""
+    parts, data_time = {"ticker": prediction.ticker}, prediction.data_time.isoformat()
+    shown = {
         keys.BODY: body.decode(),
         "price": repr(prediction.price),
         "expected_return": repr(prediction.expected_return),
         "p_up": repr(prediction.p_up),
-        "data_time": prediction.data_time.isoformat(),
+        "data_time": data_time,
         "model_version": prediction.model_version,
         "status": _status_of(prediction.flags),
     }
-    return Entry(keys.PREDICTION, {"ticker": prediction.ticker}, fields)
-
-
-def features_entry(prediction: Prediction, features: Mapping[str, float]) -> Entry:
-    """`features:{ticker}`. NaN is null in JSON: a feature whose window is not full."""
-    fields = {keys.BODY: _encode(features).decode(), "data_time": prediction.data_time.isoformat()}
-    return Entry(keys.FEATURES, {"ticker": prediction.ticker}, fields)
+    # NaN is null in JSON: a feature whose window is not full.
+    inputs = {keys.BODY: _encode(features).decode(), "data_time": data_time}
+    return Entry(keys.PREDICTION, parts, shown), Entry(keys.FEATURES, parts, inputs)
 
 
 def model_entry(predictor: Predictor) -> Entry:

@@ -17,7 +17,7 @@ from riskee.storage import keys
 from riskee.storage.bus import Outgoing, codec_of
 from riskee.storage.cache import Cache, Entry
 from riskee.telemetry import CACHE_WRITE_ERRORS, PREDICTIONS, PREDICTIONS_FAILED, TICK_SECONDS
-from serving.consumers.cached import features_entry, model_entry, prediction_entry, quote_entry
+from serving.consumers.cached import forecast_entries, model_entry, quote_entry
 from serving.consumers.forecasting import Failure, Forecast
 from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service
@@ -155,8 +155,7 @@ class Publisher:
 
 
 def _entries(forecasts: Sequence[Forecast], bodies: Sequence[bytes]) -> list[Entry]:
-    entries = []
+    entries: list[Entry] = []
     for forecast, body in zip(forecasts, bodies, strict=True):
-        entries.append(prediction_entry(forecast.prediction, body))
-        entries.append(features_entry(forecast.prediction, forecast.features))
+        entries += forecast_entries(forecast.prediction, body, forecast.features)
     return entries
