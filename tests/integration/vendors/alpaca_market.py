@@ -210,11 +210,24 @@ def minute_message(ticker: str, bar: MinuteBar) -> dict[str, Any]:
 
 
 def trade_message(
-    ticker: str, number: int, moment: datetime, price: float, size: int, conditions: str
+    ticker: str, number: int, moment: datetime, price: float, size: int, conditions: str = "@"
 ) -> dict[str, Any]:
     return {
         "T": "t", "S": ticker, "i": number, "x": "V", "p": price, "s": size, "c": list(conditions), "z": "C",
         "t": stamp(moment),
+    }  # fmt: skip
+
+
+def cancel_message(ticker: str, number: int, moment: datetime) -> dict[str, Any]:
+    return {"T": "x", "S": ticker, "i": number, "x": "V", "p": 1.0, "s": 1, "a": "C", "z": "C", "t": stamp(moment)}
+
+
+def correction_message(
+    ticker: str, original: int, number: int, moment: datetime, price: float, size: int
+) -> dict[str, Any]:
+    return {
+        "T": "c", "S": ticker, "x": "V", "oi": original, "op": 1.0, "os": 1, "oc": ["@"], "ci": number, "cp": price,
+        "cs": size, "cc": ["@"], "z": "C", "t": stamp(moment),
     }  # fmt: skip
 
 

@@ -173,17 +173,15 @@ def decode(frame: bytes) -> tuple[list[Message], int]:
     """
     try:
         return _frame.decode(frame), 0
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return _one_by_one(frame)
-    except msgspec.DecodeError as error:
-        raise PoisonError(f"Alpaca sent what is no message: {error}", "it is left out") from error
 
 
 def _one_by_one(frame: bytes) -> tuple[list[Message], int]:
     """The vendor may add kinds of messages: one of them must not take its neighbours along."""
     try:
         parts = _parts.decode(frame)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise PoisonError(f"Alpaca sent what is no list of messages: {error}", "it is left out") from error
     found: list[Message] = []
     for part in parts:

@@ -1,0 +1,330 @@
+"""Alpaca's live feed end to end: the vendor's server, ingest, the bus, record, the stored quotes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import Engine, select
+
+from riskee.clock import SystemClock
+from riskee.errors import FatalError
+from riskee.market.minutes import MINUTE, MinuteBar, floor, join
+from riskee.market.sessions import Session
+from riskee.messaging.envelope import Envelope
+from riskee.messaging.messages import MarketState, MarketStatus, Quote
+from riskee.messaging.subjects import MARKET_STATUS, QUOTE
+from riskee.settings import AlpacaSettings, Settings
+from riskee.storage.bus import Bus
+from riskee.storage.sessions import write_sessions
+from riskee.storage.tables import quotes as quotes_table
+from serving.consumers import ingest
+from serving.consumers import record as recorder
+from serving.consumers.service import serve
+from tests.integration.conftest import TICKERS, consumer, eventually
+from tests.integration.vendors.alpaca_market import (
+    AlpacaMarket,
+    alpaca_market,
+    cancel_message,
+    correction_message,
+    full_minutes,
+    minute,
+    minute_message,
+    status_message,
+    trade_message,
+)
+from tests.integration.vendors.server import Reply, Request
+
+pytestmark = pytest.mark.integration
+FEED = "alpaca/iex"
+
+
+@dataclass
+class Scene:
+    """A session of the exchange that began half an hour ago, and all that is said of it."""
+
+    market: AlpacaMarket
+    bus: Bus
+    engine: Engine
+    plain: Settings
+    opens_at: datetime
+    seen: int = 0
+    quotes: list[Quote] = field(default_factory=list)
+    statuses: list[MarketStatus] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return self.with_alpaca()
+
+    def with_alpaca(self, **changed: Any) -> Settings:
+        alpaca = AlpacaSettings.model_validate(self.market.settings | changed)
+        feed = self.plain.feed.model_copy(update={"kind": "alpaca"})
+        return self.plain.model_copy(update={"alpaca": alpaca, "feed": feed})
+
+    def until(self, closes_at: datetime) -> None:
+        """Let the session close then, and another one follow tomorrow."""
+        today = Session(self.opens_at.date(), self.opens_at, closes_at)
+        day = timedelta(days=1)
+        tomorrow = Session(today.session_date + day, today.opens_at + day, today.closes_at + day)
+        with self.engine.begin() as connection:
+            write_sessions(connection, [today, tomorrow])
+
+    async def read(self) -> None:
+        """What was published since the last call."""
+        last = (await self.bus.jetstream.stream_info("MARKET_DATA")).state.last_seq
+        for sequence in range(self.seen + 1, last + 1):
+            message = await self.bus.jetstream.get_msg("MARKET_DATA", sequence)
+            body = message.data or b""
+            if message.subject == QUOTE.name:
+                self.quotes.append(msgspec.json.decode(body, type=Envelope[Quote]).payload)
+            if message.subject == MARKET_STATUS.name:
+                self.statuses.append(msgspec.json.decode(body, type=Envelope[MarketStatus]).payload)
+        self.seen = last
+
+    async def last(self, ticker: str) -> Quote | None:
+        await self.read()
+        return next((quote for quote in reversed(self.quotes) if quote.ticker == ticker), None)
+
+    async def becomes(self, ticker: str, expected: Sequence[float]) -> Quote:
+        """Wait until a ticker's running bar is this."""
+
+        async def reached() -> bool:
+            quote = await self.last(ticker)
+            return quote is not None and bar_of(quote) == tuple(expected)
+
+        try:
+            await eventually(reached)
+        except TimeoutError:
+            found = await self.last(ticker)
+            raise AssertionError(f"{found and bar_of(found)} is not {expected}") from None
+        quote = await self.last(ticker)
+        assert quote is not None
+        return quote
+
+    def whole(self, ticker: str) -> tuple[float, ...]:
+        """The bar that all minutes of the vendor's history make."""
+        span = join(bar for _, bar in sorted(self.market.history.minutes[ticker].items()))
+        assert span is not None
+        return span.open, span.high, span.low, span.close, span.volume
+
+
+@pytest.fixture
+async def scene(bus: Bus, engine: Engine, known: Settings) -> AsyncIterator[Scene]:
+    """Three tickers with a bar in every minute that is over; the session goes on for an hour."""
+    now = SystemClock().now()
+    async with alpaca_market() as market:
+        scene = Scene(market, bus, engine, known, floor(now) - 30 * MINUTE)
+        scene.until(now + timedelta(hours=1))
+        for number, ticker in enumerate(TICKERS):
+            for n, start in enumerate(full_minutes(scene.opens_at, now)):
+                market.history.add(ticker, minute(start, 100.0 * (number + 1) + n))
+        yield scene
+
+
+def bar_of(quote: Quote) -> tuple[float, ...]:
+    return quote.open, quote.high, quote.low, quote.price, quote.volume
+
+
+def newest(scene: Scene, ticker: str) -> MinuteBar:
+    return max(scene.market.history.minutes[ticker].values(), key=lambda bar: bar.start)
+
+
+async def test_a_session_from_the_open_to_the_stored_daily_bars(scene: Scene) -> None:
+    stream, history = scene.market.stream, scene.market.history
+    now = SystemClock().now()
+    scene.until(now + timedelta(seconds=8))
+    history.days = {
+        ticker: {"t": f"{scene.opens_at.date()}T05:00:00Z", "o": 10.0 + n, "h": 30.0, "l": 5.0, "c": 20.0, "v": 1e6 + n}
+        for n, ticker in enumerate(TICKERS)
+    }
+    settings = scene.settings
+    async with consumer("record", settings, recorder.main), consumer("ingest", settings, ingest.main) as running:
+        for ticker in TICKERS:
+            await scene.becomes(ticker, scene.whole(ticker))
+        assert running.health.ready
+        assert "minute bars of 3; halts of 3; trades of 3" in str(running.health.report())
+        moment = SystemClock().now()
+        open_, high, low, close, volume = scene.whole("AAPL")
+        await stream.push(
+            trade_message("AAPL", 1, moment, 900.0, 10),
+            trade_message("AAPL", 2, moment + timedelta(milliseconds=1), close, 5),
+            trade_message("AAPL", 3, moment + timedelta(milliseconds=2), 999.0, 5, "@I"),
+        )
+        await scene.becomes("AAPL", (open_, 900.0, low, close, volume + 20))
+        await stream.push(cancel_message("AAPL", 1, moment + timedelta(milliseconds=9)))
+        await scene.becomes("AAPL", (open_, high, low, close, volume + 10))
+        await stream.push(correction_message("AAPL", 2, 4, moment + timedelta(milliseconds=10), 1.0, 7))
+        await scene.becomes("AAPL", (open_, high, 1.0, 1.0, volume + 12))
+        await stream.push(
+            status_message("IBM", "H", moment, "News pending"), status_message("IBM", "T", moment + MINUTE)
+        )
+        await stored_finals(scene)
+    await scene.read()
+    assert_in_order(scene.quotes)
+    assert [(status.ticker, status.state) for status in scene.statuses] == [
+        (None, MarketState.OPEN),
+        ("IBM", MarketState.HALTED),
+        ("IBM", MarketState.OPEN),
+        (None, MarketState.CLOSED),
+    ]
+    assert scene.statuses[1].reason == "News pending"
+
+
+async def stored_finals(scene: Scene) -> None:
+    """Wait until the last stored quote of each ticker is the vendor's bar of the day; nothing is stored twice."""
+
+    def rows() -> list[Any]:
+        with scene.engine.connect() as connection:
+            return list(connection.execute(select(quotes_table).order_by(quotes_table.c.received_at)))
+
+    await eventually(lambda: sum(row.final for row in rows()) == len(TICKERS), 30)
+    await scene.read()
+    stored = rows()
+    assert {row.quote_id for row in stored} == {quote.quote_id for quote in scene.quotes}
+    assert len({row.quote_id for row in stored}) == len(stored)
+    for ticker in TICKERS:
+        last = [row for row in stored if row.ticker == ticker][-1]
+        day = scene.market.history.days[ticker]
+        assert (last.open, last.high, last.low, last.price, last.volume) == tuple(day[name] for name in "ohlcv")
+        assert (last.final, last.feed) == (True, FEED)
+
+
+def assert_in_order(quotes: Sequence[Quote]) -> None:
+    for ticker in TICKERS:
+        places = [(quote.data_time, quote.sequence) for quote in quotes if quote.ticker == ticker]
+        assert places == sorted(set(places))
+
+
+async def test_what_was_missed_is_filled_before_the_live_data_go_on(scene: Scene) -> None:
+    stream, history = scene.market.stream, scene.market.history
+    async with consumer("ingest", scene.settings, ingest.main) as running:
+        await scene.becomes("IBM", scene.whole("IBM"))
+        before = newest(scene, "IBM")
+        missed = minute(before.start, 50.0, 7777.0, revision=1)
+        live = minute(floor(SystemClock().now()), 500.0, 33.0)
+        quick = scene.market.rest.answer
+        pushing: list[asyncio.Future[None]] = []
+
+        def slow(request: Request) -> Reply:
+            time.sleep(0.3)
+            return quick(request)
+
+        def subscribed() -> None:
+            # The connection speaks before the history does.
+            pushing.append(asyncio.ensure_future(stream.push(minute_message("IBM", live))))
+
+        scene.market.rest.answer, stream.on_subscribed = slow, subscribed
+        history.add("IBM", missed)
+        stream.drop()
+        await eventually(lambda: stream.logins == 2)
+        history.add("IBM", live)
+        await scene.becomes("IBM", scene.whole("IBM"))
+        assert running.health.ready
+    alone = [quote for quote in scene.quotes if quote.high == live.high and quote.low != missed.low]
+    assert alone == [], "live data were published before the gap was filled"
+    assert_in_order(scene.quotes)
+    assert history.asked[-1]["timeframe"] == "1Min"
+    assert datetime.fromisoformat(history.asked[-1]["start"]) > scene.opens_at, "only what was missed is asked for"
+
+
+async def test_a_half_open_connection_is_made_again(scene: Scene) -> None:
+    stream = scene.market.stream
+    async with consumer("ingest", scene.settings, ingest.main) as running:
+        await scene.becomes("IBM", scene.whole("IBM"))
+        stream.connections = 2
+        stream.go_deaf()
+        await eventually(lambda: stream.logins == 2)
+        await eventually(lambda: running.health.ready)
+        live = minute(floor(SystemClock().now()), 500.0)
+        scene.market.history.add("IBM", live)
+        await stream.clients[-1].say(minute_message("IBM", live))
+        await scene.becomes("IBM", scene.whole("IBM"))
+
+
+async def test_a_taken_connection_is_waited_for(scene: Scene) -> None:
+    stream = scene.market.stream
+    stream.connections = 0
+    async with consumer("ingest", scene.settings, ingest.main) as running:
+        await eventually(lambda: "end what else uses the key" in str(running.health.report()))
+        assert not running.health.ready
+        stream.connections = 1
+        await scene.becomes("IBM", scene.whole("IBM"))
+        assert running.health.ready
+
+
+@pytest.mark.parametrize("changed", [{"secret_key": "wrong"}, {"key_id": None}])
+async def test_without_the_right_key_the_process_ends_and_says_why(scene: Scene, changed: dict[str, Any]) -> None:
+    settings = scene.with_alpaca(**changed)
+    quiet = settings.model_copy(update={"metrics": settings.metrics.model_copy(update={"ingest_port": 0})})
+    with pytest.raises(FatalError, match="RISKEE_ALPACA__SECRET_KEY"):
+        await asyncio.wait_for(
+            serve("ingest", quiet, ingest.main, clock=SystemClock(), stopping=asyncio.Event()), timeout=20
+        )
+
+
+async def test_without_the_history_nothing_is_published(scene: Scene) -> None:
+    stream = scene.market.stream
+    answer = scene.market.rest.answer
+    scene.market.rest.answer = lambda _: Reply("", 503)
+    async with consumer("ingest", scene.settings, ingest.main) as running:
+        await eventually(lambda: "Alpaca answers 503" in str(running.health.report()))
+        await stream.push(minute_message("IBM", minute(floor(SystemClock().now()), 1.0)))
+        await scene.read()
+        assert scene.quotes == []
+        scene.market.rest.answer = answer
+        await eventually(lambda: running.health.ready)
+        quote = await scene.last("IBM")
+        assert quote is None or quote.open == scene.whole("IBM")[0]
+
+
+async def test_a_correction_of_a_trade_from_before_we_came_is_fetched(scene: Scene) -> None:
+    stream, history = scene.market.stream, scene.market.history
+    async with consumer("ingest", scene.settings, ingest.main):
+        before = await scene.becomes("IBM", scene.whole("IBM"))
+        wrong = newest(scene, "IBM")
+        history.add("IBM", minute(wrong.start, 150.0, 1.0))
+        await stream.push(cancel_message("IBM", 77, SystemClock().now()))
+        after = await scene.becomes("IBM", scene.whole("IBM"))
+        assert after.volume < before.volume
+        assert after.high < before.high
+
+
+async def test_a_restart_goes_on_after_the_last_quote(scene: Scene) -> None:
+    async with consumer("record", scene.settings, recorder.main):
+        async with consumer("ingest", scene.settings, ingest.main):
+            await scene.becomes("IBM", scene.whole("IBM"))
+
+        def stored() -> bool:
+            with scene.engine.connect() as connection:
+                return len(connection.execute(select(quotes_table)).all()) == len(scene.quotes)
+
+        await scene.read()
+        await eventually(stored)
+        first = len(scene.quotes)
+        added = minute(newest(scene, "IBM").start, 900.0, 500.0, revision=1)
+        scene.market.history.add("IBM", added)
+        async with consumer("ingest", scene.settings, ingest.main):
+            await scene.becomes("IBM", scene.whole("IBM"))
+    assert_in_order(scene.quotes)
+    assert len({quote.quote_id for quote in scene.quotes}) == len(scene.quotes)
+    again = [bar_of(quote) for quote in scene.quotes[first:] if quote.ticker == "AAPL"]
+    assert len(again) <= 1, "what was told before is told again"
+
+
+async def test_after_the_close_the_bars_of_the_day_are_told_at_once(scene: Scene) -> None:
+    scene.until(SystemClock().now() - timedelta(minutes=5))
+    scene.market.history.days = {
+        ticker: {"t": f"{scene.opens_at.date()}T05:00:00Z", "o": 10.0, "h": 30.0, "l": 5.0, "c": 20.0, "v": 1e6}
+        for ticker in TICKERS[:2]
+    }
+    scene.market.stream.connections = 0
+    async with consumer("ingest", scene.settings, ingest.main):
+        for ticker in TICKERS[:2]:
+            quote = await scene.becomes(ticker, (10.0, 30.0, 5.0, 20.0, 1e6))
+            assert quote.final
+        assert await scene.last(TICKERS[2]) is None
+    assert [status.state for status in scene.statuses] == [MarketState.OPEN, MarketState.CLOSED]
