@@ -21,13 +21,17 @@ WHERE NOT is_index AND session_date > {after} AND session_date <= {last}
     AND ({every} OR least(sessions_to_earnings, sessions_since_earnings) <= {window})
 ORDER BY 1
 """)
-_FEATURE = sql.SQL("""
-SELECT session_date - DATE '1970-01-01', {feature}
+_FEATURES = sql.SQL("""
+SELECT session_date - DATE '1970-01-01', {features}
 FROM features_daily
 INNER JOIN tickers USING (ticker)
 WHERE NOT is_index AND session_date BETWEEN {first} AND {last}
     AND ({every} OR least(sessions_to_earnings, sessions_since_earnings) <= {window})
 """)
+
+
+# How many features are read at once: each reading looks at every row, and holds its values in memory.
+_TOGETHER = 6
 
 
 @dataclass(frozen=True)
@@ -67,19 +71,21 @@ def examine_block(
 def _test(connection: Connection, model: ModelArtifact, block: BlockTest, rows: dict[str, sql.Literal]) -> Drift | None:
     training: dict[str, Floats] = {}
     live: dict[str, Floats] = {}
-    for feature in model.features:
-        query = _FEATURE.format(
-            feature=sql.Identifier(feature),
+    for start in range(0, len(model.features), _TOGETHER):
+        features = model.features[start : start + _TOGETHER]
+        query = _FEATURES.format(
+            features=sql.SQL(", ").join(map(sql.Identifier, features)),
             first=sql.Literal(model.trained_from),
             last=sql.Literal(block.through),
             **rows,
         )
-        values = read_columns(connection, query, 2)
+        values = read_columns(connection, query, 1 + len(features))
         days, of_day = np.unique(_days(values[:, 0]), return_inverse=True)
         seen = int(np.searchsorted(days, np.datetime64(model.trained_through), side="right"))
-        edges = bin_edges(values[of_day < seen, 1])
-        shares = daily_shares(of_day, values[:, 1], edges, len(days)) if len(edges) else np.empty((len(days), 0))
-        training[feature], live[feature] = shares[:seen], shares[seen:]
+        for feature, column in zip(features, values.T[1:], strict=True):
+            edges = bin_edges(column[of_day < seen])
+            shares = daily_shares(of_day, column, edges, len(days)) if len(edges) else np.empty((len(days), 0))
+            training[feature], live[feature] = shares[:seen], shares[seen:]
     return drift_test(training, live, block.sessions, block.level)
 
 
