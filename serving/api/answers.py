@@ -6,7 +6,8 @@ from typing import Any, Literal
 import msgspec
 
 from riskee.messaging.messages import Explanation, Flag, Prediction, PredictionFailed
-from riskee.messaging.statuses import Status, gravest, meaning_of
+from riskee.messaging.statuses import MEANINGS, Status, meaning_of
+from serving.api.standing import Number
 
 JSON = "application/json"
 
@@ -43,6 +44,15 @@ class ExplanationAnswer(Explanation, frozen=True, kw_only=True):
     cached: bool
 
 
+class StatusAnswer(msgspec.Struct, frozen=True):
+    """What a status means and what to do; the gravest come first. `last_known`: the number is not a current one."""
+
+    status: Status
+    meaning: str
+    next_step: str
+    last_known: bool
+
+
 class TickerAnswer(msgspec.Struct, frozen=True):
     """A ticker; an index is not predicted itself."""
 
@@ -71,7 +81,7 @@ class ProblemAnswer(msgspec.Struct, frozen=True):
     instance: str
 
 
-_ANSWERS = (PredictionAnswer, BatchAnswer, ExplanationAnswer, TickerAnswer, HealthAnswer, ProblemAnswer)
+_ANSWERS = (PredictionAnswer, BatchAnswer, ExplanationAnswer, StatusAnswer, TickerAnswer, HealthAnswer, ProblemAnswer)
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -98,17 +108,23 @@ def _response(description: str, media: str, body: Any) -> dict[str, Any]:
     return {"description": description, "content": {media: {"schema": schema}}}
 
 
-def prediction_answer(prediction: Prediction) -> PredictionAnswer:
+def prediction_answer(number: Number) -> PredictionAnswer:
     """A prediction with its status."""
+    prediction = number.prediction
     session: Literal["open", "closed"] = "open" if Flag.PROVISIONAL_BAR in prediction.flags else "closed"
     values = {name: getattr(prediction, name) for name in prediction.__struct_fields__}
-    return PredictionAnswer(**values, status=gravest(prediction.flags), status_since=None, session=session)
+    return PredictionAnswer(**values, status=number.status, status_since=number.since, session=session)
 
 
-def explanation_answer(explanation: Explanation, prediction: Prediction, *, cached: bool) -> ExplanationAnswer:
+def explanation_answer(explanation: Explanation, number: Number, *, cached: bool) -> ExplanationAnswer:
     """An explanation beside its prediction."""
     values = {name: getattr(explanation, name) for name in explanation.__struct_fields__}
-    return ExplanationAnswer(**values, prediction=prediction_answer(prediction), cached=cached)
+    return ExplanationAnswer(**values, prediction=prediction_answer(number), cached=cached)
+
+
+def status_answers() -> list[StatusAnswer]:
+    """All statuses."""
+    return [StatusAnswer(each.status, each.text, each.next_step, each.last_known) for each in MEANINGS]
 
 
 def failure_answer(failed: PredictionFailed) -> FailureAnswer:

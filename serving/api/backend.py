@@ -1,6 +1,7 @@
 """The API's composition root: what its routes work with."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,12 +18,15 @@ from riskee.storage.keys import CACHE_STATS
 from riskee.telemetry import CACHE_READS, DEPENDENCY_UP
 from serving.api.asking import SOURCE, Asker
 from serving.api.directory import Directory
+from serving.api.hearing import Hearing
 from serving.api.hub import Hub
 from serving.api.reading import Reader
+from serving.api.standing import Standings
 from serving.database import Database
 
 _CHECK_SECONDS = 2.0
 _STATS_SECONDS = 10.0
+_TURN_SECONDS = 0.25
 
 _log = get_logger(__name__)
 
@@ -39,6 +43,7 @@ class Backend:
     reader: Reader
     hub: Hub
     asker: Asker
+    standings: Standings
 
     async def check(self) -> dict[str, str]:
         """Each dependency: `ok`, or what is the matter."""
@@ -56,8 +61,15 @@ class Backend:
     async def connect_bus(self) -> None:
         """Attach to the bus as soon as it is there. Until then everything that needs no bus is served."""
         bus = await Bus.connect(self.settings.nats, SOURCE)
+        await Hearing(self.standings, self.hub).attach(bus)
         await self.asker.attach(bus)
         _log.info("listening to the bus")
+
+    async def watch_standings(self) -> None:
+        """Notice where predict falls silent."""
+        while True:
+            self.hub.notify(self.standings.turn())
+            await asyncio.sleep(_TURN_SECONDS)
 
     async def publish_stats(self) -> None:
         """Keep the cache's hits and misses under `stats:cache:api`."""
@@ -92,18 +104,24 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
     clock = clock or SystemClock()
     database = Database.connect(settings.database)
     cache = Cache.connect(settings.redis)
-    hub = Hub()
+    directory = Directory(database, clock)
+    standings = Standings(clock, time.monotonic, directory.known)
+    hub = Hub(standings)
     backend = Backend(
         settings=settings,
         clock=clock,
         cache=cache,
         database=database,
-        directory=Directory(database, clock),
-        reader=Reader(cache, database, clock, settings.feed.stale_after_seconds),
+        directory=directory,
+        reader=Reader(cache, database, clock, settings.feed.stale_after_seconds, standings),
         hub=hub,
         asker=Asker(hub, clock),
+        standings=standings,
     )
-    tasks = [asyncio.create_task(backend.connect_bus()), asyncio.create_task(backend.publish_stats())]
+    tasks = [
+        asyncio.create_task(work)
+        for work in (backend.connect_bus(), backend.publish_stats(), backend.watch_standings())
+    ]
     try:
         yield backend
     finally:

@@ -1,5 +1,6 @@
 """The tickers that can be asked for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http import HTTPStatus
@@ -35,6 +36,10 @@ class Directory:
                 raise
         self._read_at = now
         return self._infos
+
+    def known(self) -> Iterator[str]:
+        """The tickers that are predicted, as they were read last."""
+        return (info.ticker for info in self._infos if not info.is_index)
 
     async def predicted(self, ticker: str) -> str:
         """The ticker in its proper form.

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
 from riskee.messaging.messages import Prediction
+from riskee.messaging.statuses import Status
+from serving.api.standing import Notice, Number, Reason, Standings, judged
 
 ALL = "*"
 
@@ -16,15 +19,19 @@ class Update(msgspec.Struct, frozen=True):
     """What waits for a listener: a prediction, encoded once for all."""
 
     prediction: msgspec.Raw
+    status: Status
+    status_since: datetime | None
     snapshot: bool
 
 
 @dataclass(eq=False)
 class Listener:
-    """One connection's subscriptions and what waits for it: at most one update for each ticker."""
+    """One connection's subscriptions and what waits for it: at most one update and one status for each ticker."""
 
     tickers: set[str] = field(default_factory=set)
     _waiting: dict[str, Update] = field(default_factory=dict)
+    _for_all: Reason | None = None
+    _reasons: dict[str, Reason] = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, ticker: str, update: Update) -> None:
@@ -32,20 +39,35 @@ class Listener:
         if update.snapshot and ticker in self._waiting:
             return
         self._waiting[ticker] = update
+        # What happened to the number before this one.
+        self._reasons.pop(ticker, None)
         self._arrived.set()
 
-    async def take(self) -> list[Update]:
-        """All that waits, at least one, oldest first."""
+    def notify(self, notice: Notice) -> None:
+        """Put a notice in line, for the tickers that are listened to."""
+        if not notice.tickers:
+            self._for_all = notice.reason
+        self._reasons.update((each, notice.reason) for each in notice.tickers if self.tickers & {each, ALL})
+        if self._for_all or self._reasons:
+            self._arrived.set()
+
+    async def take(self) -> list[Update | Notice]:
+        """All that waits, at least one: where all stand, then the predictions, then what happened to some after."""
         await self._arrived.wait()
         self._arrived.clear()
-        waiting, self._waiting = list(self._waiting.values()), {}
+        waiting: list[Update | Notice] = [Notice(self._for_all)] if self._for_all else []
+        waiting += self._waiting.values()
+        for reason in dict.fromkeys(self._reasons.values()):
+            waiting.append(Notice(reason, tuple(each for each, why in self._reasons.items() if why == reason)))
+        self._for_all, self._waiting, self._reasons = None, {}, {}
         return waiting
 
 
 class Hub:
-    """Passes predictions on to the listeners of their ticker."""
+    """Passes predictions on to the listeners of their ticker, with all that is against them."""
 
-    def __init__(self) -> None:
+    def __init__(self, standings: Standings) -> None:
+        self._standings = standings
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
         self._encoder = msgspec.json.Encoder()
 
@@ -62,14 +84,24 @@ class Hub:
                 del self._listeners[ticker]
 
     def publish(self, prediction: Prediction) -> None:
-        """Offer a prediction to everyone who wants it."""
+        """Offer a new prediction to everyone who wants it."""
+        self._standings.predicted(prediction)
         listeners = self._listeners.get(prediction.ticker, set()) | self._listeners.get(ALL, set())
         if not listeners:
             return
-        update = self.update(prediction, snapshot=False)
+        number = judged(prediction, self._standings.reasons(prediction))
+        update = self.update(number, snapshot=False)
         for listener in listeners:
             listener.offer(prediction.ticker, update)
 
-    def update(self, prediction: Prediction, *, snapshot: bool) -> Update:
+    def update(self, number: Number, *, snapshot: bool) -> Update:
         """The update that carries a prediction."""
-        return Update(msgspec.Raw(self._encoder.encode(prediction)), snapshot)
+        return Update(msgspec.Raw(self._encoder.encode(number.prediction)), number.status, number.since, snapshot)
+
+    def notify(self, notices: Sequence[Notice]) -> None:
+        """Tell everyone whom it concerns what has become of the numbers."""
+        if not notices:
+            return
+        for listener in set().union(*self._listeners.values()):
+            for notice in notices:
+                listener.notify(notice)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import Row, select, text
@@ -10,11 +10,13 @@ from sqlalchemy import Row, select, text
 from riskee.clock import Clock
 from riskee.errors import RetryableError
 from riskee.logs import get_logger
-from riskee.messaging.messages import Driver, Explanation, Flag, Prediction, SourceDocument
+from riskee.messaging.messages import Driver, Explanation, Prediction, SourceDocument
+from riskee.messaging.statuses import Status
 from riskee.storage import keys
 from riskee.storage.cache import Cache
 from riskee.storage.predictions import prediction_of
 from riskee.storage.tables import explanations, predictions
+from serving.api.standing import Number, Reason, Standings, judged
 from serving.database import Database
 
 _LATEST = text(
@@ -34,23 +36,30 @@ class Reader:
     database: Database
     clock: Clock
     stale_after_seconds: float
+    standings: Standings
 
-    async def latest(self, tickers: Sequence[str]) -> dict[str, Prediction]:
-        """The latest prediction of each ticker that has one, flagged `stale` where it is old or not from the cache.
+    async def latest(self, tickers: Sequence[str]) -> dict[str, Number]:
+        """The latest prediction of each ticker that has one, with all that is against it: `stale` where it is old or
+        not from the cache, and what happened since it was made.
 
         Raises RetryableError where neither the cache nor the database answers.
         """
         found = await self._cached(tickers)
         missing = [ticker for ticker in tickers if ticker not in found]
-        if missing:
-            found |= await self._stored(missing)
+        stored = await self._stored(missing) if missing else {}
         now = self.clock.now()
-        return {ticker: self.aged(prediction, now) for ticker, prediction in found.items()}
+        return {
+            ticker: self.judge(prediction, now, current=ticker in found)
+            for ticker, prediction in (found | stored).items()
+        }
 
-    def aged(self, prediction: Prediction, now: datetime) -> Prediction:
-        """The prediction, flagged `stale` where its quote came too long ago."""
-        age = (now - prediction.prediction_time).total_seconds()
-        return _stale(prediction) if age > self.stale_after_seconds else prediction
+    def judge(self, prediction: Prediction, now: datetime, *, current: bool = True) -> Number:
+        """The prediction with all that is against it now; not `current`: there may be a newer one."""
+        reasons = self.standings.reasons(prediction)
+        stale_at = prediction.prediction_time + timedelta(seconds=self.stale_after_seconds)
+        if now > stale_at or not current:
+            reasons.append(Reason(Status.STALE, min(stale_at, now)))
+        return judged(prediction, reasons)
 
     async def _cached(self, tickers: Sequence[str]) -> dict[str, Prediction]:
         try:
@@ -66,7 +75,7 @@ class Reader:
 
     async def _stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
         rows = await self.database.run(lambda connection: connection.execute(_LATEST, {"tickers": list(tickers)}).all())
-        return {row.ticker: _stale(prediction_of(row)) for row in rows}
+        return {row.ticker: prediction_of(row) for row in rows}
 
     async def explanation(self, prediction: Prediction) -> Explanation | None:
         """The explanation of a prediction, where there is one already."""
@@ -83,12 +92,6 @@ class Reader:
         latest = statement.order_by(explanations.c.created_at.desc()).limit(1)
         row = await self.database.run(lambda connection: connection.execute(latest).one_or_none())
         return None if row is None else _explanation(row)
-
-
-def _stale(prediction: Prediction) -> Prediction:
-    if Flag.STALE in prediction.flags:
-        return prediction
-    return msgspec.structs.replace(prediction, flags=(*prediction.flags, Flag.STALE))
 
 
 def _explanation(row: Row[tuple[object, ...]]) -> Explanation:

@@ -18,15 +18,18 @@ from serving.api.answers import (
     FailureAnswer,
     HealthAnswer,
     PredictionAnswer,
+    StatusAnswer,
     TickerAnswer,
     answers,
     explanation_answer,
     failure_answer,
     health_answers,
     prediction_answer,
+    status_answers,
 )
 from serving.api.backend import Backend
 from serving.api.problems import ProblemError
+from serving.api.standing import Number
 
 router = APIRouter()
 _encoder = msgspec.json.Encoder()
@@ -59,17 +62,17 @@ async def predict(request: Request, ticker: str) -> Response:
     return _json(prediction_answer(await _latest(backend, ticker)))
 
 
-async def _latest(backend: Backend, ticker: str) -> Prediction:
+async def _latest(backend: Backend, ticker: str) -> Number:
     wanted = await backend.directory.predicted(ticker)
-    prediction = (await backend.reader.latest([wanted])).get(wanted)
-    if prediction is None:
+    number = (await backend.reader.latest([wanted])).get(wanted)
+    if number is None:
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "no_prediction",
             f"{wanted} has not been predicted yet",
             "wait for the feed's next quote; `riskee status` shows whether ingest and predict run",
         )
-    return prediction
+    return number
 
 
 @router.post("/predict", responses=answers(BatchAnswer, 404, 422, 504), tags=["predictions"])
@@ -101,7 +104,7 @@ async def _known(backend: Backend, tickers: list[str]) -> tuple[list[str], dict[
     return list(known), problems
 
 
-async def _stored(backend: Backend, tickers: list[str]) -> tuple[list[Prediction], list[FailureAnswer]]:
+async def _stored(backend: Backend, tickers: list[str]) -> tuple[list[Number], list[FailureAnswer]]:
     latest = await backend.reader.latest(tickers)
     missing = [
         FailureAnswer(ticker, "no_prediction", f"{ticker} has not been predicted yet", "wait for its next quote")
@@ -111,11 +114,11 @@ async def _stored(backend: Backend, tickers: list[str]) -> tuple[list[Prediction
     return [latest[ticker] for ticker in tickers if ticker in latest], missing
 
 
-async def _fresh(backend: Backend, tickers: list[str]) -> tuple[list[Prediction], list[FailureAnswer]]:
+async def _fresh(backend: Backend, tickers: list[str]) -> tuple[list[Number], list[FailureAnswer]]:
     last = await backend.reader.latest(tickers)
 
-    async def ask(ticker: str) -> Prediction | FailureAnswer:
-        model_type = last[ticker].model_type if ticker in last else "normal"
+    async def ask(ticker: str) -> Number | FailureAnswer:
+        model_type = last[ticker].prediction.model_type if ticker in last else "normal"
         seconds = backend.settings.api.fresh_timeout_seconds
         try:
             result = await backend.asker.predict(ticker, model_type, seconds)
@@ -123,12 +126,12 @@ async def _fresh(backend: Backend, tickers: list[str]) -> tuple[list[Prediction]
             step = "see `riskee status` for predict, or ask without `fresh`"
             return FailureAnswer(ticker, "timeout", f"no prediction within {seconds} s", step)
         if isinstance(result, Prediction):
-            return backend.reader.aged(result, backend.clock.now())
+            return backend.reader.judge(result, backend.clock.now())
         return failure_answer(result)
 
     results = await asyncio.gather(*map(ask, tickers))
     return (
-        [result for result in results if isinstance(result, Prediction)],
+        [result for result in results if isinstance(result, Number)],
         [result for result in results if isinstance(result, FailureAnswer)],
     )
 
@@ -151,13 +154,13 @@ def _nothing(failures: list[FailureAnswer], problems: dict[str, ProblemError]) -
 async def explain(request: Request, ticker: str) -> Response:
     """Why the latest prediction of a ticker is what it is. Takes seconds where nobody asked before."""
     backend = _backend(request)
-    prediction = await _latest(backend, ticker)
-    known = await backend.reader.explanation(prediction)
+    number = await _latest(backend, ticker)
+    known = await backend.reader.explanation(number.prediction)
     if known is not None:
-        return _json(explanation_answer(known, prediction, cached=True))
+        return _json(explanation_answer(known, number, cached=True))
     seconds = backend.settings.api.explain_timeout_seconds
     try:
-        explanation = await backend.asker.explain(prediction, seconds)
+        explanation = await backend.asker.explain(number.prediction, seconds)
     except TimeoutError as error:
         raise ProblemError(
             HTTPStatus.GATEWAY_TIMEOUT,
@@ -165,7 +168,13 @@ async def explain(request: Request, ticker: str) -> Response:
             f"no explanation within {seconds} s",
             "see `riskee status` for explain and ollama, and ask again: the work goes on",
         ) from error
-    return _json(explanation_answer(explanation, prediction, cached=False))
+    return _json(explanation_answer(explanation, number, cached=False))
+
+
+@router.get("/statuses", responses=answers(list[StatusAnswer]), tags=["predictions"])
+async def statuses() -> Response:
+    """What each status of a prediction means, and what to do; the gravest first."""
+    return _json(status_answers())
 
 
 @router.get("/tickers", responses=answers(list[TickerAnswer]), tags=["tickers"])

@@ -1,9 +1,10 @@
 """`/stream`: predictions over a WebSocket.
 
 The client sends `{"type": "subscribe" | "unsubscribe", "tickers": ["AAPL", …]}`, `*` for all. It receives, each with
-the connection's running `sequence`: `subscribed`, `prediction` (first the latest known one, marked `snapshot`, then
-each new one), `heartbeat` when nothing else came for a while, and `error` with a problem. A client that reads slowly
-gets the latest prediction of each ticker and never those that it missed.
+the connection's running `sequence`: `subscribed`, `status` (where the numbers stand: at once, and on each change),
+`prediction` (first the latest known one, marked `snapshot`, then each new one), `heartbeat` when nothing else came for
+a while, and `error` with a problem. A client that reads slowly gets the latest prediction of each ticker and never
+those that it missed.
 """
 
 import asyncio
@@ -17,10 +18,12 @@ import msgspec
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from riskee.errors import RiskeeError
+from riskee.messaging.statuses import Status, meaning_of
 from riskee.telemetry import STREAM_CONNECTIONS, STREAM_MESSAGES
 from serving.api.backend import Backend
-from serving.api.hub import ALL, Listener
+from serving.api.hub import ALL, Listener, Update
 from serving.api.problems import ProblemError, problem_of
+from serving.api.standing import Notice
 
 HEARTBEAT_SECONDS = 15.0
 
@@ -35,11 +38,27 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PredictionMessage(msgspec.Struct, frozen=True, tag="prediction"):
-    """A prediction; `snapshot` where it was known before the subscription."""
+    """A prediction with its gravest status, and since when that holds, where it is known; `snapshot` where it was
+    known before the subscription."""
 
     sequence: int
     snapshot: bool
+    status: Status
+    status_since: datetime | None
     prediction: msgspec.Raw
+
+
+class StatusMessage(msgspec.Struct, frozen=True, tag="status"):
+    """What has become of the numbers of some tickers, or of all where none are named. `ok`, which is said of all only:
+    numbers of quotes from `since` on are current again, older ones wait for their ticker's next quote."""
+
+    sequence: int
+    status: Status
+    since: datetime
+    tickers: tuple[str, ...]
+    last_known: bool
+    meaning: str
+    next_step: str
 
 
 class SubscribedMessage(msgspec.Struct, frozen=True, tag="subscribed"):
@@ -61,6 +80,9 @@ class ErrorMessage(msgspec.Struct, frozen=True, tag="error"):
 
     sequence: int
     problem: dict[str, object]
+
+
+Sent = PredictionMessage | StatusMessage | SubscribedMessage | HeartbeatMessage | ErrorMessage
 
 
 class Connection:
@@ -119,14 +141,16 @@ class Connection:
         ]
         hub.subscribe(self._listener, wanted)
         await self._confirm()
+        for notice in self._backend.standings.current():
+            self._listener.notify(notice)
         await self._offer_snapshots(wanted)
 
     async def _offer_snapshots(self, wanted: Iterable[str]) -> None:
         tickers = set(wanted)
         if ALL in tickers:
             tickers = {info.ticker for info in await self._backend.directory.infos() if not info.is_index}
-        for ticker, prediction in (await self._backend.reader.latest(sorted(tickers))).items():
-            self._listener.offer(ticker, self._backend.hub.update(prediction, snapshot=True))
+        for ticker, number in (await self._backend.reader.latest(sorted(tickers))).items():
+            self._listener.offer(ticker, self._backend.hub.update(number, snapshot=True))
 
     async def _confirm(self) -> None:
         await self._send(SubscribedMessage(self._next(), tuple(sorted(self._listener.tickers))))
@@ -142,13 +166,24 @@ class Connection:
                 await self._send(HeartbeatMessage(self._next(), self._backend.clock.now()))
                 continue
             for update in updates:
-                await self._send(PredictionMessage(self._next(), update.snapshot, update.prediction))
+                await self._send(self._notice(update) if isinstance(update, Notice) else self._prediction(update))
+
+    def _prediction(self, update: Update) -> PredictionMessage:
+        return PredictionMessage(self._next(), update.snapshot, update.status, update.status_since, update.prediction)
+
+    def _notice(self, notice: Notice) -> StatusMessage:
+        (status, since), meaning = notice.reason, meaning_of[notice.reason.status]
+        return StatusMessage(
+            self._next(), status, since, notice.tickers, meaning.last_known, meaning.text, meaning.next_step
+        )
 
     def _next(self) -> int:
         self._sequence += 1
         return self._sequence
 
-    async def _send(self, message: PredictionMessage | SubscribedMessage | HeartbeatMessage | ErrorMessage) -> None:
+    async def _send(
+        self, message: PredictionMessage | StatusMessage | SubscribedMessage | HeartbeatMessage | ErrorMessage
+    ) -> None:
         kind = str(message.__struct_config__.tag)
         async with self._sending:
             await self._socket.send_text(self._encoder.encode(message).decode())

@@ -1,10 +1,13 @@
 """Fixtures of the live path (the bus with empty streams, consumers and the API inside the test) and of documents."""
 
 import asyncio
+import json
 import socket
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,9 +15,14 @@ import pytest
 import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from websockets.asyncio.client import connect
 
 from riskee.clock import SystemClock
 from riskee.embedding.word_pieces import WordPieces
+from riskee.messaging.envelope import wrap
+from riskee.messaging.standing import FeedStatus
+from riskee.messaging.statuses import Status
+from riskee.messaging.subjects import BEAT
 from riskee.settings import Settings, VectorSettings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
@@ -23,12 +31,14 @@ from riskee.storage.tickers import TickerInfo, write_tickers
 from riskee.storage.vectors import Vectors
 from serving.api.app import create_app
 from serving.consumers.service import Service, serve
+from serving.consumers.silence import ALL_SLOTS
 from serving.health import Health
 from tests.conftest import REPOSITORY
 from tests.integration.front_server import FrontServer
 from tests.integration.stored_documents import Load
 
 TICKERS = ("AAPL", "IBM", "MSFT")
+MEMBER = uuid.UUID(int=1)
 
 
 @dataclass(frozen=True)
@@ -152,10 +162,38 @@ async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def client(bus: Bus, cache: Cache, known: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def beating(bus: Bus) -> AsyncIterator[None]:
+    """A predictor that is heard, with an open feed that is not mute."""
+    standing = FeedStatus(feed="replay/1", status=Status.OK, since=datetime(2020, 1, 1, tzinfo=UTC), slots=ALL_SLOTS)
+
+    async def beat() -> None:
+        while True:
+            now = datetime.now(UTC)
+            await bus.tell(BEAT, wrap(standing, message_id=MEMBER, correlation_id=MEMBER, source="test", at=now))
+            await asyncio.sleep(0.2)
+
+    task = asyncio.create_task(beat())
+    yield
+    task.cancel()
+
+
+@pytest.fixture
+async def client(beating: None, bus: Bus, cache: Cache, known: Settings) -> AsyncIterator[httpx.AsyncClient]:
     async with serving(known) as client:
         await eventually(lambda: all_ok(client))
+        await heard(client)
         yield client
+
+
+async def heard(client: httpx.AsyncClient) -> None:
+    """Wait until the API hears the predictor."""
+    url = str(client.base_url).replace("http", "ws") + "/stream"
+    async with asyncio.timeout(15), connect(url) as socket:
+        await socket.send('{"type": "subscribe", "tickers": ["*"]}')
+        async for text in socket:
+            message = json.loads(text)
+            if message["type"] == "status" and message["status"] == "ok":
+                return
 
 
 async def all_ok(client: httpx.AsyncClient) -> bool:

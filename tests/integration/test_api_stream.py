@@ -35,7 +35,9 @@ async def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
 
 async def subscribe(socket: ClientConnection, *tickers: str) -> dict[str, Any]:
     await socket.send(json.dumps({"type": "subscribe", "tickers": tickers}))
-    return await receive(socket, "subscribed")
+    confirmed = await receive(socket, "subscribed")
+    assert (await receive(socket, "status"))["status"] == "ok"
+    return confirmed
 
 
 async def test_a_subscriber_gets_a_snapshot_then_each_update(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
@@ -55,7 +57,7 @@ async def test_a_subscriber_gets_a_snapshot_then_each_update(client: httpx.Async
         await bus.publish(PREDICTION_UPDATED, sealed(made("IBM", 4.0)))
         last = await receive(socket, "prediction")
         assert last["prediction"]["ticker"] == "IBM"
-        assert [first["sequence"], update["sequence"], last["sequence"]] == [2, 4, 5]
+        assert [first["sequence"], update["sequence"], last["sequence"]] == [3, 5, 6]
 
 
 async def test_unsubscribing_ends_the_updates(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:

@@ -1,6 +1,5 @@
 """Silence, halts and closes against real servers: named on the bus and in the cache, and cleared by what ends them."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +7,7 @@ from nats.aio.msg import Msg
 from sqlalchemy import Engine
 
 from riskee.ids import status_id
-from riskee.messaging.envelope import Envelope, wrap
+from riskee.messaging.envelope import Envelope, PayloadT, wrap
 from riskee.messaging.messages import Flag, MarketState, MarketStatus, Prediction, Quote
 from riskee.messaging.standing import FeedStatus, StaleTickers
 from riskee.messaging.statuses import Status
@@ -19,6 +18,7 @@ from riskee.messaging.subjects import (
     PREDICTION_STATUS,
     PREDICTION_UPDATED,
     QUOTE,
+    Subject,
 )
 from riskee.settings import Settings
 from riskee.storage import keys
@@ -42,23 +42,18 @@ class Heard:
         self.predictions: list[Prediction] = []
 
     async def attach(self, bus: Bus) -> None:
-        for subject, found in (
-            (PREDICTION_STATUS, self.standings),
-            (PREDICTION_STALE, self.stale),
-            (BEAT, self.beats),
-            (PREDICTION_UPDATED, self.predictions),
-        ):
-            await bus.listen(subject.name, self._into(subject.name, found))
+        await self._listen(bus, PREDICTION_STATUS, self.standings)
+        await self._listen(bus, PREDICTION_STALE, self.stale)
+        await self._listen(bus, BEAT, self.beats)
+        await self._listen(bus, PREDICTION_UPDATED, self.predictions)
         await bus.client.flush()
 
     @staticmethod
-    def _into(name: str, found: list[object]) -> Callable[[Msg], object]:
-        subject = {each.name: each for each in (PREDICTION_STATUS, PREDICTION_STALE, BEAT, PREDICTION_UPDATED)}[name]
-
+    async def _listen(bus: Bus, subject: Subject[PayloadT], found: list[PayloadT]) -> None:
         async def take(message: Msg) -> None:
             found.append(codec_of(subject).decode(message.data).payload)
 
-        return take
+        await bus.listen(subject.name, take)
 
     @property
     def status(self) -> Status | None:
@@ -98,8 +93,8 @@ async def marked(cache: Cache) -> dict[str, str]:
     """The status in the cache beside each ticker's number."""
     found = {}
     for ticker in TICKERS:
-        status = await cache._redis.hget(keys.PREDICTION.of(ticker=ticker), "status")  # type: ignore[misc]
-        found[ticker] = (status or b"").decode()
+        status = await cache._redis.hget(keys.PREDICTION.of(ticker=ticker), "status")
+        found[ticker] = status.decode() if isinstance(status, bytes) else ""
     return found
 
 

@@ -14,6 +14,7 @@ from riskee.settings import Settings
 from serving.api.answers import failure_answer, prediction_answer
 from serving.api.app import create_app
 from serving.api.problems import problem_of
+from serving.api.standing import judged
 from serving.health import Health, HealthServer
 from tests.unit.messaging import samples
 
@@ -31,7 +32,7 @@ OPENAPI = Path(__file__).parents[2] / "golden" / "openapi.json"
     ],
 )
 def test_the_status_is_the_gravest_flag(flags: tuple[Flag, ...], status: str, session: str) -> None:
-    answer = prediction_answer(msgspec.structs.replace(samples.PREDICTION, flags=flags))
+    answer = prediction_answer(judged(msgspec.structs.replace(samples.PREDICTION, flags=flags), []))
     assert (answer.status, answer.session, answer.flags) == (status, session, flags)
     assert answer.p_up == samples.PREDICTION.p_up
 

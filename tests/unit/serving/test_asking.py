@@ -9,8 +9,8 @@ from riskee.clock import SystemClock
 from riskee.errors import RetryableError
 from riskee.storage.bus import Bus
 from serving.api.asking import Asker
-from serving.api.hub import Hub
 from tests.unit.messaging.samples import PREDICTION
+from tests.unit.serving.standings import made_hub
 
 
 class Failing:
@@ -24,7 +24,7 @@ class Failing:
 
 
 async def test_who_joined_a_question_learns_that_it_was_not_put() -> None:
-    asker = Asker(Hub(), SystemClock(), bus=cast("Bus", Failing()))
+    asker = Asker(made_hub(), SystemClock(), bus=cast("Bus", Failing()))
     outcomes = await asyncio.gather(*(asker.explain(PREDICTION, 5) for _ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [RetryableError] * 3
     with pytest.raises(RetryableError):
