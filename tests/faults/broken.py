@@ -1,6 +1,7 @@
 """Defects put in on purpose, to see that the fault tests find them."""
 
 import hashlib
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,8 @@ def _ack_before_commit() -> None:
 
 class _WithoutConflict(sql.SQL):
     def __init__(self, statement: Any) -> None:
-        super().__init__(statement.replace(" ON CONFLICT DO NOTHING", ""))
+        unguarded = re.sub(r" WHERE \(SELECT .* IS NULL", "", statement.replace(" ON CONFLICT DO NOTHING", ""))
+        super().__init__(unguarded)
 
 
 def _no_on_conflict() -> None:
