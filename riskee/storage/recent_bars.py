@@ -7,27 +7,35 @@ import numpy as np
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from riskee.market.bars import BarMatrix, Floats
-from riskee.storage.columns import read_columns
+from riskee.market.bars import BarMatrix
+from riskee.storage.arrays import read_arrays
 
 # Tickers that one statement reads: what waits to be put into the matrix stays small.
 _CHUNK = 250
 
-# Not from the view: this walks the key backwards and stops after `count` bars.
+# Not from the view: this walks the key backwards and stops after `count` bars. A row a ticker, for the driver takes
+# rows one by one.
 _RECENT = sql.SQL("""
-    SELECT wanted.number, bar.day, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.adjustment_factor
+    SELECT CAST(wanted.number AS float8), bars.*
     FROM unnest(CAST({tickers} AS text[])) WITH ORDINALITY AS wanted (ticker, number)
     CROSS JOIN LATERAL (
-        SELECT DISTINCT ON ("timestamp")
-            CAST("timestamp" AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01' AS day,
-            open, high, low, close, volume, adjustment_factor
-        FROM market_data
-        WHERE ticker = wanted.ticker AND resolution = '1d' AND "timestamp" < {before}
-            AND recorded_at <= COALESCE(CAST({stored} AS timestamptz), 'infinity')
-        ORDER BY "timestamp" DESC, version DESC
-        LIMIT {count}
-    ) AS bar
+        SELECT
+            array_agg(day), array_agg(open), array_agg(high), array_agg(low), array_agg(close), array_agg(volume),
+            array_agg(adjustment_factor)
+        FROM (
+            SELECT DISTINCT ON ("timestamp")
+                CAST(CAST("timestamp" AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01' AS float8) AS day,
+                open, high, low, close, volume, adjustment_factor
+            FROM market_data
+            WHERE ticker = wanted.ticker AND resolution = '1d' AND "timestamp" < {before}
+                AND recorded_at <= COALESCE(CAST({stored} AS timestamptz), 'infinity')
+            ORDER BY "timestamp" DESC, version DESC
+            LIMIT {count}
+        ) AS bar
+        HAVING count(*) > 0
+    ) AS bars
 """)
+_COLUMNS = 7
 
 
 def known_tickers(connection: Connection, only: Collection[str] | None = None) -> tuple[str, ...]:
@@ -56,26 +64,16 @@ def bars_of(
     connection: Connection, tickers: Sequence[str], before: date, count: int, stored: datetime | None = None
 ) -> BarMatrix:
     """As `recent_bars`, of these tickers in this order."""
-    filled = np.full((7, len(tickers), count), np.nan)
+    filled = np.full((_COLUMNS, len(tickers), count), np.nan)
     for first in range(0, len(tickers), _CHUNK):
-        chunk = tickers[first : first + _CHUNK]
         query = _RECENT.format(
-            tickers=sql.Literal(list(chunk)),
+            tickers=sql.Literal(list(tickers[first : first + _CHUNK])),
             before=sql.Literal(datetime.combine(before, time(), UTC)),
             stored=sql.Literal(stored),
             count=sql.Literal(count),
         )
-        _put(filled[:, first : first + len(chunk)], read_columns(connection, query, 8))
+        for number, bars in read_arrays(connection, query, _COLUMNS):
+            filled[:, first + number - 1, -bars.shape[1] :] = bars[:, np.argsort(bars[0])]
     day = filled[0]
     session = np.where(np.isnan(day), np.datetime64("NaT", "D"), np.nan_to_num(day).astype("datetime64[D]"))
     return BarMatrix(tuple(tickers), session, *filled[1:])
-
-
-def _put(filled: Floats, rows: Floats) -> None:
-    """Put rows of (number of the ticker from 1, day, six numbers) into (7, tickers, count), aligned on the right."""
-    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
-    number = rows[:, 0].astype(np.int64) - 1
-    bars = np.bincount(number, minlength=filled.shape[1])
-    first = np.cumsum(bars) - bars
-    column = filled.shape[2] - bars[number] + np.arange(len(rows)) - first[number]
-    filled[:, number, column] = rows[:, 1:].T
