@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import nats
 from nats.aio.msg import Msg
@@ -24,6 +25,8 @@ from riskee.storage.bus import Bus
 # How much longer the server waits for each further delivery: a stopped process must not use up its deliveries in
 # seconds, a killed one must not be waited for.
 _PATIENCE = (1, 2, 6, 24, 120)
+# Deliveries beyond those that we accept, to dead-letter the message: after the last one it would vanish.
+_BURIALS = 10
 _LAST_MESSAGES_SECONDS = 2.0
 
 _log = get_logger(__name__)
@@ -68,6 +71,13 @@ def configuration(durable: Durable) -> ConsumerConfig:
 def _deliver_subject(durable: Durable) -> str:
     # Fixed, so that a restarted service receives on it at once; no stream captures it.
     return f"deliver.{durable.name}"
+
+
+class Backlog(NamedTuple):
+    """How many messages are not acknowledged or not delivered yet, and how many of them this reader should work on."""
+
+    total: int
+    due: int
 
 
 class Inbox:
@@ -182,21 +192,22 @@ class Inbox:
         except nats.errors.Error as error:
             raise RetryableError(f"{self.durable.name}: {error!r}", "it is tried again") from error
 
-    async def pending(self) -> int:
-        """How many messages are not acknowledged or not delivered yet. A durable that was lost is made again.
-
-        Raises RetryableError where the bus does not answer.
-        """
+    async def backlog(self) -> Backlog:
+        """What waits. A durable that was lost is made again. Raises RetryableError where the bus does not answer."""
         try:
             info = await self._bus.jetstream.consumer_info(self._stream, self.durable.name)
         except NotFoundError:
             _log.warning("the durable was lost and is made again", durable=self.durable.name)
             await self._bus.ensure_streams()
             await self.open()
-            return 0
+            return Backlog(0, 0)
         except (nats.errors.Error, TimeoutError) as error:
             raise RetryableError(f"{self.durable.name}: {error!r}", "it is tried again") from error
-        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+        delivered, waiting = info.num_ack_pending or 0, info.num_pending or 0
+        held = len(self._waiting) + sum(not message.is_acked for message in self._taken)
+        # While as many as may be are out with a reader that was killed, the server gives no more.
+        deliverable = waiting if delivered < self.durable.max_pending else 0
+        return Backlog(waiting + delivered, held + deliverable)
 
     async def close(self) -> None:
         """Receive no more; what has arrived can still be taken."""

@@ -130,13 +130,13 @@ class ConsumerLoop(Generic[PayloadT]):
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             try:
-                pending = await self._inbox.pending()
+                backlog = await self._inbox.backlog()
             except RetryableError as error:
                 _log.warning("the bus is away", durable=self._name, cause=str(error))
                 self._progress.made()
                 continue
-            QUEUE_DEPTH.labels(self._name).set(pending)
-            self._progress.check(pending)
+            QUEUE_DEPTH.labels(self._name).set(backlog.total)
+            self._progress.check(backlog.due)
 
     async def _process(self, messages: Sequence[Msg]) -> None:
         BATCH_SIZE.labels(self._name).observe(len(messages))

@@ -18,13 +18,13 @@ class Progress:
         """Work was finished, or there is a good reason why not."""
         self._last = self._monotonic()
 
-    def check(self, pending: int) -> None:
+    def check(self, due: int) -> None:
         """Raises FatalError where messages have waited for too long without progress."""
-        if pending == 0:
+        if due == 0:
             self.made()
         waited = self._monotonic() - self._last
         if waited > self._limit:
             raise FatalError(
-                f"{self._name}: {pending} messages wait and none was finished for {waited:.0f} s",
+                f"{self._name}: {due} messages wait and none was finished for {waited:.0f} s",
                 "the process ends, to be started anew; look in its log for what it was doing",
             )

@@ -37,7 +37,7 @@ async def read(bus: Bus, readers: Sequence[Durable], *, but: int = 0) -> list[in
     for durable in readers:
         inbox = Inbox(bus, durable)
         await inbox.open()
-        wanted = await inbox.pending() - but
+        wanted = (await inbox.backlog()).total - but
         taken: list[Msg] = []
         while len(taken) < wanted:
             taken += await asyncio.wait_for(inbox.take(wanted - len(taken)), 10)
