@@ -62,12 +62,12 @@ def made_bars(ticker: str, sessions: tuple[Session, ...], seed: int) -> list[Bar
     return [Bar(ticker, session.session_date, *numbers) for session, numbers in zip(sessions, columns, strict=True)]
 
 
-def fill(connection: Connection, *, models: bool = True) -> Market:
+def fill(connection: Connection, *, models: bool = True, tickers: tuple[str, ...] = TICKERS) -> Market:
     """Put the market into a migrated, empty database. AAPL has reports; its last session is near one."""
     # The calendar goes on beyond the last bar, as the real one does.
     calendar = made_sessions(SESSIONS + 20)
     sessions = calendar[:SESSIONS]
-    names = (*TICKERS, MARKET)
+    names = (*tickers, MARKET)
     write_tickers(connection, [TickerInfo(name, name, name == MARKET, "made") for name in names])
     write_sessions(connection, calendar)
     bars = tuple(bar for seed, name in enumerate(names) for bar in made_bars(name, sessions, seed))

@@ -183,7 +183,8 @@ async def test_after_a_crash_the_same_quotes_give_the_same_predictions(
         before = first.get(envelope.payload.prediction_id)
         if before is not None:
             assert msgspec.structs.replace(envelope.payload, as_of=before.as_of) == before
-    stored = (await bus.jetstream.stream_info("PREDICTIONS")).state.messages
+    info = await bus.jetstream.stream_info("PREDICTIONS", subjects_filter=PREDICTION_UPDATED.name)
+    stored = (info.state.subjects or {})[PREDICTION_UPDATED.name]
     assert stored == len(TICKERS) * 4, "what was published twice is on the bus once"
 
 
