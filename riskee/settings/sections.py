@@ -118,7 +118,7 @@ class FileFeedSettings(Section):
 class FeedSettings(Section):
     """Where live quotes come from."""
 
-    kind: Literal["replay", "file", "alpaca"] = Field("replay", description="kind of feed")
+    kind: Literal["replay", "file", "yahoo", "alpaca"] = Field("replay", description="kind of feed")
     stale_after_seconds: float = Field(60.0, gt=0, description="a ticker silent for longer is stale")
     mute_after_seconds: float = Field(
         30.0, gt=0, description="a feed that is silent for longer while its session is open is mute"
@@ -152,12 +152,27 @@ class VendorSettings(Section):
     retries: int = Field(5, ge=0, description="how often a request is repeated that may succeed later")
 
 
+class YahooPollSettings(Section):
+    """Yahoo's charts as a live feed."""
+
+    seconds: float = Field(15.0, gt=0, description="pause between two rounds of polls while the session is open")
+    closed_seconds: float = Field(900.0, gt=0, description="pause while it is closed")
+    at_once: int = Field(4, ge=1, description="tickers asked for, and published, together")
+    settle_seconds: float = Field(
+        120.0, ge=0, description="how long after the close its prices are waited for before the bars are final"
+    )
+    max_age_seconds: float = Field(
+        1800.0, gt=0, description="a price that is older while the session is open is not taken"
+    )
+
+
 class YahooSettings(VendorSettings):
-    """Yahoo's chart API, through yfinance."""
+    """Yahoo's chart API: histories through yfinance, the live feed without it."""
 
     url: str | None = Field(
         None, pattern=r"^https?://", description="address to use in place of Yahoo's hosts, such as a proxy of your own"
     )
+    poll: YahooPollSettings = YahooPollSettings()
 
 
 class AlpacaStreamSettings(Section):

@@ -65,7 +65,8 @@ class Ingest:
 
     def _gate_of(self, wave: Wave) -> QuoteGate:
         if self._gate is None or self._gate[0] != wave.feed:
-            max_lag = timedelta(seconds=self._service.settings.feed.stale_after_seconds)
+            usual = timedelta(seconds=self._service.settings.feed.stale_after_seconds)
+            max_lag = usual if self._feed.max_lag is None else self._feed.max_lag
             self._gate = wave.feed, QuoteGate(wave.known, max_lag, self._feed.max_age)
         self._gate[1].known = wave.known
         return self._gate[1]

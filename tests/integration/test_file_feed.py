@@ -10,14 +10,13 @@ import pytest
 from sqlalchemy import Engine
 
 from riskee.errors import FatalError
-from riskee.messaging.envelope import Envelope
-from riskee.messaging.messages import DeadLetter, MarketStatus, Quote
-from riskee.messaging.subjects import DEAD_QUOTE, MARKET_STATUS, QUOTE
+from riskee.messaging.messages import Quote
 from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from serving.consumers import ingest
 from tests.integration.conftest import consumer, eventually
 from tests.integration.live_data import MARKET, Market, fill
+from tests.integration.live_messages import letters, quotes, states
 from tests.integration.live_processes import LiveProcesses
 
 pytestmark = pytest.mark.integration
@@ -48,26 +47,6 @@ def append(path: Path, *lines: str) -> None:
 
 def tick(moment: datetime, ticker: str, price: float, size: float = 1) -> str:
     return f"{ticker},{moment.isoformat()},{price},{size}"
-
-
-async def messages(bus: Bus, subject: str, payload: type[msgspec.Struct]) -> list[msgspec.Struct]:
-    stream = "DEAD_LETTER" if subject.startswith("dead") else "MARKET_DATA"
-    state = (await bus.jetstream.stream_info(stream)).state
-    found = [await bus.jetstream.get_msg(stream, n) for n in range(state.first_seq or 1, state.last_seq + 1)]
-    kind = Envelope[payload]  # type: ignore[valid-type]
-    return [msgspec.json.decode(m.data or b"", type=kind).payload for m in found if m.subject == subject]
-
-
-async def quotes(bus: Bus) -> list[Quote]:
-    return [quote for quote in await messages(bus, QUOTE.name, Quote) if isinstance(quote, Quote)]
-
-
-async def letters(bus: Bus) -> list[DeadLetter]:
-    return [letter for letter in await messages(bus, DEAD_QUOTE.name, DeadLetter) if isinstance(letter, DeadLetter)]
-
-
-async def states(bus: Bus) -> list[str]:
-    return [s.state for s in await messages(bus, MARKET_STATUS.name, MarketStatus) if isinstance(s, MarketStatus)]
 
 
 async def count(bus: Bus, least: int) -> bool:

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from riskee.market.sources.vendors import Vendor
     from riskee.settings import Settings
 
-# Yahoo's symbol of the index that the market's default ticker means.
-_YAHOO_INDICES = {"SPX": "^GSPC"}
-
 
 def bundled_sources(blobs: "Blobs", market_ticker: str) -> "tuple[Source, ...]":
     """The history that comes with the product: five stocks, and the S&P 500 under the market's ticker."""
@@ -27,9 +24,10 @@ def bundled_sources(blobs: "Blobs", market_ticker: str) -> "tuple[Source, ...]":
 def _yahoo(settings: "Settings", clock: "Clock") -> "Vendor":
     from riskee.market.sources.calls import Caller
     from riskee.market.sources.yahoo import Yahoo
+    from riskee.market.sources.yahoo_chart import YAHOO_INDICES
 
     caller = Caller("Yahoo", settings.yahoo, clock)
-    return Yahoo(settings.yahoo, clock, caller, settings.home / "cache" / "yfinance", _YAHOO_INDICES)
+    return Yahoo(settings.yahoo, clock, caller, settings.home / "cache" / "yfinance", YAHOO_INDICES)
 
 
 def _alpaca(settings: "Settings", clock: "Clock") -> "Vendor":

@@ -14,8 +14,12 @@ def make_feed(service: Service, database: Database) -> Feed:
             return ReplayFeed(service, database)
         case "file":
             return FileFeed(service, database)
+        case "yahoo":
+            # Their clients take their time to load, and the other feeds do without.
+            from serving.consumers.feeds.yahoo.feed import YahooFeed
+
+            return YahooFeed(service, database)
         case "alpaca":
-            # Its client takes its time to load, and the other feeds do without.
             from serving.consumers.feeds.alpaca.feed import AlpacaFeed
 
             return AlpacaFeed(service, database)

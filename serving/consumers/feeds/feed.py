@@ -41,6 +41,11 @@ class Feed(Protocol):
         """How old a quote may be on arrival; None where any age will do."""
         ...
 
+    @property
+    def max_lag(self) -> timedelta | None:
+        """How far a quote may be behind the feed's newest; None where it is as the settings say."""
+        ...
+
     def waves(self) -> AsyncIterator[Wave]: ...
 
 

@@ -46,6 +46,7 @@ class FileFeed:
 
     service: Service
     database: Database
+    max_lag: timedelta | None = None
     _files: FollowedFiles = field(init=False)
     _bars: FoldedBars = field(init=False)
     _known: frozenset[str] = frozenset()

@@ -44,6 +44,7 @@ class ReplayFeed:
     service: Service
     database: Database
     max_age: timedelta | None = None
+    max_lag: timedelta | None = None
     _due: datetime | None = None
 
     async def waves(self) -> AsyncIterator[Wave]:

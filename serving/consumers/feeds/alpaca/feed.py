@@ -11,6 +11,7 @@ from riskee.market.quotes import Tick
 from riskee.market.running_bars import RunningBars, Snapshot
 from riskee.market.sessions import Session
 from riskee.messaging.messages import MarketState, MarketStatus
+from serving.consumers.feeds.alpaca.factors import running_factors
 from serving.consumers.feeds.alpaca.history import History
 from serving.consumers.feeds.alpaca.link import HISTORY, Link, delay_of
 from serving.consumers.feeds.alpaca.session import Today, read_today
@@ -39,6 +40,7 @@ class AlpacaFeed:
     chance: Callable[[], float] = random.random
     # Quotes of a gap, and of tickers that trade seldom, are old on arrival and say so.
     max_age: timedelta | None = None
+    max_lag: timedelta | None = timedelta(hours=8)
     _today: Today = field(init=False)
     _link: Link = field(init=False)
     _told: set[tuple[Session, MarketState]] = field(default_factory=set)
@@ -68,7 +70,7 @@ class AlpacaFeed:
     async def _begin(self, history: History) -> None:
         settings = self.service.settings
         self._today = today = await self._read_today()
-        bars = RunningBars(self.name, self._sessions(), today.factors)
+        bars = RunningBars(self.name, self._sessions(), await self._factors(history))
         for quote in today.last_quotes:
             bars.resume(quote)
         self._link = Link(
@@ -108,7 +110,7 @@ class AlpacaFeed:
             self._today.tickers, self.service.settings.data.tickers, self.service.settings.alpaca.stream.tickers
         )
         bars = self._link.taker.bars
-        bars.sessions, bars.factors = self._sessions(), self._today.factors
+        bars.sessions, bars.factors = self._sessions(), await self._factors(self._link.history)
 
     async def _close(self) -> None:
         """The vendor's daily bars of the session that is over, in place of ours."""
@@ -138,6 +140,11 @@ class AlpacaFeed:
         return await self.service.until_done(
             "feed", lambda: self.database.run(lambda connection: read_today(connection, now(), self.name))
         )
+
+    async def _factors(self, history: History) -> dict[str, float]:
+        day = self._today.session.session_date
+        actions = await self.service.until_done(HISTORY, lambda: history.actions(day))
+        return running_factors(self._today.previous, actions)
 
     def _sessions(self) -> list[Session]:
         return [session for session in (self._today.session, self._today.following) if session is not None]

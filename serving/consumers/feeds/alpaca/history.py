@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -14,10 +14,11 @@ from riskee.logs import get_logger
 from riskee.market.minutes import MinuteBar
 from riskee.market.sources.alpaca_access import refusal, require_keys, require_private
 from riskee.settings import AlpacaSettings
+from serving.consumers.feeds.alpaca.actions import ACTION_TYPES, PAID_WITHIN, Action, ActionsPage
 
 _SYMBOLS_AT_ONCE = 200
-# Bars of one page, over all its symbols: the most that the vendor gives.
-_PAGE = 10_000
+# Of one page, over all its symbols: the most that the vendor gives.
+_PAGE, _ACTIONS_PAGE = 10_000, 1_000
 _LATER = frozenset({408, 425, 429})
 
 _log = get_logger(__name__)
@@ -51,7 +52,9 @@ class _Page(msgspec.Struct):
     next_page_token: str | None = None
 
 
-_decoder = msgspec.json.Decoder(_Page)
+_bars_decoder = msgspec.json.Decoder(_Page)
+_actions_decoder = msgspec.json.Decoder(ActionsPage)
+PageT = TypeVar("PageT", _Page, ActionsPage)
 
 
 @dataclass
@@ -105,16 +108,32 @@ class History:
             "limit": _PAGE,
         }
         while True:
-            page = await self._page(query)
+            page = await self._page("/v2/stocks/bars", query, _bars_decoder)
             yield page.bars or {}
             if page.next_page_token is None:
                 return
             query["page_token"] = page.next_page_token
 
-    async def _page(self, query: Mapping[str, Any]) -> _Page:
+    async def actions(self, day: date) -> dict[str, Action]:
+        """The splits and cash dividends of a day, by ticker."""
+        query: dict[str, Any] = {
+            "types": ",".join(ACTION_TYPES),
+            "start": day.isoformat(),
+            "end": (day + PAID_WITHIN).isoformat(),
+            "limit": _ACTIONS_PAGE,
+        }
+        found: dict[str, Action] = {}
+        while True:
+            page = await self._page("/v1/corporate-actions", query, _actions_decoder)
+            page.corporate_actions.add_to(found, day)
+            if page.next_page_token is None:
+                return found
+            query["page_token"] = page.next_page_token
+
+    async def _page(self, path: str, query: Mapping[str, Any], decoder: msgspec.json.Decoder[PageT]) -> PageT:
         await self._pace()
         try:
-            answer = await self.client.get("/v2/stocks/bars", params=query)
+            answer = await self.client.get(path, params=query)
         except httpx.HTTPError as error:
             raise RetryableError(f"Alpaca does not answer: {type(error).__name__}", "it is asked again") from error
         if answer.status_code in _LATER or answer.status_code >= 500:
@@ -123,7 +142,7 @@ class History:
         if answer.status_code >= 400:
             raise refusal(self.settings, answer.status_code, answer.text)
         try:
-            return _decoder.decode(answer.content)
+            return decoder.decode(answer.content)
         except msgspec.MsgspecError as error:
             raise RetryableError(f"Alpaca's answer cannot be read: {error}", "it is asked again") from error
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import Connection, text
 
 from riskee.errors import RetryableError
 from riskee.market.sessions import Session
 from riskee.messaging.messages import Quote
-from riskee.storage.newest_bars import newest_factors
 from riskee.storage.sessions import read_sessions
 from riskee.storage.tables import quotes
 from riskee.storage.tickers import read_tickers
@@ -29,6 +28,27 @@ _LAST_QUOTES = text("""
 """).columns(*quotes.columns)
 
 
+_PREVIOUS = text("""
+    SELECT tickers.ticker, newest.close, newest.adjustment_factor AS factor
+    FROM tickers
+    CROSS JOIN LATERAL (
+        SELECT close, adjustment_factor
+        FROM market_data
+        WHERE ticker = tickers.ticker AND resolution = '1d' AND "timestamp" < :midnight
+        ORDER BY "timestamp" DESC, version DESC
+        LIMIT 1
+    ) AS newest
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """Raw close and adjustment factor of a ticker's last bar before the session."""
+
+    close: float
+    factor: float
+
+
 @dataclass(frozen=True)
 class Today:
     """The session that is under way or was last, the one after it, and the state of its tickers."""
@@ -36,7 +56,7 @@ class Today:
     session: Session
     following: Session | None
     tickers: Sequence[str]
-    factors: Mapping[str, float]
+    previous: Mapping[str, Previous]
     last_quotes: Sequence[Quote]
 
 
@@ -48,11 +68,12 @@ def read_today(connection: Connection, now: datetime, feed: str) -> Today:
     if not begun or not tickers:
         raise RetryableError("the database knows no sessions or no tickers", "import a history first: `riskee up`")
     session = begun[-1]
+    midnight = datetime.combine(session.session_date, time(), UTC)
     moment = {"feed": feed, "opens_at": session.opens_at, "session_date": session.session_date}
     return Today(
         session,
         next((later for later in sessions if later.opens_at > now), None),
         tickers,
-        newest_factors(connection, session.session_date),
+        {row.ticker: Previous(row.close, row.factor) for row in connection.execute(_PREVIOUS, {"midnight": midnight})},
         [Quote(**row) for row in connection.execute(_LAST_QUOTES, moment).mappings()],
     )

@@ -1,0 +1,1 @@
+"""The feed that polls Yahoo's chart API."""
