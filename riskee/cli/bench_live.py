@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from riskee.cli.bench_servers import servers
-from riskee.cli.console import Json, print_json
+from riskee.cli.console import Json, console, print_json, print_table
 from riskee.errors import FatalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.embedded.stack import Stack
-    from serving.bench.live import Measured, Options
+    from serving.bench.live import Options
+    from serving.bench.result import Measured
 
 
-def live(
+def live(  # noqa: PLR0913, PLR0917 (each is an option)
     tickers: Annotated[str, typer.Option(help="Sizes of the market, separated by commas.")] = "100,1000,5000",
     rates: Annotated[str, typer.Option(help="Quotes a second, separated by commas.")] = "100,1000,5000",
     seconds: Annotated[float, typer.Option(min=1, help="Length of one load.")] = 5.0,
     repeats: Annotated[int, typer.Option(min=1, help="How often each load is repeated; medians count.")] = 3,
     only: Annotated[str, typer.Option(help="Parts to measure, separated by commas; without, all.")] = "",
     backlog: Annotated[int, typer.Option(min=1000, help="Quotes of a backlog.")] = 20_000,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A smoke test of a minute; of the other options none counts.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Load the live path and measure it against a bare floor; with servers and processes of its own."""
-    from serving.bench.live import PARTS, Options
+    from serving.bench.live import PARTS, QUICK, Options
 
     unknown = set(_words(only)) - set(PARTS)
     if unknown:
@@ -40,9 +46,37 @@ def live(
         backlog=backlog,
         only=frozenset(part for part in PARTS if part in _words(only) or not only),
     )
-    measured = _measure(options)
+    measured = _measure(QUICK if quick else options)
     if json:
         print_json(measured)
+    else:
+        _print(measured)
+
+
+def report(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `bench live --json` printed.")],
+    write: Annotated[Path | None, typer.Option(help="A page whose section on the live path is written anew.")] = None,
+) -> None:
+    """Show a measurement of the live path, or write it into a page with its pictures."""
+    from serving.bench import report as reports
+    from serving.bench.result import Measured
+
+    try:
+        measured = msgspec.json.decode(file.read_bytes(), type=Measured)
+    except msgspec.MsgspecError as error:
+        raise FatalError(f"{file} is no measurement: {error}", "make one: `riskee bench live --json`") from error
+    if write is None:
+        _print(measured)
+    else:
+        reports.write(measured, write)
+
+
+def _print(measured: Measured) -> None:
+    from serving.bench.report import conditions, tables
+
+    for table in tables(measured):
+        print_table(table.title, table.header, table.rows)
+    console().print(conditions(measured))
 
 
 def _measure(options: Options) -> Measured:

@@ -57,15 +57,18 @@ def axis(values: Sequence[float], start: float, end: float, pad: float = 0.06) -
     return Axis(low - room, high + room, start, end)
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> str:
+def svg_text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> str:
+    """Words at a place; `kind` is a class of STYLE."""
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}" class="{kind}">{escape(words)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+def svg_line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    """A line between two places."""
     return f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" class="{kind}"/>'
 
 
-def _svg(height: float, title: str, shapes: Sequence[str]) -> str:
+def svg_chart(height: float, title: str, shapes: Sequence[str]) -> str:
+    """A chart of WIDTH times `height`, for a page that has STYLE."""
     body = "\n".join(shapes)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {height}" role="img" '
@@ -73,19 +76,23 @@ def _svg(height: float, title: str, shapes: Sequence[str]) -> str:
     )
 
 
+def standalone(chart: str) -> str:
+    """The chart with its own style, as a file has it."""
+    return chart.replace('role="img"', f'width="{WIDTH}" role="img"', 1).replace(">", f"><style>{STYLE}</style>", 1)
+
+
 def data_uri(chart: str) -> str:
     """The chart as an address that an `img` shows by itself."""
-    alone = chart.replace('role="img"', f'width="{WIDTH}" role="img"', 1).replace(">", f"><style>{STYLE}</style>", 1)
-    return "data:image/svg+xml;base64," + base64.b64encode(alone.encode()).decode()
+    return "data:image/svg+xml;base64," + base64.b64encode(standalone(chart).encode()).decode()
 
 
 def _frame(x: Axis, y: Axis, label: str, form: Callable[[float], str]) -> list[str]:
     """Horizontal grid lines with their values, and the vertical axis' name above them."""
-    shapes = [_text(0, 14, label)]
+    shapes = [svg_text(0, 14, label)]
     for tick in y.ticks():
         shapes += [
-            _line(x.start, y(tick), x.end, y(tick), "zero" if abs(tick) < 1e-12 else "grid"),
-            _text(x.start - 8, y(tick) + 4, form(tick), "end"),
+            svg_line(x.start, y(tick), x.end, y(tick), "zero" if abs(tick) < 1e-12 else "grid"),
+            svg_text(x.start - 8, y(tick) + 4, form(tick), "end"),
         ]
     return shapes
 
@@ -111,16 +118,16 @@ def reliability_chart(points: Sequence[tuple[float, Estimate]]) -> str:
     y = axis([end for _, share in points for end in (share.low, share.high)] + said, 320, 30)
     x = axis(said, 60, WIDTH - 10)
     shapes = _frame(x, y, "share that rose", percent)
-    shapes += [_text(x(tick), 340, percent(tick), "middle") for tick in x.ticks(8)]
-    shapes.append(_text(x.end, 358, "probability of a rise that was said", "end"))
+    shapes += [svg_text(x(tick), 340, percent(tick), "middle") for tick in x.ticks(8)]
+    shapes.append(svg_text(x.end, 358, "probability of a rise that was said", "end"))
     first, last = max(x.low, y.low), min(x.high, y.high)
-    shapes.append(_line(x(first), y(first), x(last), y(last), "guide"))
+    shapes.append(svg_line(x(first), y(first), x(last), y(last), "guide"))
     for place, share in points:
         shapes += [
-            _line(x(place), y(share.low), x(place), y(share.high), "whisker"),
+            svg_line(x(place), y(share.low), x(place), y(share.high), "whisker"),
             f'<circle cx="{x(place)}" cy="{y(share.value)}" r="4" class="dot"/>',
         ]
-    return _svg(364, "Reliability diagram", shapes)
+    return svg_chart(364, "Reliability diagram", shapes)
 
 
 def band_chart(days: Sequence[date], band: Sequence[Estimate], mean: Estimate, label: str) -> str:
@@ -134,11 +141,11 @@ def band_chart(days: Sequence[date], band: Sequence[Estimate], mean: Estimate, l
     shapes = [
         f'<polygon points="{" ".join(upper + lower[::-1])}" class="area"/>',
         *_frame(x, y, label, signed),
-        *(_text(x(day.toordinal()), 292, words, "middle") for day, words in _dates(days[0], days[-1])),
-        _line(x.start, y(mean.value), x.end, y(mean.value), "guide"),
+        *(svg_text(x(day.toordinal()), 292, words, "middle") for day, words in _dates(days[0], days[-1])),
+        svg_line(x.start, y(mean.value), x.end, y(mean.value), "guide"),
         f'<polyline points="{" ".join(line)}" class="line"/>',
     ]
-    return _svg(300, label, shapes)
+    return svg_chart(300, label, shapes)
 
 
 def _dates(first: date, last: date) -> list[tuple[date, str]]:
@@ -159,21 +166,21 @@ def forest_chart(rows: Sequence[tuple[str, Estimate]], label: str, form: Callabl
     """Estimates with their intervals, one below the other, beside a line at `guide`."""
     bottom = 40 + 26 * len(rows)
     x = axis([end for _, one in rows for end in (one.low, one.high)] + [guide], 170, WIDTH - 20)
-    shapes = [_text(0, 14, label)]
+    shapes = [svg_text(0, 14, label)]
     for tick in x.ticks(6):
         shapes += [
-            _line(x(tick), 26, x(tick), bottom - 6, "grid"),
-            _text(x(tick), bottom + 12, form(tick), "middle"),
+            svg_line(x(tick), 26, x(tick), bottom - 6, "grid"),
+            svg_text(x(tick), bottom + 12, form(tick), "middle"),
         ]
-    shapes.append(_line(x(guide), 26, x(guide), bottom - 6, "zero"))
+    shapes.append(svg_line(x(guide), 26, x(guide), bottom - 6, "zero"))
     for number, (name, one) in enumerate(rows):
         height = 44 + 26 * number
         shapes += [
-            _text(160, height + 4, name, "end", "name"),
-            _line(x(one.low), height, x(one.high), height, "whisker"),
+            svg_text(160, height + 4, name, "end", "name"),
+            svg_line(x(one.low), height, x(one.high), height, "whisker"),
             f'<circle cx="{x(one.value)}" cy="{height}" r="4.5" class="dot"/>',
         ]
-    return _svg(bottom + 20, label, shapes)
+    return svg_chart(bottom + 20, label, shapes)
 
 
 def bars_chart(rows: Sequence[tuple[str, float, float]], first: str, second: str) -> str:
@@ -181,21 +188,21 @@ def bars_chart(rows: Sequence[tuple[str, float, float]], first: str, second: str
     bottom = 40 + 20 * len(rows)
     x = Axis(0, max([gain for _, gain, _ in rows] + [1e-9]) * 1.05, 250, 470)
     other = axis([drop for _, _, drop in rows] + [0.0], 500, WIDTH - 30)
-    shapes = [_text(x.start, 14, first), _text(other.start, 14, second)]
+    shapes = [svg_text(x.start, 14, first), svg_text(other.start, 14, second)]
     for scale, form in ((x, percent), (other, signed)):
         for tick in scale.ticks(3):
             shapes += [
-                _line(scale(tick), 26, scale(tick), bottom - 4, "zero" if abs(tick) < 1e-12 else "grid"),
-                _text(scale(tick), bottom + 12, form(tick), "middle"),
+                svg_line(scale(tick), 26, scale(tick), bottom - 4, "zero" if abs(tick) < 1e-12 else "grid"),
+                svg_text(scale(tick), bottom + 12, form(tick), "middle"),
             ]
     for number, (name, gain, drop) in enumerate(rows):
         height = 32 + 20 * number
         shapes += [
-            _text(240, height + 9, name, "end", "name"),
+            svg_text(240, height + 9, name, "end", "name"),
             f'<rect x="{x(0)}" y="{height}" width="{round(x(gain) - x(0), 2)}" height="12" rx="2" class="bar"/>',
             f'<circle cx="{other(drop)}" cy="{height + 6}" r="4" class="other"/>',
         ]
-    return _svg(bottom + 20, f"{first}; {second}", shapes)
+    return svg_chart(bottom + 20, f"{first}; {second}", shapes)
 
 
 def histogram_chart(values: Sequence[float], label: str, bins: int = 24) -> str:
@@ -213,6 +220,6 @@ def histogram_chart(values: Sequence[float], label: str, bins: int = 24) -> str:
             f'<rect x="{left}" y="{y(count)}" width="{round(right - left, 2)}" height="{round(200 - y(count), 2)}" '
             'rx="2" class="bar"/>'
         )
-    shapes += [_text(x(tick), 220, signed(tick), "middle") for tick in x.ticks(8)]
-    shapes += [_line(x(0), 30, x(0), 200, "zero"), _text(x.end, 238, label, "end")]
-    return _svg(244, label, shapes)
+    shapes += [svg_text(x(tick), 220, signed(tick), "middle") for tick in x.ticks(8)]
+    shapes += [svg_line(x(0), 30, x(0), 200, "zero"), svg_text(x.end, 238, label, "end")]
+    return svg_chart(244, label, shapes)

@@ -103,10 +103,10 @@ class Drains:
                 found = seen()
         return _drained(f"predict, {_TOLD[moments]}", plan, found, log, started)
 
-    def floor(self, pid: int, moments: Moments) -> Drain:
+    def floor(self, moments: Moments) -> Drain:
         """Events a second of the floor; it runs already, so that the load is sent beside it."""
         plan = self._plan(moments, subject=FLOOR.quote_subject, stream=FLOOR.quote_stream)
-        log = CpuLog(self.rig.pids() | {"floor": pid})
+        log = CpuLog(self.rig.pids() | self.rig.floors)
         with self.rig.probe(FLOOR, plan, everything=False, patience=_PATIENCE_SECONDS) as seen, log.running():
             self.rig.load(plan)
             found = seen()
@@ -142,7 +142,7 @@ class Drains:
 
     def _plan(self, moments: Moments, subject: str = "", stream: str = "") -> Plan:
         plan = self.rig.plan(PRODUCT, self.tickers, _RATE, self.count, paced=False)
-        plan = msgspec.structs.replace(plan, moments=moments, start=time.time())
+        plan = msgspec.structs.replace(plan, moments=moments, start=round(time.time(), 6))
         return msgspec.structs.replace(plan, subject=subject, stream=stream) if subject else plan
 
     @contextmanager

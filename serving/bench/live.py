@@ -1,22 +1,29 @@
 """The measurement of the live path as a whole: which loads, in which order."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-import msgspec
 from sqlalchemy import Engine
 
+from serving.bench import kernel
 from serving.bench.drain import Drain, Drains
-from serving.bench.machine import Machine, describe, load_average
-from serving.bench.market import LEAVES, SESSIONS, TREES, crown, fill
-from serving.bench.rig import PRODUCT, Rig
+from serving.bench.limits import LimitBench
+from serving.bench.loads import ALONE, BARE, DURABLES, WHOLE, Kind, Load, measure, repeated_bursts
+from serving.bench.machine import describe, load_average
+from serving.bench.market import LEAVES, SESSIONS, TREES, MadeMarket, crown, fill
+from serving.bench.processes import memory_mib
+from serving.bench.result import Measured
+from serving.bench.rig import PRODUCT, SERVICES, Rig
 
-Part = Literal["drain"]
+Part = Literal["load", "burst", "drain", "limits", "kernel"]
 PARTS: tuple[Part, ...] = get_args(Part)
-DURABLES = ("predict-quotes", "record-quotes", "record-predictions")
+# Where the product is held against the floor, if there is a choice.
+PAIR_TICKERS = 1000
+_WARM_UP_RATE = 2000
 
 
 @dataclass(frozen=True)
@@ -30,14 +37,14 @@ class Options:
     backlog: int = 20_000
     only: frozenset[Part] = frozenset(PARTS)
 
+    @property
+    def pair(self) -> int:
+        """The size of the market with which the floor is measured too."""
+        return PAIR_TICKERS if PAIR_TICKERS in self.tickers else max(self.tickers)
 
-class Measured(msgspec.Struct, kw_only=True):
-    """All that was measured."""
 
-    machine: Machine
-    model: str
-    sessions: int
-    drains: list[Drain] = msgspec.field(default_factory=list)
+QUICK = Options(tickers=(200,), rates=(300,), seconds=2.0, repeats=1, backlog=2000, only=frozenset({"load", "burst"}))
+"""For a smoke test: every kind of load once, in less than a minute."""
 
 
 @dataclass
@@ -47,26 +54,47 @@ class LiveBench:
     rig: Rig
     engine: Engine
     options: Options
-    drains: list[Drain] = field(default_factory=list)
+    found: Measured = field(init=False)
 
     def run(self) -> Measured:
-        before = load_average()
-        with self.engine.begin() as connection:
-            crown(connection, datetime.now(UTC))
-        for tickers in self.options.tickers:
-            self._market(tickers)
-            if "drain" in self.options.only and tickers == max(self.options.tickers):
-                self._drain(tickers)
-            self.rig.processes.stop("predict", "record", "api")
-        return Measured(
+        """Measure. Raises FatalError where the machine is too busy for it."""
+        before, began = load_average(), time.monotonic()
+        self.found = Measured(
             machine=describe(before),
             model=f"{TREES} trees of {LEAVES} leaves, as training makes them",
             sessions=SESSIONS,
-            drains=self.drains,
         )
+        with self.engine.begin() as connection:
+            crown(connection, datetime.now(UTC))
+        for tickers in self.options.tickers:
+            if self.options.only - {"kernel"}:
+                self._measure(tickers)
+        if "kernel" in self.options.only:
+            for tickers in self.options.tickers:
+                self.found.kernel += kernel.measure(tickers)
+                self.rig.tell(f"kernel, {tickers:,} tickers: done")
+        self.found.machine, self.found.seconds = describe(before), round(time.monotonic() - began, 1)
+        return self.found
 
-    def _market(self, tickers: int) -> None:
-        """A market of this size, the services on it, and their first quotes."""
+    def _measure(self, tickers: int) -> None:
+        only, largest = self.options.only, tickers == max(self.options.tickers)
+        with self._market(tickers) as market:
+            if "load" in only:
+                self._loads(tickers)
+            if "burst" in only:
+                self._bursts(market)
+            if "drain" in only and largest:
+                self._drain(tickers)
+            if "limits" in only and largest:
+                self.found.limits = LimitBench(self.rig.settings, self.engine, tickers).run()
+                self.rig.tell(f"limits: {self.found.limits}")
+            if largest:
+                pids = self.rig.pids()
+                self.found.memory_mib = {name: round(memory_mib(pid)) for name, pid in pids.items()}
+
+    @contextmanager
+    def _market(self, tickers: int) -> Iterator[MadeMarket]:
+        """A market of this size, and predict that has had its first quotes; the other services are stopped."""
         began = time.monotonic()
         with self.engine.begin() as connection:
             market = fill(connection, tickers, datetime.now(UTC))
@@ -74,23 +102,73 @@ class LiveBench:
             connection.exec_driver_sql("ANALYZE")
         self.rig.feed, self.rig.today = f"bench/{tickers}", market.today
         self.rig.tell(f"{tickers:,} tickers with {SESSIONS} sessions stored in {time.monotonic() - began:.1f} s")
-        self.rig.processes.start("predict", "record", "api")
-        self._warm_up(tickers)
+        try:
+            self.rig.processes.start("predict")
+            self.rig.run(PRODUCT, tickers, _WARM_UP_RATE, tickers, everything=False, patience=60)
+            yield market
+        finally:
+            self.rig.processes.stop(*SERVICES)
 
-    def _warm_up(self, tickers: int) -> None:
-        """One quote of every ticker, so that the state is there."""
-        self.rig.run(PRODUCT, tickers, 2000, tickers, everything=False, patience=60)
+    def _loads(self, tickers: int) -> None:
+        """Every rate; with one size of market beside the floor, first without record and API, which it has not."""
+        options = self.options
+        paired = tickers == options.pair
+
+        def loads(kinds: Sequence[Kind], rate: int) -> None:
+            self._note_loads(
+                self.found.loads, measure(self.rig, kinds, tickers, rate, options.seconds, options.repeats)
+            )
+
+        if not paired:
+            self._all_services()
+            for rate in options.rates:
+                loads([WHOLE], rate)
+            return
+        with self.rig.floor():
+            for rate in options.rates:
+                loads([BARE, ALONE], rate)
+            self._all_services()
+            for rate in options.rates:
+                loads([BARE, WHOLE], rate)
+
+    def _bursts(self, market: MadeMarket) -> None:
+        """Every ticker at once: in the middle of a session, then with the first quotes of the next one."""
+        self._all_services()
+        repeats = self.options.repeats
+        self._note_loads(self.found.bursts, measure(self.rig, [WHOLE], market.tickers, 0, 0, repeats))
+        sessions = market.following[:repeats]
+        self._note_loads(self.found.openings, [repeated_bursts(self.rig, market.tickers, sessions)])
+
+    def _all_services(self) -> None:
+        self.rig.processes.start(*SERVICES)
         self.rig.await_quiet(*DURABLES)
 
     def _drain(self, tickers: int) -> None:
+        self._all_services()
         drains = Drains(self.rig, tickers, self.options.backlog)
         for _ in range(self.options.repeats):
-            self._note(drains.all("own"))
-        self._note(drains.all("round")[:1])
+            self._note_drains(drains.all("own"))
+            with self.rig.floor():
+                self._note_drains([drains.floor("own")])
+        self._note_drains([drains.predict("round")])
+        self.rig.await_quiet(*DURABLES)
 
-    def _note(self, drains: Sequence[Drain]) -> None:
+    def _note_drains(self, drains: Sequence[Drain]) -> None:
         for drain in drains:
-            self.drains.append(drain)
+            self.found.drains.append(drain)
+            done = f"{drain.done:,} of {drain.messages:,}, {drain.a_second:,.0f} a second"
+            self.rig.tell(f"{drain.what}: {done}, {_told(drain.cpu_us)}")
+
+    def _note_loads(self, where: list[Load], loads: Sequence[Load]) -> None:
+        for load in loads:
+            where.append(load)
+            seen = ", ".join(f"{name} {each.p50:.1f}/{each.p99:.1f}" for name, each in load.latency.items())
             self.rig.tell(
-                f"{drain.what}: {drain.done:,} of {drain.messages:,}, {drain.a_second:,.0f} a second, {drain.cpu_us} us"
+                f"{load.target}, {load.tickers:,} tickers, {load.rate:,}/s: p50/p99 ms {seen}; {_told(load.cpu_us)};"
+                f" {load.events:,} events of {load.quotes:,} quotes, {load.missing} missing, lag {load.lag_ms:.1f} ms"
+                f"{', VOID' if load.void else ''}"
             )
+
+
+def _told(cpu_us: dict[str, float]) -> str:
+    return ", ".join(f"{name} {spent:.0f}" for name, spent in cpu_us.items()) + " us"

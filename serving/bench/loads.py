@@ -1,6 +1,7 @@
 """Loads at a steady rate and bursts, repeated, and what they say together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from statistics import median
 
 import msgspec
@@ -20,12 +21,14 @@ DURABLES = ("predict-quotes", "record-quotes", "record-predictions")
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """One load at one rate, repeated: medians. A `rate` of 0 is a burst of one quote of every ticker at once.
 
-    `latency` has milliseconds from when a quote was due by where its effect was seen, `cpu_us` microseconds of a
-    processor for each quote by process. `events` are of one repeat, fewer than quotes where several of a ticker became
-    one; `missing` are quotes of all repeats without any effect. `void`: the generator lagged in every repeat.
+    `beside` is what it was measured in turn with; `latency` has milliseconds from when a quote was due by where its
+    effect was seen, `cpu_us` microseconds of a processor for each quote by process. `events` are of one repeat, fewer
+    than quotes where several of a ticker became one; `missing` are quotes of all repeats without any effect. `void`:
+    the generator lagged in every repeat.
     """
 
     target: str
+    beside: str
     tickers: int
     rate: int
     quotes: int
@@ -53,16 +56,32 @@ def measure(rig: Rig, kinds: Sequence[Kind], tickers: int, rate: int, seconds: f
         for name, target, everything in kinds:
             found[name].append(rig.run(target, tickers, rate, count, everything=everything))
             rig.await_quiet(*(DURABLES if everything else DURABLES[:1]))
-    return [together(name, observed) for name, observed in found.items()]
+    names = list(found)
+    return [
+        together(name, observed, ", ".join(other for other in names if other != name))
+        for name, observed in found.items()
+    ]
 
 
-def together(name: str, observed: Sequence[Observed]) -> Load:
+def repeated_bursts(rig: Rig, tickers: int, sessions: Sequence[date]) -> Load:
+    """The first quotes of one session after the other, of every ticker at once."""
+    found = []
+    for session in sessions:
+        rig.today = session
+        found.append(rig.run(PRODUCT, tickers, 0, tickers, everything=True))
+        rig.await_quiet(*DURABLES)
+    return together("product", found)
+
+
+def together(name: str, observed: Sequence[Observed], beside: str = "") -> Load:
     """The medians of repeats; of those whose generator kept its times, where there are such."""
-    kept = [each for each in observed if each.sent.lag_ms[1] <= LONGEST_LAG_MS]
+    # Of a burst every quote but the first is late, however fast it is sent.
+    kept = [each for each in observed if each.sent.lag_ms[1] <= LONGEST_LAG_MS or not each.plan.rate]
     used = kept or observed
     plan = used[0].plan
     return Load(
         target=name,
+        beside=beside,
         tickers=plan.tickers,
         rate=int(plan.rate),
         quotes=plan.count,

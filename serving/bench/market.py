@@ -35,11 +35,11 @@ _COLUMNS = ("ticker", "resolution", "timestamp", "version", "open", "high", "low
 
 @dataclass(frozen=True)
 class MadeMarket:
-    """What was put into the database. `today` runs from an hour before the start on; `tomorrow` follows it."""
+    """What was put into the database. `today` is the session that began an hour before; others follow it."""
 
     tickers: int
     today: date
-    tomorrow: date
+    following: tuple[date, ...]
 
 
 def _weekdays(last: date, count: int) -> list[date]:
@@ -71,7 +71,7 @@ def fill(connection: Connection, tickers: int, now: datetime, seed: int = 1) -> 
     calendar = [session.session_date for session in (*past, running, *ahead)]
     write_reports(connection, _reports(names, calendar))
     _copy_bars(connection, [MARKET, *names], past, seed)
-    return MadeMarket(tickers, running.session_date, ahead[0].session_date)
+    return MadeMarket(tickers, running.session_date, tuple(session.session_date for session in ahead))
 
 
 def _reports(names: list[str], calendar: list[date]) -> list[Report]:

@@ -289,7 +289,9 @@ def main() -> None:
         sys.stdout.buffer.flush()
 
     seen = uvloop.run(observe(load_settings(), wanted, ready))
-    sys.stdout.buffer.write(msgspec.json.encode(seen))
+    # Not sys.stdout, which PYTHONUNBUFFERED lets write only a part of what is long.
+    with open(sys.stdout.fileno(), "wb", closefd=False) as answer:
+        answer.write(msgspec.json.encode(seen))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -91,6 +91,8 @@ class Rig:
     tell: Tell
     feed: str = ""
     today: date = date.min
+    # The floor's process while it runs.
+    floors: dict[str, int] = field(default_factory=dict)
     _prepare: float = _PREPARE_SECONDS
 
     def plan(self, target: Target, tickers: int, rate: float, count: int, *, paced: bool = True) -> Plan:
@@ -103,7 +105,7 @@ class Rig:
             tickers=tickers,
             rate=rate,
             count=count,
-            start=time.time() + self._prepare + count * _PREPARE_MESSAGE_SECONDS,
+            start=round(time.time() + self._prepare + count * _PREPARE_MESSAGE_SECONDS, 6),
             paced=paced,
         )
 
@@ -113,7 +115,7 @@ class Rig:
         """Carry out a paced load, observed. Raises FatalError where load or probe failed."""
         while True:
             plan = self.plan(target, tickers, rate, count)
-            log = CpuLog(self.pids())
+            log = CpuLog(self.pids() | self.floors)
             log.note()
             with self.probe(target, plan, everything=everything, patience=patience) as seen:
                 sent = self.load(plan)
@@ -168,12 +170,14 @@ class Rig:
             _end(process)
 
     @contextmanager
-    def floor(self) -> Iterator[int]:
-        """The floor's worker; its process id."""
+    def floor(self) -> Iterator[None]:
+        """The floor's worker, for as long as the context lasts."""
         process = _started("serving.bench.floor", b"")
+        self.floors = {"floor": process.pid}
         try:
-            yield process.pid
+            yield
         finally:
+            self.floors = {}
             _end(process)
 
     def backlog(self) -> dict[str, int]:

@@ -1,0 +1,105 @@
+"""The pictures of a measurement: latency by rate, backlogs, and where the processors' time goes."""
+
+from collections.abc import Mapping, Sequence
+from math import log10
+
+from riskee.model.charts import WIDTH, Axis, standalone, svg_chart, svg_line, svg_text
+from serving.bench.loads import Load
+from serving.bench.result import Measured
+
+_PROCESSES = ("predict", "floor", "record", "api", "nats", "redis", "postgres")
+_SHADES = ("#2a6fc9", "#2a6fc9", "#5a9e6f", "#c2571a", "#8a6fc2", "#b5493f", "#7d8794")
+_LEFT, _ROW = 190, 34
+
+
+def charts(measured: Measured) -> Mapping[str, str]:
+    """SVG files by name; none of what was not measured."""
+    found = {"live-latency": _latency(measured), "live-backlog": _backlogs(measured), "live-cpu": _cpu(measured)}
+    return {name: standalone(chart) for name, chart in found.items() if chart}
+
+
+def _latency(measured: Measured) -> str:
+    """p50, p99 and p99.9 of the product and of the floor at every rate, on logarithmic scales."""
+    series: dict[str, list[tuple[int, float]]] = {}
+    for load in _paired(measured, "product"):
+        event = load.latency.get("event")
+        for name, value in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999")):
+            if event:
+                series.setdefault(f"{load.target} {name}", []).append((load.rate, getattr(event, value)))
+    if not series:
+        return ""
+    values = [value for points in series.values() for _, value in points]
+    rates = sorted({rate for points in series.values() for rate, _ in points})
+    x = Axis(log10(rates[0] / 1.3), log10(rates[-1] * 1.3), 60, WIDTH - 150)
+    y = Axis(log10(min(values) / 1.3), log10(max(values) * 1.3), 260, 30)
+    shapes = [svg_text(0, 14, "ms from when a quote was due to its durable event, by quotes a second")]
+    for power in range(-1, 5):
+        for value in (10**power, 2 * 10**power, 5 * 10**power):
+            if y.low <= log10(value) <= y.high:
+                shapes += [
+                    svg_line(x.start, y(log10(value)), x.end, y(log10(value)), "grid"),
+                    svg_text(x.start - 8, y(log10(value)) + 4, f"{value:g}", "end"),
+                ]
+    shapes += [svg_text(x(log10(rate)), 280, f"{rate:,}", "middle") for rate in rates]
+    for name, points in series.items():
+        shapes += _series(name, [(x(log10(rate)), y(log10(value))) for rate, value in sorted(points)])
+    return svg_chart(290, "Latency by rate", shapes)
+
+
+def _series(name: str, places: Sequence[tuple[float, float]]) -> list[str]:
+    colour = "var(--other)" if name.startswith("floor") else "var(--main)"
+    dash = {"p50": "", "p99": "6 3", "p99.9": "2 3"}[name.rpartition(" ")[2]]
+    line = " ".join(f"{x},{y}" for x, y in places)
+    return [
+        f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>',
+        *(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in places),
+        svg_text(places[-1][0] + 10, places[-1][1] + 4, name, kind="name"),
+    ]
+
+
+def _backlogs(measured: Measured) -> str:
+    """Messages a second of every backlog, as bars."""
+    names = list(dict.fromkeys(drain.what for drain in measured.drains))
+    found = [drain for name in names if (drain := measured.drain(name))]
+    if not found:
+        return ""
+    x = Axis(0, max(drain.a_second for drain in found) * 1.15 or 1, 320, WIDTH - 10)
+    shapes = [svg_text(0, 14, "messages of a backlog worked off in a second")]
+    for place, drain in enumerate(found):
+        top = 30 + 26 * place
+        width = round(x(drain.a_second) - x.start, 2)
+        shapes += [
+            svg_text(x.start - 8, top + 14, drain.what, "end", "name"),
+            f'<rect x="{x.start}" y="{top}" width="{width}" height="18" rx="2" class="bar"/>',
+            svg_text(x.start + width + 6, top + 14, f"{drain.a_second:,.0f}"),
+        ]
+    return svg_chart(40 + 26 * len(found), "Backlogs", shapes)
+
+
+def _cpu(measured: Measured) -> str:
+    """Microseconds of a processor for each quote, stacked by process."""
+    rows = [load for load in _paired(measured, "product") if load.rate >= 1000]
+    if not rows:
+        return ""
+    x = Axis(0, max(sum(load.cpu_us.values()) for load in rows) * 1.05, _LEFT, WIDTH - 20)
+    shapes = [svg_text(0, 14, "us of a processor for each quote, by process")]
+    for place, load in enumerate(rows):
+        top, at = 30 + _ROW * place, 0.0
+        shapes.append(svg_text(x.start - 8, top + 16, f"{load.target}, {load.rate:,}/s", "end", "name"))
+        for name, shade in zip(_PROCESSES, _SHADES, strict=True):
+            spent = load.cpu_us.get(name, 0.0)
+            width = round(x(at + spent) - x(at), 2)
+            shapes.append(f'<rect x="{x(at)}" y="{top}" width="{width}" height="22" fill="{shade}"/>')
+            if width > 60:
+                inside = f"{name} {spent:.0f}"
+                shapes.append(f'<text x="{x(at) + 5}" y="{top + 15}" style="fill:#fff">{inside}</text>')
+            at += spent
+    legend = ", ".join(f"{load.target} {load.rate:,}/s: {sum(load.cpu_us.values()):.0f} us" for load in rows)
+    shapes.append(svg_text(0, 48 + _ROW * len(rows), f"in all: {legend}"))
+    return svg_chart(60 + _ROW * len(rows), "Processor time by process", shapes)
+
+
+def _paired(measured: Measured, target: str) -> list[Load]:
+    """The loads of a target and of the floor that were measured in turn."""
+    pairs = [pair for load in measured.loads if (pair := measured.pair(target, load.rate)) and load is pair[0]]
+    return [load for pair in pairs for load in pair]

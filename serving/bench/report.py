@@ -1,0 +1,165 @@
+"""A measurement as tables, for a terminal and for docs/benchmarks.md."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from serving.bench import targets
+from serving.bench.charts import charts
+from serving.bench.latency import Latency
+from serving.bench.loads import Load
+from serving.bench.probe import DATABASE_POLL, REDIS_POLL
+from serving.bench.result import Measured
+from serving.bench.targets import Target
+
+HEADING = "## The live path"
+_CPU = ("predict", "record", "api", "nats", "redis", "postgres", "floor")
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows under a title."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def tables(measured: Measured) -> list[Table]:
+    """Every table that has rows."""
+    target = ("what", "target", "measured", "times better", "")
+    load = ("load", "tickers", "quotes/s", "durable event", "p99.9", "Redis", "row", "WebSocket", "events", "missing")
+    cpu = ("load", "tickers", "quotes/s", *_CPU)
+    burst = ("burst", "tickers", "durable event", "most", "Redis", "row", "WebSocket", "missing")
+    drain = ("backlog", "messages", "done", "a second", *_CPU[:2], *_CPU[3:], "first event after s")
+    found = [
+        Table("Bars of the live path", target, list(map(_target, targets.bars(measured)))),
+        Table("Targets of the owner's document", target, list(map(_target, targets.owners(measured)))),
+        Table("Latency, p50 / p95 / p99 ms", load, list(map(_load, measured.loads))),
+        Table("CPU, us for each quote", cpu, list(map(_cpu, measured.loads))),
+        Table("Every ticker at once, p50 / p95 / p99 ms", burst, list(_bursts(measured))),
+        Table("Backlogs: messages a second, and CPU in us for each", drain, list(_drains(measured))),
+        Table("Kernel, one core", ("step", "tickers", "ms", "us each"), list(_kernel(measured))),
+        Table("Memory at the end", ("process", "MiB"), [(n, f"{m:,}") for n, m in measured.memory_mib.items()]),
+    ]
+    return [table for table in found if table.rows]
+
+
+def conditions(measured: Measured) -> str:
+    """Where and how it was measured, in a paragraph."""
+    machine = measured.machine
+    versions = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    return (
+        f"Measured in {measured.seconds:.0f} s on {machine.cores} cores ({machine.processor}, {machine.memory_gib} GiB,"
+        f" {machine.system}), Python {machine.python}, {versions}; commit {machine.commit or 'unknown'}; load average"
+        f" {machine.load[0]} before and {machine.load[1]} after. Servers, product, load and probe share the cores."
+        f" Champions: {measured.model}. {measured.sessions} sessions of every ticker. Redis is asked every"
+        f" {REDIS_POLL * 1000:g} ms, the database every {DATABASE_POLL * 1000:g} ms, for a sample of the quotes."
+    )
+
+
+def _target(target: Target) -> tuple[str, ...]:
+    sign = "at least" if target.at_least else "at most"
+    ratio = target.ratio
+    return (
+        target.what,
+        f"{sign} {target.bound:,g} {target.unit}".strip(),
+        "not here" if target.measured is None else f"{target.measured:,g} {target.unit}".strip(),
+        "" if ratio is None else f"{ratio:,g}",
+        target.note or {True: "met", False: "**missed**", None: ""}[target.met],
+    )
+
+
+def _three(latency: Latency | None) -> str:
+    return "" if latency is None else f"{latency.p50:.1f} / {latency.p95:.1f} / {latency.p99:.1f}"
+
+
+def _named(load: Load) -> str:
+    return f"{load.target}{f' (beside {load.beside})' if load.target == 'floor' else ''}{', void' if load.void else ''}"
+
+
+def _load(load: Load) -> tuple[str, ...]:
+    event = load.latency.get("event")
+    return (
+        _named(load),
+        f"{load.tickers:,}",
+        f"{load.rate:,}",
+        _three(event),
+        f"{event.p999:.1f}" if event else "",
+        *(_three(load.latency.get(name)) for name in ("redis", "database", "websocket")),
+        f"{load.events:,} of {load.quotes:,}",
+        f"{load.missing + load.refused:,}",
+    )
+
+
+def _cpu(load: Load) -> tuple[str, ...]:
+    spent = (f"{load.cpu_us[name]:,.0f}" if load.cpu_us.get(name) else "" for name in _CPU)
+    return (_named(load), f"{load.tickers:,}", f"{load.rate:,}", *spent)
+
+
+def _bursts(measured: Measured) -> Iterator[tuple[str, ...]]:
+    for what, loads in (("within a session", measured.bursts), ("first of a session", measured.openings)):
+        for load in loads:
+            event = load.latency.get("event")
+            yield (
+                what,
+                f"{load.tickers:,}",
+                _three(event),
+                f"{event.most:.1f}" if event else "",
+                *(_three(load.latency.get(name)) for name in ("redis", "database", "websocket")),
+                f"{load.missing + load.refused:,}",
+            )
+
+
+def _drains(measured: Measured) -> Iterator[tuple[str, ...]]:
+    for what in dict.fromkeys(drain.what for drain in measured.drains):
+        drain = measured.drain(what)
+        if drain is None:
+            continue
+        spent = (f"{drain.cpu_us[name]:,.0f}" if drain.cpu_us.get(name) else "" for name in (*_CPU[:2], *_CPU[3:]))
+        first = "" if drain.first_after is None else f"{drain.first_after:.1f}"
+        yield (what, f"{drain.messages:,}", f"{drain.done:,}", f"{drain.a_second:,.0f}", *spent, first)
+
+
+def _kernel(measured: Measured) -> Iterator[tuple[str, ...]]:
+    for timing in measured.kernel:
+        each = f"{timing.microseconds_each:,.2f}"
+        yield (timing.step, f"{timing.tickers:,}", f"{timing.milliseconds:,.2f}", each)
+
+
+def markdown(measured: Measured, pictures: Iterable[str]) -> str:
+    """The section of docs/benchmarks.md."""
+    return "\n\n".join(
+        [
+            HEADING,
+            "`riskee bench live --json > live.json` measures, `riskee bench report live.json --write"
+            " docs/benchmarks.md` writes this section; how it is measured is in"
+            " [ADR 0096](adr/0096-the-live-path-measured-from-outside.md).",
+            conditions(measured),
+            *(f"![{name}](images/{name}.svg)" for name in pictures),
+            *(_markdown(table) for table in tables(measured)),
+        ]
+    )
+
+
+def _markdown(table: Table) -> str:
+    lines = [f"**{table.title}**", "", _row(table.header), f"|{'---|' * len(table.header)}"]
+    return "\n".join([*lines, *map(_row, table.rows)])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def write(measured: Measured, page: Path) -> None:
+    """Put the section into a page, in place of an earlier one, and the pictures into `images` beside it."""
+    images = page.parent / "images"
+    images.mkdir(exist_ok=True)
+    drawn = charts(measured)
+    for name, chart in drawn.items():
+        (images / f"{name}.svg").write_text(chart)
+    text = page.read_text() if page.exists() else "# Benchmarks\n"
+    before, found, after = text.partition(f"{HEADING}\n")
+    _, others, rest = after.partition("\n## ") if found else ("", "", "")
+    section = markdown(measured, drawn)
+    page.write_text(f"{before.rstrip()}\n\n{section}\n{f'{others}{rest}' if others else ''}")
