@@ -1,0 +1,57 @@
+"""Whose turn it is."""
+
+import asyncio
+
+from serving.consumers.turns import Turns
+
+
+async def settle() -> None:
+    """Let every task run as far as it can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_jobs_come_before_waves_even_those_that_came_later() -> None:
+    turns, order, gates = Turns(), [], {name: asyncio.Event() for name in ("wave 1", "wave 2", "job 1", "job 2")}
+
+    async def take(name: str) -> None:
+        async with turns.wave() if name.startswith("wave") else turns.job():
+            order.append(name)
+            await gates[name].wait()
+
+    async with asyncio.TaskGroup() as group:
+        for name in ("wave 1", "wave 2", "job 1"):
+            group.create_task(take(name))
+            await settle()
+        assert order == ["wave 1"], "one at a time"
+        gates["wave 1"].set()
+        await settle()
+        group.create_task(take("job 2"))
+        await settle()
+        for gate in gates.values():
+            gate.set()
+            await settle()
+    assert order == ["wave 1", "job 1", "job 2", "wave 2"]
+
+
+async def test_a_turn_that_fails_or_is_given_up_leaves_the_next_one_free() -> None:
+    turns = Turns()
+    held = asyncio.Event()
+
+    async def fail() -> None:
+        async with turns.job():
+            await held.wait()
+            raise RuntimeError
+
+    async def wait() -> None:
+        async with turns.job():
+            raise AssertionError
+
+    failing, waiting = asyncio.create_task(fail()), asyncio.create_task(wait())
+    await settle()
+    waiting.cancel()
+    held.set()
+    await asyncio.wait([failing, waiting])
+    assert isinstance(failing.exception(), RuntimeError)
+    async with asyncio.timeout(5), turns.wave():
+        pass
