@@ -53,8 +53,6 @@ class Durable:
 
 def configuration(durable: Durable) -> ConsumerConfig:
     """A durable as the server keeps it. It begins with the oldest message of its stream."""
-    # One more than we accept, so that the last delivery can be dead-lettered instead of vanishing.
-    deliveries = durable.max_deliveries + 1
     return ConsumerConfig(
         durable_name=durable.name,
         filter_subjects=[durable.subject, *durable.also],
@@ -62,8 +60,8 @@ def configuration(durable: Durable) -> ConsumerConfig:
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=durable.ack_wait_seconds,
-        backoff=[durable.ack_wait_seconds * factor for factor in _PATIENCE[:deliveries]],
-        max_deliver=deliveries,
+        backoff=[durable.ack_wait_seconds * factor for factor in _PATIENCE],
+        max_deliver=durable.max_deliveries + _BURIALS,
         max_ack_pending=durable.max_pending,
     )
 

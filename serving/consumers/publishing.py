@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -31,19 +31,16 @@ class Publisher:
     The cache may be away: the prediction still goes out on the bus. The bus may not: then RetryableError.
     """
 
-    def __init__(self, service: Service, cache: Cache, shows: Callable[[str], bool] = lambda _ticker: True) -> None:
-        """`shows`: whose quotes are written to the cache; the market's reaches every predictor, one writes it."""
+    def __init__(self, service: Service, cache: Cache) -> None:
         self._service = service
         self._cache = cache
-        self._shows = shows
 
     async def publish(self, results: Sequence[Forecast | Failure], quotes: Sequence[Quote]) -> None:
         """Write quotes, predictions and features to the cache, then tell the bus."""
         forecasts = [result for result in results if isinstance(result, Forecast)]
         failures = [result for result in results if isinstance(result, Failure)]
         bodies = [_encode(forecast.prediction) for forecast in forecasts]
-        shown = [quote_entry(quote) for quote in quotes if self._shows(quote.ticker)]
-        await self._write([*shown, *_entries(forecasts, bodies)])
+        await self._write([*map(quote_entry, quotes), *_entries(forecasts, bodies)])
         updates = [self._update(forecast, body) for forecast, body in zip(forecasts, bodies, strict=True)]
         await self._service.bus.publish_encoded([*updates, *map(self._failed, failures)])
         self._count(forecasts, failures)
