@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,13 +23,12 @@ from riskee.clock import Clock
 from riskee.errors import NotFoundError, PoisonError
 from riskee.market.bars import Floats
 from riskee.market.sources.alpaca_access import LONGEST_MESSAGE, refusal, require_keys, require_private
+from riskee.market.sources.alpaca_actions import ACTION_TYPES, PAID_WITHIN, Actions
 from riskee.market.sources.calls import Caller
 from riskee.market.sources.vendors import History
 from riskee.settings import AlpacaSettings
 
 _EXCHANGE_TIME = "America/New_York"
-# Actions are searched by the day on which they are processed: for a dividend that of its payment, weeks after its day.
-_PAID_WITHIN = timedelta(days=120)
 # Daily bars bear their midnight in New York: this time of their last day is after it, and hours before the close, so
 # that plans whose newest minutes are not free may ask too.
 _AFTER_MIDNIGHT = time(12, tzinfo=UTC)
@@ -45,33 +44,6 @@ class _Bar(msgspec.Struct, rename={"time": "t", "open": "o", "high": "h", "low":
     low: float
     close: float
     volume: float
-
-
-_Rate = Annotated[float, msgspec.Meta(gt=0)]
-
-
-class _Split(msgspec.Struct):
-    ex_date: date
-    new_rate: _Rate
-    old_rate: _Rate
-
-
-class _Dividend(msgspec.Struct):
-    ex_date: date
-    rate: _Rate
-
-
-class _SpinOff(msgspec.Struct):
-    ex_date: date
-    new_symbol: str
-
-
-class _Actions(msgspec.Struct):
-    forward_splits: list[_Split] = []
-    reverse_splits: list[_Split] = []
-    stock_dividends: list[_Dividend] = []
-    cash_dividends: list[_Dividend] = []
-    spin_offs: list[_SpinOff] = []
 
 
 @dataclass(frozen=True)
@@ -104,7 +76,7 @@ class Alpaca:
             bars.assign(
                 spin_off=1.0,
                 dividend=_on(days, dividends, np.add, 0.0),
-                split=_on(days, _splits(actions), np.multiply, 1.0),
+                split=_on(days, [(day, ratio) for _, day, ratio in actions.splits()], np.multiply, 1.0),
             ),
             notes=tuple(
                 f"spun off {off.new_symbol} on {off.ex_date}, which looks like a fall: the price is not adjusted for it"
@@ -125,16 +97,15 @@ class Alpaca:
         found = _checked(lambda: self._stocks.get_stock_bars(request), dict[str, list[_Bar]])
         return found.get(ticker, [])
 
-    def _actions(self, ticker: str, first: date) -> _Actions:
-        wanted = ("forward_split", "reverse_split", "stock_dividend", "cash_dividend", "spin_off")
+    def _actions(self, ticker: str, first: date) -> Actions:
         request = CorporateActionsRequest(
             symbols=[ticker],
-            types=[CorporateActionsType(name) for name in wanted],
+            types=[CorporateActionsType(name) for name in ACTION_TYPES],
             start=first,
-            end=self.clock.now().date() + _PAID_WITHIN,
+            end=self.clock.now().date() + PAID_WITHIN,
             limit=None,  # alpaca-py's default stops after 1000 actions, without a word
         )
-        return _checked(lambda: self._corporate.get_corporate_actions(request), _Actions)
+        return _checked(lambda: self._corporate.get_corporate_actions(request), Actions)
 
     @cached_property
     def _stocks(self) -> StockHistoricalDataClient:
@@ -189,12 +160,6 @@ def _checked(ask: Callable[[], Any], kind: type[Answer]) -> Answer:
             f"Alpaca's answer cannot be read: {type(error).__name__}: {str(error)[:LONGEST_MESSAGE]}",
             "try again later",
         ) from error
-
-
-def _splits(actions: _Actions) -> list[tuple[date, float]]:
-    exchanged = [*actions.forward_splits, *actions.reverse_splits]
-    ratios = [(split.ex_date, split.new_rate / split.old_rate) for split in exchanged]
-    return ratios + [(gift.ex_date, 1.0 + gift.rate) for gift in actions.stock_dividends]
 
 
 def _on(

@@ -121,10 +121,11 @@ class StreamServer:
 
 @dataclass
 class History:
-    """What REST answers: the minutes and the day bars of each ticker, `page` bars at a time."""
+    """What REST answers: the minutes and the day bars of each ticker, `page` bars at a time, and corporate actions."""
 
     minutes: dict[str, dict[datetime, MinuteBar]] = field(default_factory=dict)
     days: dict[str, dict[str, Any]] = field(default_factory=dict)
+    actions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     page: int = 50
     asked: list[dict[str, str]] = field(default_factory=list)
 
@@ -134,6 +135,8 @@ class History:
     def answer(self, request: Request) -> Reply:
         if (request.headers.get("apca-api-key-id"), request.headers.get("apca-api-secret-key")) != (KEY, SECRET):
             return Reply({"message": "forbidden."}, 403)
+        if request.path == "/v1/corporate-actions":
+            return Reply({"corporate_actions": self.actions, "next_page_token": None})
         self.asked.append(request.query)
         symbols = request.query["symbols"].split(",")
         wrong = [symbol for symbol in symbols if not _SYMBOL.fullmatch(symbol)]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+import pandas as pd
 import pytest
 from sqlalchemy import Engine, select
 
@@ -19,6 +20,7 @@ from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import MarketState, MarketStatus, Quote
 from riskee.messaging.subjects import MARKET_STATUS, QUOTE
 from riskee.settings import AlpacaSettings, Settings
+from riskee.storage.bars import upsert_bars
 from riskee.storage.bus import Bus
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import quotes as quotes_table
@@ -38,6 +40,7 @@ from tests.integration.vendors.alpaca_market import (
     trade_message,
 )
 from tests.integration.vendors.server import Reply, Request
+from tests.unit.market.frames import bars
 
 pytestmark = pytest.mark.integration
 FEED = "alpaca/iex"
@@ -229,6 +232,19 @@ async def test_what_was_missed_is_filled_before_the_live_data_go_on(scene: Scene
     assert_in_order(scene.quotes)
     assert history.asked[-1]["timeframe"] == "1Min"
     assert datetime.fromisoformat(history.asked[-1]["start"]) > scene.opens_at, "only what was missed is asked for"
+
+
+async def test_a_split_of_the_day_is_in_the_factor(scene: Scene) -> None:
+    day, yesterday = scene.opens_at.date(), scene.opens_at.date() - timedelta(days=1)
+    stored = bars(("IBM",)).tail(1).assign(session=pd.Timestamp(yesterday), source="made", known_at=scene.opens_at)
+    with scene.engine.begin() as connection:
+        upsert_bars(connection, stored)
+    split = {"symbol": "IBM", "ex_date": f"{day}", "new_rate": 4, "old_rate": 1}
+    scene.market.history.actions = {"forward_splits": [split]}
+    async with consumer("ingest", scene.settings, ingest.main):
+        quote = await scene.becomes("IBM", scene.whole("IBM"))
+        other = await scene.becomes("AAPL", scene.whole("AAPL"))
+    assert (quote.adjustment_factor, other.adjustment_factor) == (0.5 * 4, 1.0)
 
 
 async def test_a_half_open_connection_is_made_again(scene: Scene) -> None:

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, time, timedelta
 from riskee.market.quotes import Tick
 from riskee.market.running_bars import RunningBars, Snapshot
 from riskee.market.sessions import Session
+from riskee.market.sources.alpaca_actions import Actions
 from riskee.messaging.messages import MarketState, MarketStatus
 from serving.consumers.feeds.alpaca.factors import running_factors
-from serving.consumers.feeds.alpaca.history import History
+from serving.consumers.feeds.alpaca.history import History, open_history
 from serving.consumers.feeds.alpaca.link import HISTORY, Link, delay_of
 from serving.consumers.feeds.alpaca.session import Today, read_today
 from serving.consumers.feeds.alpaca.subscribing import wanted
@@ -51,21 +52,20 @@ class AlpacaFeed:
 
     async def waves(self) -> AsyncIterator[Wave]:
         """Waves until asked to stop. Raises FatalError where the vendor will never let us in."""
-        history = History.connect(self.service.settings.alpaca)
-        await self._begin(history)
-        link = asyncio.create_task(self._link.run())
-        try:
-            while True:
-                for wave in await self._news():
-                    yield wave
-                await rest(self.service, self.service.settings.alpaca.stream.publish_seconds)
-                if link.done():
+        async with open_history(self.service.settings.alpaca) as history:
+            await self._begin(history)
+            link = asyncio.create_task(self._link.run())
+            try:
+                while True:
+                    for wave in await self._news():
+                        yield wave
+                    await rest(self.service, self.service.settings.alpaca.stream.publish_seconds)
+                    if link.done():
+                        await link
+            finally:
+                link.cancel()
+                with suppress(asyncio.CancelledError):
                     await link
-        finally:
-            link.cancel()
-            with suppress(asyncio.CancelledError):
-                await link
-            await history.close()
 
     async def _begin(self, history: History) -> None:
         settings = self.service.settings
@@ -142,9 +142,12 @@ class AlpacaFeed:
         )
 
     async def _factors(self, history: History) -> dict[str, float]:
-        day = self._today.session.session_date
-        actions = await self.service.until_done(HISTORY, lambda: history.actions(day))
-        return running_factors(self._today.previous, actions)
+        today = self._today.session.session_date
+
+        async def ask() -> list[Actions]:
+            return [page async for page in history.actions(today)]
+
+        return running_factors(self._today.previous, await self.service.until_done(HISTORY, ask), today)
 
     def _sessions(self) -> list[Session]:
         return [session for session in (self._today.session, self._today.following) if session is not None]

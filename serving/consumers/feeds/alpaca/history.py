@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -13,8 +14,8 @@ from riskee.errors import PoisonError, RetryableError
 from riskee.logs import get_logger
 from riskee.market.minutes import MinuteBar
 from riskee.market.sources.alpaca_access import refusal, require_keys, require_private
+from riskee.market.sources.alpaca_actions import ACTION_TYPES, PAID_WITHIN, Actions
 from riskee.settings import AlpacaSettings
-from serving.consumers.feeds.alpaca.actions import ACTION_TYPES, PAID_WITHIN, Action, ActionsPage
 
 _SYMBOLS_AT_ONCE = 200
 # Of one page, over all its symbols: the most that the vendor gives.
@@ -47,14 +48,19 @@ class Bar(msgspec.Struct, rename={"time": "t", "open": "o", "high": "h", "low": 
         )
 
 
+class _ActionsPage(msgspec.Struct):
+    corporate_actions: Actions = msgspec.field(default_factory=Actions)
+    next_page_token: str | None = None
+
+
 class _Page(msgspec.Struct):
     bars: dict[str, list[Bar]] | None = None
     next_page_token: str | None = None
 
 
 _bars_decoder = msgspec.json.Decoder(_Page)
-_actions_decoder = msgspec.json.Decoder(ActionsPage)
-PageT = TypeVar("PageT", _Page, ActionsPage)
+_actions_decoder = msgspec.json.Decoder(_ActionsPage)
+PageT = TypeVar("PageT", _Page, _ActionsPage)
 
 
 @dataclass
@@ -66,17 +72,6 @@ class History:
     client: httpx.AsyncClient
     monotonic: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
     _free_at: float = 0.0
-
-    @classmethod
-    def connect(cls, settings: AlpacaSettings) -> "History":
-        """A client that connects on first use."""
-        key, secret = require_keys(settings)
-        url = require_private(settings.url, "RISKEE_ALPACA__URL")
-        headers = {"APCA-API-KEY-ID": key, "APCA-API-SECRET-KEY": secret}
-        return cls(settings, httpx.AsyncClient(base_url=url, headers=headers, timeout=settings.timeout_seconds))
-
-    async def close(self) -> None:
-        await self.client.aclose()
 
     async def bars(
         self, symbols: Sequence[str], timeframe: str, first: datetime, last: datetime
@@ -114,20 +109,19 @@ class History:
                 return
             query["page_token"] = page.next_page_token
 
-    async def actions(self, day: date) -> dict[str, Action]:
-        """The splits and cash dividends of a day, by ticker."""
+    async def actions(self, day: date) -> AsyncIterator[Actions]:
+        """All corporate actions of a day, and others, in pages."""
         query: dict[str, Any] = {
             "types": ",".join(ACTION_TYPES),
             "start": day.isoformat(),
             "end": (day + PAID_WITHIN).isoformat(),
             "limit": _ACTIONS_PAGE,
         }
-        found: dict[str, Action] = {}
         while True:
             page = await self._page("/v1/corporate-actions", query, _actions_decoder)
-            page.corporate_actions.add_to(found, day)
+            yield page.corporate_actions
             if page.next_page_token is None:
-                return found
+                return
             query["page_token"] = page.next_page_token
 
     async def _page(self, path: str, query: Mapping[str, Any], decoder: msgspec.json.Decoder[PageT]) -> PageT:
@@ -156,3 +150,13 @@ class History:
         """The vendor may say for how many seconds; the next request waits for that."""
         if wanted.isdigit():
             self._free_at = max(self._free_at, self.monotonic() + float(wanted))
+
+
+@asynccontextmanager
+async def open_history(settings: AlpacaSettings) -> AsyncIterator[History]:
+    """The API; it is connected on first use. Raises FatalError without a key."""
+    key, secret = require_keys(settings)
+    url = require_private(settings.url, "RISKEE_ALPACA__URL")
+    headers = {"APCA-API-KEY-ID": key, "APCA-API-SECRET-KEY": secret}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=settings.timeout_seconds) as client:
+        yield History(settings, client)

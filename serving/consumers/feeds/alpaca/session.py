@@ -59,6 +59,11 @@ class Today:
     previous: Mapping[str, Previous]
     last_quotes: Sequence[Quote]
 
+    @property
+    def factors(self) -> dict[str, float]:
+        """The factor of each ticker's last bar before the session."""
+        return {ticker: bar.factor for ticker, bar in self.previous.items()}
+
 
 def read_today(connection: Connection, now: datetime, feed: str) -> Today:
     """What the database knows of today. Raises RetryableError where it knows no sessions or tickers."""
