@@ -106,7 +106,7 @@ class Knowledge:
         with self._connection() as connection:
             return newest_quote(connection, ticker)
 
-    def session_quotes(self, feed: str, day: date, until: datetime) -> list[Quote]:
+    def session_quotes(self, feed: str, day: date, tickers: Collection[str], until: datetime) -> list[Quote]:
         """Each ticker's last quote of a session, by its own time, of those that a feed had brought until a moment."""
         with self._connection() as connection:
-            return session_quotes(connection, feed, day, known_tickers(connection), until)
+            return session_quotes(connection, feed, day, tickers, until)

@@ -169,8 +169,9 @@ class Predict:
     async def _resume(self, forecaster: Forecaster, wave: Sequence[Quote]) -> None:
         """Take the session's quotes that came before this wave, the market's above all."""
         feed, day, until = wave[0].feed, wave[0].session_date, min(quote.received_at for quote in wave)
-        stored = await asyncio.to_thread(self._knowledge.session_quotes, feed, day, until)
-        cached = await self._publisher.cached_quotes(forecaster.state.tickers)
+        tickers = forecaster.state.tickers
+        stored = await asyncio.to_thread(self._knowledge.session_quotes, feed, day, tickers, until)
+        cached = await self._publisher.cached_quotes(tickers)
         before = (*self._waves.latest.values(), *(quote for quote in (*stored, *cached) if quote.received_at <= until))
         earlier = [
             quote for quote in before if forecaster.knows(quote) and (quote.feed, quote.session_date) == (feed, day)
