@@ -9,7 +9,7 @@ from riskee.market.adjustment import adjustment_factors
 from riskee.market.bars import Floats
 from riskee.market.sources.alpaca_actions import Actions, Dividend, Split
 from serving.consumers.feeds.alpaca.factors import running_factors
-from serving.consumers.feeds.alpaca.session import Previous
+from serving.consumers.feeds.today import Previous
 
 TODAY, YESTERDAY = date(2026, 1, 6), date(2026, 1, 5)
 BEFORE = {"A": Previous(100.0, 0.5), "B": Previous(20.0, 1.0)}

@@ -8,7 +8,7 @@ import numpy as np
 from riskee.logs import get_logger
 from riskee.market.adjustment import adjustment_factors
 from riskee.market.sources.alpaca_actions import Actions
-from serving.consumers.feeds.alpaca.session import Previous
+from serving.consumers.feeds.today import Previous
 
 _log = get_logger(__name__)
 

@@ -15,10 +15,10 @@ from riskee.messaging.messages import MarketState, MarketStatus
 from serving.consumers.feeds.alpaca.factors import running_factors
 from serving.consumers.feeds.alpaca.history import History, open_history
 from serving.consumers.feeds.alpaca.link import HISTORY, Link, delay_of
-from serving.consumers.feeds.alpaca.session import Today, read_today
 from serving.consumers.feeds.alpaca.subscribing import wanted
 from serving.consumers.feeds.alpaca.taker import Taker
 from serving.consumers.feeds.feed import Wave, rest
+from serving.consumers.feeds.today import Today, read_today
 from serving.consumers.service import Service
 from serving.database import Database
 
