@@ -51,11 +51,25 @@ def percent(log_return: float) -> str:
     return f"[{colour}]{math.expm1(log_return):+.2%}[/]"
 
 
+def standing_line(prediction: dict[str, Any]) -> str:
+    """What is to be known before a number is read that is the last one known, not a current one; else nothing."""
+    from riskee.messaging.statuses import Status, meaning_of
+
+    meaning = meaning_of[Status(prediction["status"])]
+    if not meaning.last_known:
+        return ""
+    since = prediction.get("status_since")
+    held = f" since {since[:19].replace('T', ' ')} UTC" if since else ""
+    return f"[bold yellow]last known: {meaning.status.replace('_', ' ')}{held}[/] [yellow]{meaning.text}[/]"
+
+
 def prediction_lines(prediction: dict[str, Any]) -> list[str]:
     """A prediction for people."""
     p, interval = prediction, prediction["interval"]
     flags = ", ".join(flag.replace("_", " ") for flag in p["flags"])
+    warning = standing_line(p)
     return [
+        *([warning] if warning else []),
         f"[bold]{p['ticker']}[/]  {p['price']:.2f}  at {p['data_time']}  [dim]({p['feed']})[/]",
         f"next close  {p['predicted_price']:.2f}  {percent(p['expected_return'])}   P(up) {p['p_up']:.1%}",
         f"80% within  {interval['p10']:.2f} … {interval['p90']:.2f}",

@@ -144,7 +144,9 @@ def _look(settings: Settings, task: Task, deadline: float) -> list[dict[str, Any
 
 
 def _is_stale(prediction: dict[str, Any]) -> bool:
-    return "stale" in prediction["flags"]
+    from riskee.messaging.statuses import Status, meaning_of
+
+    return meaning_of[Status(prediction["status"])].last_known
 
 
 def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, Any]], seconds: float) -> None:

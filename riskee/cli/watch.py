@@ -1,6 +1,7 @@
 """`riskee watch`."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,7 +40,7 @@ def watch(
 
 
 def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]:
-    """Predictions from the API's WebSocket, for ever.
+    """What the API's WebSocket says, for ever: each prediction with its status, and each status that changed.
 
     Raises NotFoundError for an unknown ticker, RetryableError when the API is away or goes away.
     """
@@ -60,7 +61,9 @@ def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]
                     problem = message["problem"]
                     raise NotFoundError(problem.get("detail", "refused"), problem.get("next_step", ""))
                 if message["type"] == "prediction":
-                    yield message["prediction"]
+                    yield message["prediction"] | {key: message[key] for key in ("status", "status_since")}
+                elif message["type"] == "status":
+                    yield message
     except (OSError, TimeoutError, InvalidHandshake) as error:
         raise RetryableError(f"the API at {url} does not answer: {error}", "`riskee up` starts it") from error
     except ConnectionClosed as error:
@@ -71,32 +74,78 @@ def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]
 def _print_lines(updates: Iterator[dict[str, Any]], *, json: bool) -> None:
     import json as codec
 
-    for p in updates:
-        text = (
-            codec.dumps(p)
-            if json
-            else f"{p['data_time']} {p['ticker']} {p['price']:.2f} -> {p['predicted_price']:.2f} P(up) {p['p_up']:.3f}"
-        )
-        typer.echo(text)
+    for update in updates:
+        typer.echo(codec.dumps(update) if json else _line(update))
+
+
+def _line(update: dict[str, Any]) -> str:
+    if "price" not in update:
+        return f"{update['since']} {', '.join(update['tickers']) or 'all'}: {update['status']}: {update['meaning']}"
+    p = update
+    standing = "" if p["status"] == "ok" else f" {p['status']}"
+    return (
+        f"{p['data_time']} {p['ticker']} {p['price']:.2f} -> {p['predicted_price']:.2f} P(up) {p['p_up']:.3f}{standing}"
+    )
 
 
 def _draw_table(updates: Iterator[dict[str, Any]]) -> None:
     from rich.live import Live
 
-    latest: dict[str, dict[str, Any]] = {}
+    shown = Shown()
     with Live("waiting for the first prediction …", auto_refresh=False, screen=False) as live:
-        for prediction in updates:
-            latest[prediction["ticker"]] = prediction
-            live.update(table(latest), refresh=True)
+        for update in updates:
+            shown.take(update)
+            live.update(table(shown.numbers(), shown.standing), refresh=True)
 
 
-def table(latest: dict[str, dict[str, Any]]) -> "Table":
+class Shown:
+    """The latest prediction of each ticker, and what was said of it since."""
+
+    def __init__(self) -> None:
+        self.standing: dict[str, Any] = {"status": "ok", "since": "0001-01-01T00:00:00Z"}
+        self._latest: dict[str, dict[str, Any]] = {}
+        self._standing: dict[str, dict[str, Any]] = {}
+        self._happened: dict[str, str] = {}
+
+    def take(self, update: dict[str, Any]) -> None:
+        """Take what the stream says: a prediction, or where numbers stand."""
+        if "price" in update:
+            self._latest[update["ticker"]] = update
+            self._happened.pop(update["ticker"], None)
+        elif not update["standing"]:
+            self._happened.update(dict.fromkeys(update["tickers"], update["status"]))
+        elif update["tickers"]:
+            self._standing.update(dict.fromkeys(update["tickers"], update))
+        else:
+            self.standing, self._standing = update, {}
+
+    def numbers(self) -> dict[str, dict[str, Any]]:
+        """The predictions, each with all flags that hold now."""
+        return {ticker: self._flagged(ticker, p) for ticker, p in self._latest.items()}
+
+    def _flagged(self, ticker: str, prediction: dict[str, Any]) -> dict[str, Any]:
+        standing = self._standing.get(ticker, self.standing)
+        found = [self._happened[ticker]] if ticker in self._happened else []
+        if standing["status"] != "ok":
+            found.append(standing["status"])
+        elif _moment(prediction["prediction_time"]) < _moment(standing["since"]):
+            found.append("stale")
+        return prediction | {"flags": list(dict.fromkeys([*prediction["flags"], *found]))}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def table(latest: dict[str, dict[str, Any]], standing: dict[str, Any] | None = None) -> "Table":
     """The latest prediction of each ticker; what all have in common is said once, above."""
     from rich import box
     from rich.table import Table
 
     common = set.intersection(*(set(p["flags"]) for p in latest.values())) if latest else set()
-    drawn = Table(title=_heading(latest, common), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(
+        title=_heading(latest, common, standing or {}), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     drawn.add_column("ticker", style="bold")
     for name in _NUMBERS:
         drawn.add_column(name, justify="right", no_wrap=True)
@@ -114,10 +163,14 @@ def table(latest: dict[str, dict[str, Any]]) -> "Table":
     return drawn
 
 
-def _heading(latest: dict[str, dict[str, Any]], common: set[str]) -> str:
+def _heading(latest: dict[str, dict[str, Any]], common: set[str], standing: dict[str, Any]) -> str:
     newest = max((p["data_time"] for p in latest.values()), default="")[:16].replace("T", " ")
     feeds = ", ".join(sorted({p["feed"] for p in latest.values()}))
-    return " · ".join(filter(None, (feeds, f"{newest} UTC", _words(sorted(common)))))
+    told = " · ".join(filter(None, (feeds, f"{newest} UTC", _words(sorted(common)))))
+    if standing.get("status", "ok") == "ok":
+        return told
+    since = standing["since"][:19].replace("T", " ")
+    return f"[bold yellow]{_words([standing['status']])} since {since} UTC[/] · {told}"
 
 
 def _words(flags: Iterable[str]) -> str:

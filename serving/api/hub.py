@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,8 +30,10 @@ class Listener:
 
     tickers: set[str] = field(default_factory=set)
     _waiting: dict[str, Update] = field(default_factory=dict)
+    # What holds of all and of some tickers until it is said anew, and what happened to some since their prediction.
     _for_all: Reason | None = None
-    _reasons: dict[str, Reason] = field(default_factory=dict)
+    _standing: dict[str, Reason] = field(default_factory=dict)
+    _happened: dict[str, Reason] = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, ticker: str, update: Update) -> None:
@@ -40,15 +42,16 @@ class Listener:
             return
         self._waiting[ticker] = update
         # What happened to the number before this one.
-        self._reasons.pop(ticker, None)
+        self._happened.pop(ticker, None)
         self._arrived.set()
 
     def notify(self, notice: Notice) -> None:
         """Put a notice in line, for the tickers that are listened to."""
         if not notice.tickers:
-            self._for_all = notice.reason
-        self._reasons.update((each, notice.reason) for each in notice.tickers if self.tickers & {each, ALL})
-        if self._for_all or self._reasons:
+            self._for_all, self._standing = notice.reason, {}
+        line = self._standing if notice.standing else self._happened
+        line.update((each, notice.reason) for each in notice.tickers if self.tickers & {each, ALL})
+        if self._for_all or line:
             self._arrived.set()
 
     async def take(self) -> list[Update | Notice]:
@@ -56,11 +59,17 @@ class Listener:
         await self._arrived.wait()
         self._arrived.clear()
         waiting: list[Update | Notice] = [Notice(self._for_all)] if self._for_all else []
+        waiting += _grouped(self._standing, standing=True)
         waiting += self._waiting.values()
-        for reason in dict.fromkeys(self._reasons.values()):
-            waiting.append(Notice(reason, tuple(each for each, why in self._reasons.items() if why == reason)))
-        self._for_all, self._waiting, self._reasons = None, {}, {}
+        waiting += _grouped(self._happened, standing=False)
+        self._for_all, self._standing, self._waiting, self._happened = None, {}, {}, {}
         return waiting
+
+
+def _grouped(reasons: Mapping[str, Reason], *, standing: bool) -> Iterator[Notice]:
+    """A notice for each reason, with its tickers."""
+    for reason in dict.fromkeys(reasons.values()):
+        yield Notice(reason, tuple(ticker for ticker, why in reasons.items() if why == reason), standing)
 
 
 class Hub:

@@ -41,10 +41,15 @@ class Number:
 
 @dataclass(frozen=True)
 class Notice:
-    """What has become of some tickers' numbers, or of all (none named)."""
+    """What has become of some tickers' numbers, or of all (none named).
+
+    `standing`: it holds until the next such notice. Otherwise something happened to each of the tickers, and holds
+    until its next prediction.
+    """
 
     reason: Reason
     tickers: tuple[str, ...] = ()
+    standing: bool = True
 
 
 def judged(prediction: Prediction, reasons: Sequence[Reason]) -> Number:
@@ -114,7 +119,7 @@ class Standings:
             del self._halted[ticker]
         began = halted - ours
         self._halted.update(dict.fromkeys(began, at))
-        notices = [Notice(Reason(Status.HALTED, at), tuple(sorted(began)))] if began else []
+        notices = [Notice(Reason(Status.HALTED, at), tuple(sorted(began)), standing=False)] if began else []
         # The last number of a ticker that resumes was made before, so it is an old one still.
         return [*notices, *self._fall_silent(sorted(resumed), Reason(Status.STALE, at)), *self.turn()]
 
@@ -128,7 +133,7 @@ class Standings:
 
     def _fall_silent(self, tickers: Sequence[str], reason: Reason) -> list[Notice]:
         self._silent.update(dict.fromkeys(tickers, reason))
-        return [Notice(reason, tuple(tickers))] if tickers else []
+        return [Notice(reason, tuple(tickers), standing=False)] if tickers else []
 
     def turn(self) -> list[Notice]:
         """Look at the clock. Answers what changed for all numbers, or for those of some predictors."""

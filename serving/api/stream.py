@@ -49,13 +49,17 @@ class PredictionMessage(msgspec.Struct, frozen=True, tag="prediction"):
 
 
 class StatusMessage(msgspec.Struct, frozen=True, tag="status"):
-    """What has become of the numbers of some tickers, or of all where none are named. `ok`, which is said of all only:
-    numbers of quotes from `since` on are current again, older ones wait for their ticker's next quote."""
+    """What has become of the numbers of some tickers, or of all where none are named.
+
+    `standing`: it holds until the next such message; then `ok` says that numbers of quotes from `since` on are current,
+    and older ones are stale. Not `standing`: it happened to each of the tickers, and holds until its next prediction.
+    """
 
     sequence: int
     status: Status
     since: datetime
     tickers: tuple[str, ...]
+    standing: bool
     last_known: bool
     meaning: str
     next_step: str
@@ -173,9 +177,8 @@ class Connection:
 
     def _notice(self, notice: Notice) -> StatusMessage:
         (status, since), meaning = notice.reason, meaning_of[notice.reason.status]
-        return StatusMessage(
-            self._next(), status, since, notice.tickers, meaning.last_known, meaning.text, meaning.next_step
-        )
+        told = meaning.last_known, meaning.text, meaning.next_step
+        return StatusMessage(self._next(), status, since, notice.tickers, notice.standing, *told)
 
     def _next(self) -> int:
         self._sequence += 1

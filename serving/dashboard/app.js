@@ -4,8 +4,16 @@ const state = document.getElementById("state");
 const filter = document.getElementById("filter");
 const clock = document.getElementById("clock");
 const why = document.getElementById("why");
-const GRAVE = new Set(["stale", "cold_window", "model_expired", "market_missing"]);
+const banner = document.getElementById("banner");
 const shown = new Map();
+// What each status means, from the server; and where the numbers stand: all of them, those of some tickers that stand
+// otherwise, and what happened to a ticker since its prediction.
+const meanings = new Map();
+const WELL = { status: "ok", since: "1970-01-01T00:00:00Z" };
+const LOST = { status: "connection_lost", last_known: true, meaning: "The connection to the server is lost." };
+let standing = WELL;
+const standingOf = new Map();
+const happened = new Map();
 
 const price = (value) => value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const percent = (value, digits) => (100 * value).toFixed(digits) + " %";
@@ -28,12 +36,59 @@ function makeRow(ticker) {
   row.append(...cells);
   const after = [...shown.keys()].filter((other) => other > ticker).sort()[0];
   rows.insertBefore(row, after ? shown.get(after).row : null);
-  return { row, cells };
+  return { row, cells, prediction: null };
+}
+
+const words = (name) => name.replaceAll("_", " ");
+const time = (text) => text.slice(11, 19) + " UTC";
+
+// The statuses that hold of a prediction besides its own flags, the first of which it is the last known number for.
+function against({ ticker, prediction_time }) {
+  const here = standingOf.get(ticker) ?? standing;
+  const found = happened.has(ticker) ? [happened.get(ticker)] : [];
+  if (here.status !== "ok") found.unshift(here);
+  else if (Date.parse(prediction_time) < Date.parse(here.since)) found.push({ status: "stale", since: here.since });
+  return found;
+}
+
+function chip(flag, since) {
+  const meaning = meanings.get(flag);
+  const old = meaning?.last_known || flag === LOST.status;
+  const text = old ? `last known: ${words(flag)}${since ? ` since ${time(since)}` : ""}` : words(flag);
+  const made = element("span", old ? "flag grave" : meaning && flag !== "session_closed" ? "flag warn" : "flag", text);
+  if (meaning) made.title = `${meaning.meaning} ${meaning.next_step}`.trim();
+  return { made, old };
+}
+
+function showFlags(ticker) {
+  const { row, cells, prediction } = shown.get(ticker);
+  const since = new Map(prediction.flags.map((flag) => [flag, prediction.status === flag ? prediction.status_since : null]));
+  for (const reason of against(prediction)) since.set(reason.status, reason.since ?? null);
+  const chips = [...since].map(([flag, from]) => chip(flag, from)).sort((one, other) => other.old - one.old);
+  cells[6].replaceChildren(...chips.map(({ made }) => made));
+  row.classList.toggle("last-known", chips.some(({ old }) => old));
+}
+
+function stand(message) {
+  if (!message.standing) for (const ticker of message.tickers) happened.set(ticker, message);
+  else if (message.tickers.length) for (const ticker of message.tickers) standingOf.set(ticker, message);
+  else {
+    standing = message;
+    standingOf.clear();
+  }
+  banner.hidden = !standing.last_known && standing.status !== "session_closed";
+  banner.textContent = banner.hidden
+    ? ""
+    : `${words(standing.status)}${standing.since ? ` since ${time(standing.since)}` : ""}. ${standing.meaning}`;
+  banner.classList.toggle("grave", Boolean(standing.last_known));
+  shown.forEach((_, ticker) => showFlags(ticker));
 }
 
 function show(prediction, snapshot) {
   const { ticker } = prediction;
   if (!shown.has(ticker)) shown.set(ticker, makeRow(ticker));
+  shown.get(ticker).prediction = prediction;
+  happened.delete(ticker);
   const { row, cells } = shown.get(ticker);
   const rising = prediction.expected_return >= 0;
   cells[1].textContent = price(prediction.price);
@@ -44,9 +99,7 @@ function show(prediction, snapshot) {
   bar.style.width = percent(prediction.p_up, 1).replace(" ", "");
   cells[4].replaceChildren(element("span", "chance", bar), percent(prediction.p_up, 1));
   cells[5].textContent = `${price(prediction.interval.p10)} – ${price(prediction.interval.p90)}`;
-  cells[6].replaceChildren(
-    ...prediction.flags.map((flag) => element("span", GRAVE.has(flag) ? "flag grave" : "flag", flag.replaceAll("_", " ")))
-  );
+  showFlags(ticker);
   if (!snapshot) {
     row.classList.remove("fresh");
     void row.offsetWidth; // restarts the animation
@@ -91,14 +144,23 @@ function connect(pause) {
   });
   socket.addEventListener("message", (event) => {
     const message = JSON.parse(event.data);
-    if (message.type === "prediction") show(message.prediction, message.snapshot);
+    if (message.type === "prediction") {
+      show({ ...message.prediction, status: message.status, status_since: message.status_since }, message.snapshot);
+    } else if (message.type === "status") stand(message);
   });
   socket.addEventListener("close", () => {
     state.dataset.state = "lost";
     state.textContent = "connection lost, trying again";
+    stand({ ...LOST, standing: true, tickers: [] });
     setTimeout(() => connect(Math.min(2 * pause, 8000)), pause);
   });
 }
 
+async function learn() {
+  const response = await fetch("/statuses");
+  for (const each of await response.json()) meanings.set(each.status, each);
+}
+
 filter.addEventListener("input", () => shown.forEach((_, ticker) => match(ticker)));
-connect(500);
+// The page works without the meanings, only tells less.
+learn().finally(() => connect(500));

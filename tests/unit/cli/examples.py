@@ -7,7 +7,7 @@ PREDICTION: dict[str, Any] = {
     "predicted_price": 638.79, "expected_return": 0.00097, "p_up": 0.517,
     "interval": {"p10": 627.09, "p50": 638.8, "p90": 651.12}, "flags": ["replay", "provisional_bar"],
     "model_type": "normal", "model_version": "normal-20120905-9de48aab", "as_of": "2026-11-22T09:49:45Z",
-    "status": "ok", "session": "open",
+    "status": "ok", "status_since": None, "session": "open", "prediction_time": "2026-11-22T09:49:45.5Z",
 }  # fmt: skip
 EXPLANATION: dict[str, Any] = {
     "text": "The normal model expects more. AAPL gained [A].",

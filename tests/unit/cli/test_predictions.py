@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from riskee.cli import watch
 from riskee.cli.app import app
+from riskee.cli.predictions import prediction_lines
 from tests.unit.cli.examples import EXPLANATION, PREDICTION
 
 runner = CliRunner()
@@ -90,3 +91,60 @@ def test_what_all_tickers_share_is_said_once_and_the_table_fits_a_terminal() -> 
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "627.09 … 651.12" in text
     assert "cold" in next(line for line in text.splitlines() if "FB" in line)
+
+
+def status(name: str, since: str, *tickers: str, standing: bool = True) -> dict[str, Any]:
+    return {"type": "status", "status": name, "since": since, "tickers": list(tickers), "standing": standing,
+            "meaning": "The feed is mute."}  # fmt: skip
+
+
+def test_a_number_that_is_the_last_one_known_says_so_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    mute = PREDICTION | {"status": "feed_mute", "status_since": "2026-11-22T09:50:00.25Z"}
+    lines = prediction_lines(mute)
+    assert "last known: feed mute since 2026-11-22 09:50:00 UTC" in lines[0]
+    assert "The feed is mute" in lines[0]
+    assert prediction_lines(PREDICTION) == [*lines[1:-1], lines[-1].replace("feed_mute", "ok")]
+
+
+def test_watch_prints_what_becomes_of_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def updates(*_: object) -> Iterator[dict[str, Any]]:
+        yield status("feed_mute", "2026-11-22T09:50:00Z")
+        yield status("stale", "2026-11-22T09:51:00Z", "AAPL", "IBM", standing=False)
+        yield PREDICTION | {"status": "halted"}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "stream", updates)
+    first, second, third = runner.invoke(app, ["watch"]).output.splitlines()
+    assert first == "2026-11-22T09:50:00Z all: feed_mute: The feed is mute."
+    assert second.startswith("2026-11-22T09:51:00Z AAPL, IBM: stale")
+    assert third.endswith("P(up) 0.517 halted")
+
+
+def test_the_table_follows_what_becomes_of_the_numbers() -> None:
+    shown = watch.Shown()
+
+    def flags(ticker: str = "AAPL") -> list[str]:
+        return [flag for flag in shown.numbers()[ticker]["flags"] if flag not in PREDICTION["flags"]]
+
+    shown.take(PREDICTION)
+    shown.take(PREDICTION | {"ticker": "IBM"})
+    assert flags() == []
+    shown.take(status("feed_mute", "2026-11-22T09:50:00Z"))
+    assert flags() == flags("IBM") == ["feed_mute"]
+    assert "feed mute since 2026-11-22 09:50:00 UTC" in _drawn(shown).splitlines()[0]
+    shown.take(status("ok", "2026-11-22T09:52:00Z"))
+    assert flags() == ["stale"], "it is from before"
+    shown.take(PREDICTION | {"prediction_time": "2026-11-22T09:52:00Z"})
+    assert flags() == []
+    shown.take(status("halted", "2026-11-22T09:53:00Z", "IBM", standing=False))
+    assert (flags(), flags("IBM")) == ([], ["halted", "stale"])
+    shown.take(status("predict_silent", "2026-11-22T09:54:00Z", "AAPL"))
+    assert flags() == ["predict_silent"]
+    shown.take(status("ok", "2026-11-22T09:52:00Z"))
+    assert flags() == [], "the predictor is heard again"
+
+
+def _drawn(shown: watch.Shown) -> str:
+    console = Console(width=120, record=True)
+    console.print(watch.table(shown.numbers(), shown.standing))
+    return console.export_text()

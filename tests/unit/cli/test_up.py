@@ -13,6 +13,7 @@ from riskee.cli import pipeline, up
 from riskee.cli.board import PlainBoard
 from riskee.cli.downloads import Downloads
 from riskee.errors import FatalError, RetryableError
+from riskee.messaging.statuses import gravest
 from riskee.settings import FeedSettings, ReplaySettings, Settings
 from tests.unit.cli.examples import PREDICTION
 
@@ -149,7 +150,7 @@ def _serve(monkeypatch: pytest.MonkeyPatch, flags: dict[str, list[str]]) -> None
         ticker = path.removeprefix("/predict/")
         if ticker not in flags:
             raise RetryableError(f"{ticker} has not been predicted yet")
-        return PREDICTION | {"ticker": ticker, "flags": flags[ticker]}
+        return PREDICTION | {"ticker": ticker, "flags": flags[ticker], "status": gravest(flags[ticker])}
 
     monkeypatch.setattr("riskee.cli.api.get", get)
     monkeypatch.setattr(up, "FIRST_PREDICTIONS_SECONDS", 0.5)
@@ -174,7 +175,7 @@ def test_fresh_predictions_are_waited_for_of_whatever_ticker(
 
 
 def test_stale_predictions_are_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    up._print_result(_stack(tmp_path), Settings(), [PREDICTION | {"flags": ["stale"]}], 1.0)
+    up._print_result(_stack(tmp_path), Settings(), [PREDICTION | {"flags": ["stale"], "status": "stale"}], 1.0)
     stale = capsys.readouterr().out
     assert "Only stale predictions yet" in stale
     assert "First predictions" not in stale

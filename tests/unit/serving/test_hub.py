@@ -73,9 +73,9 @@ async def test_a_notice_reaches_whom_it_concerns_once() -> None:
     hub.subscribe(one, ["IBM"])
     hub.subscribe(everyone, [ALL])
     hub.subscribe(nobody, ["MSFT"])
-    hub.notify([Notice(reason(Status.STALE), ("AAPL", "IBM"))])
-    assert await taken(one) == [Notice(reason(Status.STALE), ("IBM",))]
-    assert await taken(everyone) == [Notice(reason(Status.STALE), ("AAPL", "IBM"))]
+    hub.notify([Notice(reason(Status.STALE), ("AAPL", "IBM"), standing=False)])
+    assert await taken(one) == [Notice(reason(Status.STALE), ("IBM",), standing=False)]
+    assert await taken(everyone) == [Notice(reason(Status.STALE), ("AAPL", "IBM"), standing=False)]
     assert not nobody._arrived.is_set()
     hub.notify([Notice(reason(Status.FEED_MUTE))])
     for listener in (one, everyone, nobody):
@@ -87,13 +87,13 @@ async def test_a_slow_listener_gets_where_all_stand_now_and_what_happened_after_
     hub.subscribe(listener, [ALL])
     hub.notify([Notice(reason(Status.FEED_MUTE))])
     hub.notify([Notice(reason(Status.OK))])
-    hub.notify([Notice(reason(Status.STALE), ("AAPL", "IBM"))])
+    hub.notify([Notice(reason(Status.STALE), ("AAPL", "IBM"), standing=False)])
     hub.publish(prediction("AAPL", 2.0))
-    hub.notify([Notice(reason(Status.STALE), ("MSFT",))])
+    hub.notify([Notice(reason(Status.STALE), ("MSFT",), standing=False)])
     first, update, last = await taken(listener)
     assert first == Notice(reason(Status.OK))
     assert isinstance(update, Update)
-    assert last == Notice(reason(Status.STALE), ("IBM", "MSFT")), "AAPL spoke after it was stale"
+    assert last == Notice(reason(Status.STALE), ("IBM", "MSFT"), standing=False), "AAPL spoke after it was stale"
 
 
 async def test_an_update_says_all_that_is_against_it() -> None:

@@ -1,6 +1,7 @@
 """No number is shown without what is against it, whatever happened since it was made."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -72,14 +73,14 @@ def test_what_a_feed_stands_at_holds_of_every_number(status: Status) -> None:
 def test_a_halted_ticker_is_flagged_until_its_next_prediction_after_the_halt() -> None:
     world = World()
     world.beat()
-    assert world.beat(halted=("IBM",)) == [Notice(Reason(Status.HALTED, START), ("IBM",))]
+    assert world.beat(halted=("IBM",)) == [Notice(Reason(Status.HALTED, START), ("IBM",), standing=False)]
     assert world.beat(halted=("IBM",)) == []
     assert number(world).status is Status.HALTED
     assert number(world, "AAPL").status is Status.OK
     world.standings.predicted(prediction("IBM", world.now()))
     assert number(world).status is Status.HALTED, "a quote ends no halt"
     world.seconds += 1
-    assert world.beat() == [Notice(Reason(Status.STALE, world.now()), ("IBM",))]
+    assert world.beat() == [Notice(Reason(Status.STALE, world.now()), ("IBM",), standing=False)]
     assert number(world).status is Status.STALE
     world.standings.predicted(prediction("IBM", world.now()))
     assert number(world).status is Status.OK
@@ -89,7 +90,7 @@ def test_a_stale_ticker_and_one_without_a_prediction_are_flagged_until_the_next(
     world = World()
     world.beat()
     stale = StaleTickers(feed="replay/1", tickers=("AAPL", "IBM"), since=START)
-    assert world.standings.stale(stale) == [Notice(Reason(Status.STALE, START), ("AAPL", "IBM"))]
+    assert world.standings.stale(stale) == [Notice(Reason(Status.STALE, START), ("AAPL", "IBM"), standing=False)]
     assert [number(world, ticker).status for ticker in NAMES] == [Status.STALE, Status.STALE, Status.OK]
     world.standings.failed(failed("MSFT", Status.NO_MODEL), START)
     found = number(world, "MSFT")
@@ -130,59 +131,76 @@ steps = st.lists(
         st.tuples(st.just("quote"), st.sampled_from(NAMES)),
         st.tuples(st.just("wait"), st.sampled_from([0.25, 1.0, 4.0])),
         st.tuples(st.sampled_from(["halt", "resume", "stale", "fail"]), st.sampled_from(NAMES)),
-        st.tuples(st.sampled_from(["mute", "close", "open", "beat"]), st.none()),
+        st.tuples(st.just("stand"), st.sampled_from(["ok", "feed_mute", "session_closed"])),
+        st.tuples(st.just("beat"), st.just("")),
     ),
     max_size=60,
 )
 
 
+class Account:
+    """A plain account of what may be shown as current: a ticker's latest number, if nothing happened since."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.status, self.since = Status.OK, self.world.now()
+        self.halted: set[str] = set()
+        self.numbers: dict[str, Prediction] = {}
+        self.current: set[str] = set()
+        self.beat()
+
+    def beat(self, _: str = "") -> None:
+        self.world.beat(self.status, self.since, tuple(sorted(self.halted)))
+        self.beat_at = self.world.seconds
+
+    def quote(self, ticker: str) -> None:
+        self.numbers[ticker] = prediction(ticker, self.world.now())
+        self.world.standings.predicted(self.numbers[ticker])
+        self.current.add(ticker)
+
+    def stale(self, ticker: str) -> None:
+        self.world.standings.stale(StaleTickers(feed="replay/1", tickers=(ticker,), since=self.world.now()))
+        self.current.discard(ticker)
+
+    def fail(self, ticker: str) -> None:
+        self.world.standings.failed(failed(ticker, Status.NO_MODEL), self.world.now())
+        self.current.discard(ticker)
+
+    def halt(self, ticker: str) -> None:
+        self.halted.add(ticker)
+        self.beat()
+
+    def resume(self, ticker: str) -> None:
+        if ticker in self.halted:
+            self.current.discard(ticker)
+        self.halted.discard(ticker)
+        self.beat()
+
+    def stand(self, status: str) -> None:
+        self.world.seconds += 0.001
+        self.status, self.since = Status(status), self.world.now()
+        self.current.clear()
+        self.beat()
+
+    def may_be_shown(self, ticker: str) -> bool:
+        heard = self.world.seconds - self.beat_at <= SILENT_AFTER_SECONDS
+        return ticker in self.current and self.status is Status.OK and ticker not in self.halted and heard
+
+
 @settings(max_examples=400, deadline=None)
 @given(steps)
-def test_no_story_leaves_an_unflagged_number_of_who_is_silent_halted_or_closed(
-    story: list[tuple[str, object]],
-) -> None:
-    """Against a plain account of what may be shown as current: the latest number, if nothing happened since."""
-    world = World()
-    status, since, halted = Status.OK, world.now(), set[str]()
-    numbers: dict[str, Prediction] = {}
-    current: set[str] = set()
-    beat_at = world.seconds
-    world.beat(status, since)
+def test_no_story_leaves_an_unflagged_number_of_who_is_silent_halted_or_closed(story: list[tuple[str, Any]]) -> None:
+    account = Account()
     for step, value in story:
-        ticker = str(value)
-        if step == "wait" and isinstance(value, float):
-            world.seconds += value
-        elif step == "quote":
-            numbers[ticker] = prediction(ticker, world.now())
-            world.standings.predicted(numbers[ticker])
-            current.add(ticker)
-        elif step == "stale":
-            world.standings.stale(StaleTickers(feed="replay/1", tickers=(ticker,), since=world.now()))
-            current.discard(ticker)
-        elif step == "fail":
-            world.standings.failed(failed(ticker, Status.NO_MODEL), world.now())
-            current.discard(ticker)
+        if step == "wait":
+            account.world.seconds += value
         else:
-            if step in {"halt", "resume"}:
-                if step == "halt" or ticker in halted:
-                    current.discard(ticker)
-                (halted.add if step == "halt" else halted.discard)(ticker)
-            elif step != "beat":
-                status = {"mute": Status.FEED_MUTE, "close": Status.SESSION_CLOSED, "open": Status.OK}[step]
-                world.seconds += 0.001
-                since = world.now()
-                current.clear()
-            world.beat(status, since, tuple(sorted(halted)))
-            beat_at = world.seconds
-        world.standings.turn()
-        for name, made in numbers.items():
-            found = judged(made, world.standings.reasons(made))
-            allowed = (
-                name in current
-                and status is Status.OK
-                and name not in halted
-                and world.seconds - beat_at <= SILENT_AFTER_SECONDS
-            )
-            if not allowed:
+            getattr(account, step)(value)
+        account.world.standings.turn()
+        for ticker, made in account.numbers.items():
+            found = judged(made, account.world.standings.reasons(made))
+            if account.may_be_shown(ticker):
+                assert found == Number(made, Status.OK)
+            else:
                 assert found.status is not Status.OK
                 assert set(found.prediction.flags) > set(made.flags)
