@@ -29,7 +29,6 @@ _GOOD = 60.0
 _TAKEN = 30.0
 # A minute that ended just before the connection broke may lack its late trades.
 _LATE = 2 * MINUTE
-# A connection that says nothing for so long while the exchange is open is dead: each minute has its bars.
 _MUTE = timedelta(minutes=3)
 
 ResultT = TypeVar("ResultT")
@@ -68,8 +67,11 @@ class Link:
                 lost = [error for error in group.exceptions if isinstance(error, RetryableError)]
             cause = lost[0] if lost else RetryableError("Alpaca's stream ended")
             self._lost(cause)
-            self._failures = 0 if asyncio.get_running_loop().time() - began > _GOOD else self._failures + 1
-            await asyncio.sleep(self._pause(cause))
+            if asyncio.get_running_loop().time() - began > _GOOD:
+                self._failures = 0
+            first = self.settings.stream.first_pause_seconds
+            await asyncio.sleep(pause_after(cause, self._failures, first, self.chance()))
+            self._failures += 1
 
     async def _connection(self) -> None:
         async with open_stream(self.settings) as stream:
@@ -98,7 +100,7 @@ class Link:
         while True:
             doubtful = set(self.taker.doubtful)
             await asyncio.sleep(self.settings.stream.settle_seconds)
-            self._require_life()
+            require_life(self.session, self.service.clock.now(), self._received_at)
             if doubtful:
                 await self._until_done(partial(self._restore, doubtful))
                 self.taker.doubtful -= doubtful
@@ -143,18 +145,6 @@ class Link:
         if self.gap is None and self._received_at is not None:
             self.gap = floor(self._received_at - delay_of(self.settings)) - _LATE
 
-    def _pause(self, cause: RetryableError) -> float:
-        """Ever longer and never the same, so that not all clients return at one moment."""
-        first = self.settings.stream.first_pause_seconds * (_TAKEN if isinstance(cause, ConnectionTakenError) else 1.0)
-        longest = max(_LONGEST_PAUSE, first)
-        return float(min(longest, first * 2.0 ** min(self._failures, 16)) * (0.5 + 0.5 * self.chance()))
-
-    def _require_life(self) -> None:
-        now = self.service.clock.now()
-        is_open = self.session.opens_at + _MUTE < now < self.session.closes_at
-        if is_open and self._received_at is not None and now - self._received_at > _MUTE:
-            raise RetryableError("Alpaca's stream says nothing", "it is connected again")
-
     async def _until_done(self, action: Callable[[], Awaitable[ResultT]]) -> ResultT:
         return await self.service.until_done(HISTORY, action)
 
@@ -162,3 +152,17 @@ class Link:
 def delay_of(settings: AlpacaSettings) -> timedelta:
     """How far the feed is behind the exchange."""
     return _DELAYS.get(settings.feed, timedelta())
+
+
+def pause_after(cause: RetryableError, failures: int, first: float, chance: float) -> float:
+    """Seconds to wait: ever longer, and never the same, so that not all clients return at one moment."""
+    first *= _TAKEN if isinstance(cause, ConnectionTakenError) else 1.0
+    longest = max(_LONGEST_PAUSE, first)
+    return min(longest, first * 2.0 ** min(failures, 16)) * (0.5 + 0.5 * chance)
+
+
+def require_life(session: Session, now: datetime, received_at: datetime | None) -> None:
+    """Raises RetryableError where a connection says nothing while the exchange is open: each minute has its bars."""
+    is_open = session.opens_at + _MUTE < now < session.closes_at
+    if is_open and received_at is not None and now - received_at > _MUTE:
+        raise RetryableError("Alpaca's stream says nothing", "it is connected again")
