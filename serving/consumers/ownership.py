@@ -80,14 +80,14 @@ class Ownership:
             if name not in due and not tenure.ending.is_set():
                 self._give_up(tenure)
         elsewhere = {name for other in self.members.others().values() for name in other.holds}
-        wanted = {name for name in due if name not in self._tenures and (name in self._claims or name not in elsewhere)}
+        wanted = due.keys() - self._tenures.keys()
         free = sorted(wanted & self._claims - elsewhere)
         if free and not self._prepared:
             await self.prepare()
             self._prepared = True
         for name in free:
             self._take(due[name], group)
-        self._claims = wanted - self._tenures.keys()
+        self._claims = wanted - {*free}
         self._report()
 
     def _due(self) -> dict[str, Unit]:

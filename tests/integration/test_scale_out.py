@@ -18,7 +18,7 @@ from riskee.market.replay import expand, feed_name
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import Flag, Prediction, PredictJob, Quote
 from riskee.messaging.slots import quote_subject
-from riskee.messaging.subjects import PREDICT_NORMAL, PREDICTION_UPDATED, QUOTE
+from riskee.messaging.subjects import PREDICT_NORMAL, PREDICTION_FAILED, PREDICTION_UPDATED, QUOTE
 from riskee.settings import Settings
 from riskee.storage.bus import Bus, Outgoing, codec_of
 from riskee.storage.cache import Cache
@@ -41,6 +41,7 @@ class Heard:
         self._bus = bus
         self.predictions: list[Prediction] = []
         self.correlations: list[uuid.UUID] = []
+        self.failures: list[bytes] = []
 
     async def _hear(self, message: Msg) -> None:
         envelope = codec_of(PREDICTION_UPDATED).decode(message.data)
@@ -49,6 +50,10 @@ class Heard:
 
     async def attach(self) -> None:
         await self._bus.jetstream.subscribe(PREDICTION_UPDATED.name, cb=self._hear, ordered_consumer=True)
+        await self._bus.listen(PREDICTION_FAILED.name, self._hear_failure)
+
+    async def _hear_failure(self, message: Msg) -> None:
+        self.failures.append(message.data)
 
     @property
     def quotes(self) -> list[uuid.UUID]:
@@ -255,3 +260,4 @@ async def test_a_job_is_answered_by_the_owner_of_its_ticker_alone(
         await asyncio.sleep(0.5)
     assert len(heard.quotes) == 2 * len(TICKERS)
     assert {*heard.correlations[len(TICKERS) :]} == {job.job_id for job in jobs}
+    assert heard.failures == []
