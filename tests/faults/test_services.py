@@ -29,7 +29,7 @@ async def test_a_killed_service(name: str, holds: Holds) -> None:
     async def kill(scenario: Scenario) -> None:
         await scenario.strike(lambda: scenario.arena.kill(name), times(5))
 
-    holds(await play(f"kill -9 of {name}", load(), kill, bar=SERVICE_SECONDS))
+    holds(await play(f"kill -9 of {name}", load(1000), kill, bar=SERVICE_SECONDS))
 
 
 @full_only
