@@ -10,8 +10,8 @@ from riskee.logs import get_logger
 from riskee.market.running_bars import RunningBars
 from riskee.market.session_bar import Snapshot
 from riskee.messaging.messages import MarketState, MarketStatus
-from serving.consumers.feeds.alpaca.session import Today, read_today
 from serving.consumers.feeds.feed import Wave, rest
+from serving.consumers.feeds.today import Today, read_today
 from serving.consumers.feeds.yahoo.client import ChartClient
 from serving.consumers.service import Service
 from serving.database import Database
@@ -49,13 +49,11 @@ class YahooFeed:
                 today = await self.service.until_done("feed", self._read_today)
                 if self._turn(today):
                     yield self._state(MarketState.OPEN, today.session.opens_at)
-                closes = self._is_over(today)
-                async for wave in self._round(today):
+                over = self._is_over(today)
+                async for wave in self._round(today, over=over):
                     yield wave
-                if closes and not self._ended:
+                if over and not self._ended:
                     self._ended = True
-                    self._bars.finish(today.session.session_date)
-                    yield self._wave()
                     yield self._state(MarketState.CLOSED, today.session.closes_at)
                 await rest(self.service, self._pause(today))
         finally:
@@ -85,13 +83,15 @@ class YahooFeed:
         found = dict.fromkeys([settings.model.market_ticker, *wanted])
         return [ticker for ticker in found if ticker not in self._unknown]
 
-    async def _round(self, today: Today) -> AsyncIterator[Wave]:
-        """A chart of every ticker; some at once, and published together."""
+    async def _round(self, today: Today, *, over: bool) -> AsyncIterator[Wave]:
+        """A chart of every ticker; some at once, and published together. When the session is over they are final."""
         tickers, at_once = self._tickers(today), self.service.settings.yahoo.poll.at_once
         for start in range(0, len(tickers), at_once):
             group = tickers[start : start + at_once]
             while missing := await self._ask(group, today):
                 group = missing
+            if over:
+                self._bars.finish(today.session.session_date)
             yield self._wave()
         self._tell("yahoo-symbols", self._unknown, "Yahoo does not know")
         self._tell("yahoo-data", self._old, "Yahoo's prices are old of")
