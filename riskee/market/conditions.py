@@ -6,8 +6,8 @@ is the daily bar's: a trade outside of regular hours (T) changes no price. In th
 last price go together.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ _NOTHING = frozenset("MQ9")
 CLOSING_TRADE = "6"
 
 
-def effect(conditions: Iterable[str], tape: str) -> Effect:
+@cache
+def effect(conditions: tuple[str, ...], tape: str) -> Effect:
     """What a trade changes. Of several conditions the strictest counts; an unknown one is taken for a regular sale."""
     found = frozenset(conditions)
     silent = _NO_PRICE | (_NO_PRICE_NYSE if tape in _NYSE_TAPES else _NO_PRICE_OTHERS) | _NOTHING

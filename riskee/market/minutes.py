@@ -61,6 +61,35 @@ class Trade:
     conditions: tuple[str, ...] = ()
     tape: str = "C"
 
+    @property
+    def place(self) -> tuple[datetime, TradeKey]:
+        """Where it stands among the others."""
+        return self.time, self.key
+
+
+@dataclass(slots=True)
+class Fold:
+    """The bar of trades that are added in order of their time."""
+
+    newest: tuple[datetime, TradeKey] | None = None
+    _prices: tuple[float, float, float, float] | None = None
+    _volume: float = 0.0
+
+    def add(self, trade: Trade) -> None:
+        does = effect(trade.conditions, trade.tape)
+        self.newest = trade.place
+        self._volume += trade.size if does.volume else 0.0
+        if does.price:
+            first, high, low, _ = self._prices or (trade.price,) * 4
+            self._prices = first, max(high, trade.price), min(low, trade.price), trade.price
+
+    def span(self) -> Span | None:
+        """None where no trade sets a price."""
+        if self._prices is None:
+            return None
+        first, high, low, last = self._prices
+        return Span(open=first, high=high, low=low, close=last, volume=self._volume)
+
 
 @dataclass(slots=True)
 class Minute:
@@ -68,6 +97,8 @@ class Minute:
 
     bar: MinuteBar | None = None
     trades: dict[TradeKey, Trade] = field(default_factory=dict)
+    # None: the trades must be folded anew, for one came late or was corrected.
+    _fold: Fold | None = field(default_factory=Fold)
     _withdrawn: float = 0.0
     _amended: bool = False
 
@@ -75,6 +106,15 @@ class Minute:
         """Keep the newer of two bars."""
         if self.bar is None or bar.vintage > self.bar.vintage:
             self.bar = bar
+
+    def take_trade(self, trade: Trade) -> None:
+        """Add a trade; one with the same key takes its place."""
+        newest = self._fold.newest if self._fold else None
+        if trade.key in self.trades or (newest is not None and trade.place < newest):
+            self._fold = None
+        elif self._fold is not None:
+            self._fold.add(trade)
+        self.trades[trade.key] = trade
 
     def amend(self, key: TradeKey, corrected: Trade | None) -> bool:
         """Replace a kept trade by the corrected one, or by nothing where it was cancelled.
@@ -85,21 +125,19 @@ class Minute:
         if corrected is not None:
             self.trades[corrected.key] = corrected
         self._withdrawn += _volume(before) - (_volume(corrected) if corrected else 0.0)
-        self._amended = True
-        return self.bar is None or self._has_seen(self.bar, fold(self.trades.values()))
+        self._amended, self._fold = True, None
+        return self.bar is None or self._has_seen(self.bar, self._traded())
 
-    def forget_trades(self) -> None:
-        """Free the memory of the trades; what they say stays, as a bar."""
+    def forget_trades(self, start: datetime) -> None:
+        """Free the memory of the trades; what they say stays, as the bar of the minute that began at `start`."""
         span = self.span()
         if span is not None and span is not self.bar:
-            start = self.bar.start if self.bar else floor(min(trade.time for trade in self.trades.values()))
-            revision = self.bar.revision if self.bar else 0
-            self.bar = MinuteBar(start=start, revision=revision, **_numbers(span))
-        self.trades, self._withdrawn, self._amended = {}, 0.0, False
+            self.bar = MinuteBar(start=start, revision=self.bar.revision if self.bar else 0, **_numbers(span))
+        self.trades, self._fold, self._withdrawn, self._amended = {}, Fold(), 0.0, False
 
     def span(self) -> Span | None:
         """The minute as a bar; None without a trade that sets a price, as the vendor makes no bar then."""
-        traded = fold(self.trades.values())
+        traded = self._traded()
         if self.bar is None:
             return traded
         if self._amended:
@@ -107,6 +145,11 @@ class Minute:
                 return traded
             return replace(self.bar, volume=max(0.0, self.bar.volume - self._withdrawn))
         return traded if traded is not None and traded.volume > self.bar.volume else self.bar
+
+    def _traded(self) -> Span | None:
+        if self._fold is None:
+            self._fold = fold(self.trades.values())
+        return self._fold.span()
 
     def _has_seen(self, bar: MinuteBar, traded: Span | None) -> bool:
         """Whether the trades are all that the vendor's bar was made of."""
@@ -118,19 +161,12 @@ def floor(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-def fold(trades: Iterable[Trade]) -> Span | None:
-    """The bar of some trades, in order of their time; None where none of them sets a price."""
-    priced: list[Trade] = []
-    volume = 0.0
-    for trade in sorted(trades, key=lambda trade: (trade.time, trade.key)):
-        does = effect(trade.conditions, trade.tape)
-        volume += trade.size if does.volume else 0.0
-        if does.price:
-            priced.append(trade)
-    if not priced:
-        return None
-    prices = [trade.price for trade in priced]
-    return Span(open=prices[0], high=max(prices), low=min(prices), close=prices[-1], volume=volume)
+def fold(trades: Iterable[Trade]) -> Fold:
+    """Trades in any order, folded in that of their time."""
+    folded = Fold()
+    for trade in sorted(trades, key=lambda trade: trade.place):
+        folded.add(trade)
+    return folded
 
 
 def join(spans: Iterable[Span | None]) -> Span | None:

@@ -122,11 +122,6 @@ class RunningBars:
                 day.finished = True
                 self._changed[ticker] = None
 
-    def newest_minute(self, ticker: str) -> datetime | None:
-        """The start of the newest minute of its running session that a bar was given of."""
-        day = self._days.get(ticker)
-        return max((start for start, minute in day.minutes.items() if minute.bar), default=None) if day else None
-
     def drain(self) -> list[Tick]:
         """What has changed since the last call: of each ticker its running bar, after the final ones that were due."""
         ticks, self._ended = self._ended, []

@@ -33,4 +33,4 @@ ALL, VOLUME, NOTHING = Effect(True, True), Effect(False, True), Effect(False, Fa
     ],
 )
 def test_the_strictest_condition_counts(conditions: list[str], tape: str, expected: Effect) -> None:
-    assert effect(conditions, tape) == expected
+    assert effect(tuple(conditions), tape) == expected

@@ -266,13 +266,22 @@ def test_after_a_restart_quotes_go_on_after_the_last_one() -> None:
     assert isinstance(gate.admit(tick, OPEN), Quote)
 
 
-def test_the_newest_minute_is_where_a_gap_begins() -> None:
-    bars = running()
-    assert bars.newest_minute("A") is None
-    bars.take_trade("A", trade(1, 200.0, 10.0))
-    assert bars.newest_minute("A") is None
-    bars.take_minute("A", minute(1))
-    assert bars.newest_minute("A") == OPEN + MINUTE
+def test_minutes_of_long_ago_may_still_change() -> None:
+    bars = running(keep_trades=timedelta())
+    for number in range(120):
+        bars.take_minute("A", minute(number))
+    bars.take_minute("A", minute(3, 8.0, 12.0, 50.0))
+    bars.take_minute("A", minute(4, 7.0, 13.0, 50.0, revision=1))
+    bars.take_minute("A", minute(120))
+    assert bar_of(only(bars)) == (10.0, 13.0, 7.0, 11.0, 121 * 100.0 - 50.0)
+
+
+def test_a_minute_that_is_none_of_the_grid_counts_all_the_same() -> None:
+    bars = running(keep_trades=timedelta())
+    for number in (0, 2, 3):
+        bars.take_minute("A", replace(minute(number), start=OPEN + number * MINUTE + timedelta(seconds=7)))
+    bars.take_minute("A", minute(9))
+    assert only(bars).volume == 400.0
 
 
 @st.composite
@@ -346,7 +355,7 @@ def test_trades_in_any_order_with_any_cancels_give_the_bar_of_those_that_are_lef
     for each in trades:
         if each not in cancelled:
             minutes.setdefault(int((each.time - OPEN) / MINUTE), []).append(each)
-    spans = [span for number in sorted(minutes) if (span := fold(minutes[number]))]
+    spans = [span for number in sorted(minutes) if (span := fold(minutes[number]).span())]
     if not spans:
         assert ticks == []
         return
