@@ -43,7 +43,7 @@ docs: install ## write docs/reference.md and docs/models.md from the code
 	@$(BIN)/python -m riskee_dagster.reference
 	@$(BIN)/riskee sql docs > docs/models.md
 
-bench: install ## measure; ARGS="documents --count 100000"
+bench: install ## measure; ARGS=live or ARGS="documents --count 100000"
 	@$(BIN)/riskee bench $(ARGS)
 
 faults: ## kill, stop, cut, fill and spoil while quotes flow; ARGS="-k kill" for a part

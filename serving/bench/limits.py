@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
 from nats.js.api import StorageType, StreamConfig
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 from riskee.settings import Settings
 from riskee.storage import keys
@@ -23,14 +24,15 @@ from serving.bench.wire import Sender, publication
 _SUBJECT, _STREAM = "bench.limits", "BENCH_LIMITS"
 _MESSAGES, _SINGLE = 40_000, 500
 _READS, _PIPELINE = 20_000, 100
-_QUERIES = 100
+_QUERIES, _LONG_QUERIES = 200, 20
 _USERS, _REQUESTS = 10, 50
 _BODY = b"x" * 300
 
-# One index probe a ticker.
+# As the API asks.
 _LATEST = text(
-    "SELECT latest.* FROM tickers CROSS JOIN LATERAL (SELECT * FROM predictions"
-    " WHERE predictions.ticker = tickers.ticker ORDER BY prediction_time DESC LIMIT 1) AS latest"
+    "SELECT latest.* FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)"
+    " CROSS JOIN LATERAL (SELECT * FROM predictions WHERE predictions.ticker = wanted.ticker"
+    " ORDER BY prediction_time DESC LIMIT 1) AS latest"
 )
 _DAY = text("SELECT * FROM predictions WHERE ticker = :ticker AND prediction_time > now() - interval '24 hours'")
 
@@ -43,6 +45,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     redis_operations: float
     redis_ms: float
     latest_ms: float
+    all_latest_ms: float
     day_ms: float
     api_requests: float
     api_ms: float
@@ -58,6 +61,7 @@ class LimitBench:
     tickers: int
 
     def run(self) -> Limits:
+        names = [ticker_name(number) for number in range(self.tickers)]
         nats_messages, nats_ms = asyncio.run(self._bus())
         redis_operations, redis_ms = asyncio.run(self._cache())
         api_requests, api_ms = self._api()
@@ -66,8 +70,9 @@ class LimitBench:
             nats_ms=nats_ms,
             redis_operations=redis_operations,
             redis_ms=redis_ms,
-            latest_ms=self._query(lambda _: {}, _LATEST),
-            day_ms=self._query(lambda at: {"ticker": ticker_name(at % self.tickers)}, _DAY),
+            latest_ms=self._query(_LATEST, lambda at: {"tickers": [names[at % self.tickers]]}, _QUERIES),
+            all_latest_ms=self._query(_LATEST, lambda _: {"tickers": names}, _LONG_QUERIES),
+            day_ms=self._query(_DAY, lambda at: {"ticker": names[at % self.tickers]}, _QUERIES),
             api_requests=api_requests,
             api_ms=api_ms,
             hit_rate=self._hit_rate(),
@@ -106,12 +111,12 @@ class LimitBench:
         await cache.close()
         return round(rate), _p95(waits)
 
-    def _query(self, parameters: Callable[[int], dict[str, str]], statement: object) -> float:
+    def _query(self, statement: TextClause, parameters: Callable[[int], dict[str, Any]], count: int) -> float:
         waits: list[float] = []
         with self.engine.connect() as connection:
-            for at in range(_QUERIES):
+            for at in range(count):
                 with _timed(waits):
-                    connection.execute(statement, parameters(at)).all()  # type: ignore[call-overload]
+                    connection.execute(statement, parameters(at)).all()
         return _p95(waits)
 
     def _api(self) -> tuple[float, float]:

@@ -11,10 +11,9 @@ All are counted from when the quote was due, which every prediction carries as i
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -27,17 +26,20 @@ from websockets.asyncio.client import connect
 
 from riskee.market.bars import Floats
 from riskee.settings import Settings, load_settings
-from riskee.storage import keys
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
-from serving.bench.plan import Plan, ticker_name, ticker_number
-
-REDIS_POLL, DATABASE_POLL = 0.001, 0.005
-REDIS_SAMPLES, DATABASE_SAMPLES = 100, 50
-"""Quotes that are asked for in a second, at most."""
-
-Look = Callable[[Sequence[str]], Awaitable[Mapping[str, float]]]
-"""For tickers, the newest `prediction_time` of each that has one."""
+from serving.bench.plan import Plan, ticker_number
+from serving.bench.sampling import (
+    DATABASE_POLL,
+    DATABASE_SAMPLES,
+    REDIS_POLL,
+    REDIS_SAMPLES,
+    Body,
+    Sampler,
+    in_cache,
+    in_database,
+    samples,
+)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,20 +53,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     patience: float
 
 
-class _Body(msgspec.Struct, frozen=True):
-    """What all that is observed has in common."""
-
-    ticker: str
-    prediction_time: datetime
-
-
 class _Event(msgspec.Struct, frozen=True):
-    payload: _Body
+    payload: Body
 
 
 class _Frame(msgspec.Struct, frozen=True):
     snapshot: bool = True
-    prediction: _Body | None = None
+    prediction: Body | None = None
 
 
 class Seen(msgspec.Struct, kw_only=True):
@@ -79,7 +74,6 @@ class Seen(msgspec.Struct, kw_only=True):
     unseen: dict[str, int]
 
 
-_bodies = msgspec.json.Decoder(_Body)
 _events = msgspec.json.Decoder(_Event)
 _frames = msgspec.json.Decoder(_Frame)
 
@@ -113,7 +107,7 @@ class Watched:
     arrived: list[tuple[float, Any]] = field(default_factory=list)
     read: list[tuple[int, float, float]] = field(default_factory=list)
 
-    def take(self, decode: Callable[[Any], _Body | None]) -> list[tuple[int, float, float]]:
+    def take(self, decode: Callable[[Any], Body | None]) -> list[tuple[int, float, float]]:
         """Read what has arrived since the last time."""
         fresh = []
         for at, data in self.arrived[len(self.read) :]:
@@ -123,11 +117,11 @@ class Watched:
         return fresh
 
 
-def _event_body(message: Msg) -> _Body:
+def _event_body(message: Msg) -> Body:
     return _events.decode(message.data).payload
 
 
-def _frame_body(frame: str | bytes) -> _Body | None:
+def _frame_body(frame: str | bytes) -> Body | None:
     found = _frames.decode(frame)
     return None if found.snapshot else found.prediction
 
@@ -160,66 +154,11 @@ async def _stream(settings: Settings, watched: Watched, ready: asyncio.Event) ->
             watched.arrived.append((time.time(), frame))
 
 
-@dataclass
-class _Sampler:
-    """Asks for the predictions of some quotes until they are there."""
-
-    look: Look
-    poll: float
-    samples: list[tuple[int, float]]
-    found: list[tuple[int, float, float]] = field(default_factory=list)
-    waiting: dict[int, float] = field(default_factory=dict)
-
-    async def run(self) -> None:
-        queue, waiting = self.samples[::-1], self.waiting
-        while queue or waiting:
-            while queue and queue[-1][1] <= time.time():
-                number, due = queue.pop()
-                waiting.setdefault(number, due)
-            if waiting:
-                newest = await self.look([ticker_name(number) for number in waiting])
-                at = time.time()
-                for name, moment in newest.items():
-                    if moment >= waiting[ticker_number(name)] - 1e-6:
-                        self.found.append((ticker_number(name), waiting.pop(ticker_number(name)), at))
-            await asyncio.sleep(self.poll if waiting or not queue else queue[-1][1] - time.time())
-
-
-def _samples(plan: Plan, a_second: int) -> list[tuple[int, float]]:
-    due = plan.due()
-    step = max(int(plan.rate / a_second), 1) if plan.rate else max(plan.count // a_second, 1)
-    # A step that shares no factor with the number of tickers comes round to all of them.
-    while np.gcd(step, plan.tickers) > 1:
-        step += 1
-    return [(number % plan.tickers, float(due[number])) for number in range(0, plan.count, step)]
-
-
-def _in_cache(cache: Cache) -> Look:
-    async def look(tickers: Sequence[str]) -> Mapping[str, float]:
-        bodies = await cache.bodies(keys.PREDICTION, [{"ticker": ticker} for ticker in tickers])
-        read = [_bodies.decode(body) for body in bodies if body is not None]
-        return {body.ticker: body.prediction_time.timestamp() for body in read}
-
-    return look
-
-
-def _in_database(connection: psycopg.AsyncConnection[Any], since: float) -> Look:
-    async def look(tickers: Sequence[str]) -> Mapping[str, float]:
-        cursor = await connection.execute(
-            "SELECT ticker, extract(epoch FROM max(prediction_time))::float8 FROM predictions"
-            " WHERE ticker = ANY(%s) AND prediction_time >= to_timestamp(%s) GROUP BY ticker",
-            (list(tickers), since - 1),
-        )
-        return dict(await cursor.fetchall())
-
-    return look
-
-
 async def observe(settings: Settings, wanted: Wanted, ready: Callable[[], None]) -> Seen:
     """Observe until every ticker's last quote has had its effect everywhere, or patience is at an end."""
     plan = wanted.plan
     events, frames = Watched(), Watched()
-    samplers: dict[str, _Sampler] = {}
+    samplers: dict[str, Sampler] = {}
     async with AsyncExitStack() as stack:
         bus = await Bus.connect(settings.nats, "probe", timeout=10)
         stack.push_async_callback(bus.close)
@@ -231,9 +170,9 @@ async def observe(settings: Settings, wanted: Wanted, ready: Callable[[], None])
             url = settings.database.url.get_secret_value().replace("+psycopg", "", 1)
             connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
             stack.push_async_callback(connection.close)
-            samplers["redis"] = _Sampler(_in_cache(cache), REDIS_POLL, _samples(plan, REDIS_SAMPLES))
-            look = _in_database(connection, plan.start)
-            samplers["database"] = _Sampler(look, DATABASE_POLL, _samples(plan, DATABASE_SAMPLES))
+            samplers["redis"] = Sampler(in_cache(cache), REDIS_POLL, samples(plan, REDIS_SAMPLES))
+            look = in_database(connection, plan.start)
+            samplers["database"] = Sampler(look, DATABASE_POLL, samples(plan, DATABASE_SAMPLES))
             subscribed = asyncio.Event()
             tasks = [asyncio.create_task(_stream(settings, frames, subscribed))]
             await asyncio.wait_for(subscribed.wait(), 20)
@@ -252,7 +191,7 @@ async def observe(settings: Settings, wanted: Wanted, ready: Callable[[], None])
 async def _finish(wanted: Wanted, events: Watched, frames: Watched, sampling: list[asyncio.Task[None]]) -> None:
     plan = wanted.plan
     deadline = plan.start + (plan.count / plan.rate if plan.rate else 0) + wanted.patience
-    everywhere: list[tuple[_Finish, Watched, Callable[[Any], _Body | None]]] = [
+    everywhere: list[tuple[_Finish, Watched, Callable[[Any], Body | None]]] = [
         (_Finish(_last_due(plan)), events, _event_body)
     ]
     if wanted.everything:
@@ -266,7 +205,7 @@ async def _finish(wanted: Wanted, events: Watched, frames: Watched, sampling: li
             return
 
 
-def _seen(events: Watched, frames: Watched, samplers: Mapping[str, _Sampler]) -> Seen:
+def _seen(events: Watched, frames: Watched, samplers: Mapping[str, Sampler]) -> Seen:
     events.take(_event_body)
     frames.take(_frame_body)
     found = {name: sampler.found for name, sampler in samplers.items()}

@@ -9,8 +9,8 @@ from serving.bench import targets
 from serving.bench.charts import charts
 from serving.bench.latency import Latency
 from serving.bench.loads import Load
-from serving.bench.probe import DATABASE_POLL, REDIS_POLL
 from serving.bench.result import Measured
+from serving.bench.sampling import DATABASE_POLL, REDIS_POLL
 from serving.bench.targets import Target
 
 HEADING = "## The live path"

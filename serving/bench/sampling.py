@@ -1,0 +1,94 @@
+"""Asking for the predictions of some quotes until they are there: to the millisecond of the poll, no better."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import psycopg
+
+from riskee.storage import keys
+from riskee.storage.cache import Cache
+from serving.bench.plan import Plan, ticker_name, ticker_number
+
+REDIS_POLL, DATABASE_POLL = 0.001, 0.005
+REDIS_SAMPLES, DATABASE_SAMPLES = 100, 50
+"""Quotes that are asked for in a second, at most."""
+
+Look = Callable[[Sequence[str]], Awaitable[Mapping[str, float]]]
+"""For tickers, the newest `prediction_time` of each that has one."""
+
+
+class Body(msgspec.Struct, frozen=True):
+    """What all that is observed has in common."""
+
+    ticker: str
+    prediction_time: datetime
+
+
+_bodies = msgspec.json.Decoder(Body)
+
+
+@dataclass
+class Sampler:
+    """Asks for the predictions of some quotes until they are there."""
+
+    look: Look
+    poll: float
+    samples: list[tuple[int, float]]
+    found: list[tuple[int, float, float]] = field(default_factory=list)
+    waiting: dict[int, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Ask until all are found."""
+        queue, waiting = self.samples[::-1], self.waiting
+        while queue or waiting:
+            while queue and queue[-1][1] <= time.time():
+                number, due = queue.pop()
+                waiting.setdefault(number, due)
+            if waiting:
+                newest = await self.look([ticker_name(number) for number in waiting])
+                at = time.time()
+                for name, moment in newest.items():
+                    if moment >= waiting[ticker_number(name)] - 1e-6:
+                        self.found.append((ticker_number(name), waiting.pop(ticker_number(name)), at))
+            await asyncio.sleep(self.poll if waiting or not queue else queue[-1][1] - time.time())
+
+
+def samples(plan: Plan, a_second: int) -> list[tuple[int, float]]:
+    """The ticker's number and the due time of about so many quotes a second, in their order."""
+    due = plan.due()
+    step = max(int(plan.rate / a_second), 1) if plan.rate else max(plan.count // a_second, 1)
+    # A step that shares no factor with the number of tickers comes round to all of them.
+    while np.gcd(step, plan.tickers) > 1:
+        step += 1
+    return [(number % plan.tickers, float(due[number])) for number in range(0, plan.count, step)]
+
+
+def in_cache(cache: Cache) -> Look:
+    """What the cache has, read as the API reads it."""
+
+    async def look(tickers: Sequence[str]) -> Mapping[str, float]:
+        bodies = await cache.bodies(keys.PREDICTION, [{"ticker": ticker} for ticker in tickers])
+        read = [_bodies.decode(body) for body in bodies if body is not None]
+        return {body.ticker: body.prediction_time.timestamp() for body in read}
+
+    return look
+
+
+def in_database(connection: psycopg.AsyncConnection[Any], since: float) -> Look:
+    """What has been committed since a moment."""
+
+    async def look(tickers: Sequence[str]) -> Mapping[str, float]:
+        cursor = await connection.execute(
+            "SELECT ticker, extract(epoch FROM max(prediction_time))::float8 FROM predictions"
+            " WHERE ticker = ANY(%s) AND prediction_time >= to_timestamp(%s) GROUP BY ticker",
+            (list(tickers), since - 1),
+        )
+        return dict(await cursor.fetchall())
+
+    return look

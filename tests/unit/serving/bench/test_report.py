@@ -1,0 +1,96 @@
+"""The report of a measurement: bars and targets, tables, the page and its pictures."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from serving.bench import targets
+from serving.bench.charts import charts
+from serving.bench.report import HEADING, markdown, tables, write
+from serving.bench.result import Measured
+from tests.unit.serving.bench.made import measured
+
+
+def bar(found: Measured, words: str) -> targets.Target:
+    (only,) = (target for target in targets.bars(found) if words in f"{target.what}.")
+    return only
+
+
+def test_the_product_is_held_against_the_floor_that_ran_beside_it() -> None:
+    against = bar(measured(predict_p99=5.0), "p99 to the durable event against")
+    assert against.measured == pytest.approx(1.67)
+    assert against.met
+    assert not bar(measured(predict_p99=6.6), "p99 to the durable event against").met
+    assert bar(measured(), "CPU a quote against").measured == pytest.approx(1.4)
+
+
+@pytest.mark.parametrize(("drained", "met"), [(8000.0, True), (7999.0, False)])
+def test_of_backlogs_the_median_counts(drained: float, met: bool) -> None:
+    target = bar(measured(drained=drained), "backlog: predict, each quote of its own time.")
+    assert (target.measured, target.met) == (drained, met)
+
+
+def test_a_lost_message_misses_the_bar() -> None:
+    found = measured()
+    found.drains[0] = msgspec.structs.replace(found.drains[0], done=99)
+    assert bar(found, "each quote of its own time, lost").met is False
+    assert bar(measured(), "each quote of its own time, lost").met
+
+
+def test_the_ratio_says_how_many_times_better() -> None:
+    least = targets.Target(what="a", bound=1000, unit="/s", measured=5000, at_least=True)
+    most = targets.Target(what="b", bound=100, unit="ms", measured=200)
+    assert (least.ratio, least.met) == (5, True)
+    assert (most.ratio, most.met) == (0.5, False)
+    assert targets.Target(what="c", bound=1, unit="", measured=None).met is None
+
+
+def test_every_target_of_the_owner_has_a_line_even_where_nothing_was_measured() -> None:
+    nothing = Measured(machine=measured().machine, model="", sessions=0)
+    lines = [target.what for target in targets.owners(nothing)]
+    assert lines == [target.what for target in targets.owners(measured())]
+    assert all(target.measured is None for target in targets.owners(nothing))
+    assert [table.title for table in tables(nothing)] == ["Targets of the owner's document"]
+
+
+def test_the_pictures_are_svg() -> None:
+    drawn = charts(measured())
+    assert set(drawn) == {"live-latency", "live-backlog", "live-cpu"}
+    for chart in drawn.values():
+        assert ElementTree.fromstring(chart).tag.endswith("svg")
+    assert charts(Measured(machine=measured().machine, model="", sessions=0)) == {}
+
+
+def test_a_page_keeps_what_others_wrote_and_takes_the_section_once(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text(f"# Benchmarks\n\nFirst.\n\n{HEADING}\n\nold\n\n## Documents\n\nLast.\n")
+    write(measured(), page)
+    once = page.read_text()
+    assert "old" not in once
+    assert once.startswith("# Benchmarks\n\nFirst.\n\n## The live path\n")
+    assert once.endswith("\n## Documents\n\nLast.\n")
+    write(measured(), page)
+    assert page.read_text() == once
+    for name in charts(measured()):
+        assert f"images/{name}.svg" in once
+        assert (tmp_path / "images" / f"{name}.svg").exists()
+
+
+def test_a_page_without_the_section_gets_it_at_its_end(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text("# Benchmarks\n\n## Documents\n\nText.\n")
+    write(measured(), page)
+    assert page.read_text().startswith("# Benchmarks\n\n## Documents\n\nText.\n\n## The live path\n")
+
+
+def test_a_measurement_survives_json() -> None:
+    found = measured()
+    again = msgspec.json.decode(msgspec.json.encode(found), type=Measured)
+    assert markdown(again, []) == markdown(found, [])
+
+
+def test_rows_have_as_many_cells_as_their_header() -> None:
+    for table in tables(measured()):
+        assert {len(row) for row in table.rows} == {len(table.header)}, table.title
