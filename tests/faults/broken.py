@@ -1,27 +1,32 @@
-"""Defects put in on purpose, to see that the fault tests find them."""
+"""Defects put in on purpose, to see that the fault tests find them, and deaths at the worst moment."""
 
 import hashlib
-import re
+import os
+import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from threading import Timer
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import psycopg
 from psycopg import sql
 
+from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.model import registry
 from riskee.model.artifact import ModelArtifact
 from riskee.storage import recording
 from riskee.storage.bus import Bus, Outgoing
+from riskee.storage.recording import Recording
 from serving.consumers import forecasting, record
 from serving.consumers.forecasting import Forecaster
 from serving.consumers.knowledge import Knowledge
 
 _LATE_SECONDS = 0.5
+_LIFE_SECONDS = 8.0
+_BORN = time.monotonic()
 
 
 def _ack_before_commit() -> None:
@@ -35,16 +40,43 @@ def _ack_before_commit() -> None:
     mock.patch.object(record, "record", later).start()
 
 
-class _WithoutConflict(sql.SQL):
-    def __init__(self, statement: Any) -> None:
-        unguarded = re.sub(r" WHERE \(SELECT .* IS NULL", "", statement.replace(" ON CONFLICT DO NOTHING", ""))
-        super().__init__(unguarded)
-
-
 def _no_on_conflict() -> None:
     """A row that is there already is an error."""
-    names = SimpleNamespace(SQL=_WithoutConflict, Identifier=sql.Identifier)
-    mock.patch.object(recording, "sql", names).start()
+
+    def insert(cursor: psycopg.Cursor[Any], what: Recording[Any], _rows: object) -> None:
+        table, incoming = sql.Identifier(what.table.name), sql.Identifier(f"incoming_{what.table.name}")
+        cursor.execute(sql.SQL("INSERT INTO {} SELECT * FROM {}").format(table, incoming))
+
+    mock.patch.object(recording, "_insert_once", insert).start()
+
+
+def _dies_after_commit() -> None:
+    """record is killed, once it has lived for some time, between a commit and its acknowledgement."""
+    honest: Callable[..., int] = recording.record
+
+    def mortal(*arguments: Any) -> int:
+        written = honest(*arguments)
+        _die_of_age()
+        return written
+
+    mock.patch.object(record, "record", mortal).start()
+
+
+def _dies_after_publishing() -> None:
+    """predict is killed, once it has lived for some time, between publishing and acknowledging."""
+    honest = Bus.publish_encoded
+
+    async def mortal(bus: Bus, messages: Sequence[Outgoing]) -> None:
+        await honest(bus, messages)
+        if any(message.subject == PREDICTION_UPDATED.name for message in messages):
+            _die_of_age()
+
+    mock.patch.object(Bus, "publish_encoded", mortal).start()
+
+
+def _die_of_age() -> None:
+    if time.monotonic() - _BORN > _LIFE_SECONDS:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _random_prediction_ids() -> None:
@@ -94,6 +126,8 @@ def _slow_start() -> None:
 BROKEN: Mapping[str, Callable[[], None]] = {
     "ack before commit": _ack_before_commit,
     "no ON CONFLICT": _no_on_conflict,
+    "dies after commit": _dies_after_commit,
+    "dies after publishing": _dies_after_publishing,
     "random prediction ids": _random_prediction_ids,
     "no dead letters": _no_dead_letters,
     "stale state": _stale_state,

@@ -28,7 +28,7 @@ class Change(msgspec.Struct, frozen=True):
     database_port: int | None = None
     nats_port: int | None = None
     shifted: bool = False
-    broken: str = ""
+    broken: tuple[str, ...] = ()
 
 
 class ShiftedClock:
@@ -59,8 +59,8 @@ def main(name: str) -> None:
     home = Path(os.environ["RISKEE_HOME"])
     change = msgspec.json.decode((home / CHANGES_FILE).read_bytes(), type=dict[str, Change])[name]
     _go_through(home, change)
-    if change.broken:
-        BROKEN[change.broken]()
+    for defect in change.broken:
+        BROKEN[defect]()
     if change.shifted:
         mock.patch.object(service, "SystemClock", partial(ShiftedClock, home / CLOCK_FILE)).start()
     service.run(name, importlib.import_module(f"serving.consumers.{name}").main)

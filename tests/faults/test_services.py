@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.arena import SERVICES, Setup
 from tests.faults.conftest import full_only, load, times
+from tests.faults.entry import Change
 from tests.faults.market import TICKERS
 from tests.faults.recovery import SERVICE_SECONDS, Recovery
 from tests.faults.reporting import Result
@@ -30,6 +31,20 @@ async def test_a_killed_service(name: str, holds: Holds) -> None:
         await scenario.strike(lambda: scenario.arena.kill(name), times(5))
 
     holds(await play(f"kill -9 of {name}", load(1000), kill, bar=SERVICE_SECONDS))
+
+
+@full_only
+@pytest.mark.parametrize(("name", "moment"), [("record", "dies after commit"), ("predict", "dies after publishing")])
+async def test_a_service_that_dies_before_it_acknowledges(name: str, moment: str, holds: Holds) -> None:
+    """Again and again, at the one moment that a kill from outside seldom meets."""
+
+    async def wait(scenario: Scenario) -> None:
+        before = scenario.arena.status(name).restarts
+        await asyncio.sleep(50)
+        assert scenario.arena.status(name).restarts - before >= 2
+
+    setup = Setup(changes={name: Change(broken=(moment,))})
+    holds(await play(f"{name} {moment}", load(1000), wait, setup=setup))
 
 
 @full_only
