@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from riskee.settings import Settings
 
 FIRST_PREDICTIONS_SECONDS = 90.0
+# A live feed may have nothing to say before the session opens.
+_LIVE_FEED_SECONDS = 20.0
 _BUS_SECONDS = 10.0
 _SHOWN = 5
 _ASK_SECONDS = 5.0
@@ -113,7 +115,8 @@ def _first_predictions(board: Board, stack: Stack, settings: Settings) -> list[d
     """The first fresh predictions that the API serves; where none came in time, stale ones or none."""
     seen: list[dict[str, Any]] = []
     with _step(board, stack, "Waiting for the first predictions", "predict") as task:
-        deadline = time.monotonic() + FIRST_PREDICTIONS_SECONDS
+        replays = settings.feed.kind == "replay"
+        deadline = time.monotonic() + (FIRST_PREDICTIONS_SECONDS if replays else _LIVE_FEED_SECONDS)
         while time.monotonic() < deadline:
             try:
                 seen = _look(settings, task, deadline) or seen
@@ -165,8 +168,13 @@ def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, 
             f"  [bold]{p['ticker']:<6}[/] {p['price']:>9.2f}  next close {p['predicted_price']:>9.2f} "
             f"{percent(p['expected_return'])}  P(up) {p['p_up']:.1%}  [dim]{p['data_time'][:16].replace('T', ' ')}[/]"
         )
-    if not predictions:
+    if not predictions and settings.feed.kind == "replay":
         out.print("[yellow]No prediction came yet:[/] see `riskee doctor` and `riskee logs predict`.")
+    elif not predictions:
+        out.print(
+            f"[yellow]The feed {settings.feed.kind} has given nothing to predict yet:[/] it may be that no session is "
+            "open, or see `riskee logs ingest`."
+        )
     api = base_url(settings)
     out.print(f"\n  live page  {api}/")
     out.print(f"  API        {api}/predict/AAPL   docs at {api}/docs   WebSocket {base_url(settings, 'ws')}/stream")

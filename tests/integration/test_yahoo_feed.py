@@ -158,8 +158,9 @@ async def test_an_unknown_symbol_is_named_and_asked_once(
     del open_now.prices["MSFT"]
     with serving(open_now) as server:
         async with consumer("ingest", polling(database_settings, server), ingest.main) as running:
-            await eventually(lambda: "does not know 1 tickers: MSFT" in str(running.health.report()))
+            await eventually(lambda: "'unknown': 'Yahoo does not know MSFT'" in str(running.health.report()))
             await eventually(lambda: len(server.asked(PREFIX + "IBM")) > 3)
+            assert running.health.ready, "the others are served"
         assert len(server.asked(PREFIX + "MSFT")) == 1
     assert {quote.ticker for quote in await quotes(bus)} == {MARKET, "AAPL", "IBM"}
 
@@ -170,12 +171,12 @@ async def test_an_old_price_is_not_taken_while_the_market_is_open(
     open_now.times["IBM"] = open_now.told - timedelta(minutes=40)
     with serving(open_now) as server:
         async with consumer("ingest", polling(database_settings, server), ingest.main) as running:
-            await eventually(lambda: "prices are old of 1 tickers: IBM" in str(running.health.report()))
+            await eventually(lambda: "'old': 'prices are too old of IBM'" in str(running.health.report()))
             await eventually(lambda: has(bus, 3))
             open_now.times["IBM"] = open_now.told - timedelta(minutes=5)
             # Further behind the others than a stale quote, and still the price.
             await eventually(lambda: has(bus, 4))
-            await eventually(lambda: running.health.ready)
+            await eventually(lambda: "'old': 'none'" in str(running.health.report()))
     assert await letters(bus) == []
 
 
@@ -230,10 +231,20 @@ async def test_pauses_grow_until_it_answers(client: ChartClient, server: Server,
         with pytest.raises(RetryableError, match="RISKEE_YAHOO__URL"):
             await client.snapshot("IBM", open_now.session)
         waited.append(client.pause())
-        client._free_at = 0.0
+        client._free_at = client._quiet_until = 0.0
     assert waited == [1.0, 2.0, 4.0]
     assert await client.snapshot("IBM", open_now.session) is not None
     server.fail(PREFIX + "IBM", Reply("", 500))
     with pytest.raises(RetryableError):
         await client.snapshot("IBM", open_now.session)
+    assert client.pause() == 1.0
+
+
+async def test_requests_that_fail_together_are_one_failure(
+    client: ChartClient, server: Server, open_now: Exchange
+) -> None:
+    for ticker in TICKERS:
+        server.fail(PREFIX + ticker, Reply("", 500))
+        with pytest.raises(RetryableError):
+            await client.snapshot(ticker, open_now.session)
     assert client.pause() == 1.0

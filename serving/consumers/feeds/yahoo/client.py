@@ -36,6 +36,7 @@ class ChartClient:
     chance: Callable[[], float] = random.random
     monotonic: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
     _free_at: float = 0.0
+    _quiet_until: float = 0.0
     _failures: int = 0
 
     @classmethod
@@ -50,7 +51,7 @@ class ChartClient:
     def pause(self) -> float:
         """Seconds until the next request may begin; that request then counts."""
         now = self.monotonic()
-        begin = max(now, self._free_at)
+        begin = max(now, self._free_at, self._quiet_until)
         self._free_at = begin + 60.0 / self.settings.requests_per_minute
         return begin - now
 
@@ -74,11 +75,13 @@ class ChartClient:
 
     def _left_alone(self, what: str, wish: str = "") -> RetryableError:
         """What to raise, once the next request is put off: as Yahoo wants it, else ever longer."""
-        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._failures)
+        now = self.monotonic()
+        # Requests that were under way together fail together: that is one failure.
+        self._failures += now >= self._quiet_until
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (self._failures - 1))
         wanted = _wanted(wish, self.clock.now())
         pause = longest * (0.5 + 0.5 * self.chance()) if wanted is None else min(wanted, _LONGEST_WISH)
-        self._failures += 1
-        self._free_at = max(self._free_at, self.monotonic() + pause)
+        self._quiet_until = max(self._quiet_until, now + pause)
         return RetryableError(
             f"Yahoo {what}", f"it is asked again in {pause:.0f} s; RISKEE_YAHOO__URL may name a proxy of your own"
         )

@@ -93,8 +93,8 @@ class YahooFeed:
             if over:
                 self._bars.finish(today.session.session_date)
             yield self._wave()
-        self._tell("yahoo-symbols", self._unknown, "Yahoo does not know")
-        self._tell("yahoo-data", self._old, "Yahoo's prices are old of")
+        self._note("unknown", "Yahoo does not know", self._unknown)
+        self._note("old", "prices are too old of", self._old)
 
     async def _ask(self, tickers: Sequence[str], today: Today) -> list[str]:
         """Take the charts of some tickers; those that must be asked for again."""
@@ -130,13 +130,10 @@ class YahooFeed:
         (self._old.add if old else self._old.discard)(ticker)
         return old
 
-    def _tell(self, dependency: str, tickers: set[str], what: str) -> None:
-        if not tickers:
-            self.service.health.up(dependency)
-            return
-        names = sorted(tickers)
-        more = ", …" if len(names) > _NAMED else ""
-        self.service.health.down(dependency, f"{what} {len(names)} tickers: {', '.join(names[:_NAMED])}{more}")
+    def _note(self, name: str, what: str, tickers: set[str]) -> None:
+        named = sorted(tickers)[:_NAMED]
+        more = f" and {len(tickers) - _NAMED} more" if len(tickers) > _NAMED else ""
+        self.service.health.note(name, f"{what} {', '.join(named)}{more}" if tickers else "none")
 
     def _wave(self) -> Wave:
         return Wave(NAME, self._known(), sorted(self._bars.drain(), key=lambda tick: tick.data_time))
