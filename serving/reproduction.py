@@ -15,12 +15,13 @@ from sqlalchemy import Connection
 
 from riskee.features.definitions import WARM_UP_BARS
 from riskee.market.bars import BarMatrix
-from riskee.messaging.messages import Prediction, Quote
+from riskee.messaging.messages import Flag, Prediction, Quote
 from riskee.model.predictor import Predictor
 from riskee.model.registry import load_model, read_model
 from riskee.settings import Settings
 from riskee.storage.predictions import find_prediction, find_quote
 from riskee.storage.recent_bars import recent_bars
+from serving.consumers.announced import Announced
 from serving.consumers.forecasting import Forecast, Forecaster
 from serving.consumers.knowledge import forecaster_before
 
@@ -87,6 +88,7 @@ def reproduce(connection: Connection, settings: Settings, prediction_id: uuid.UU
     forecaster = forecaster_before(connection, settings.model, stored.session_date, only=only, stored=known)
     forecaster.predictors = {stored.model_type: predictor}
     forecaster.stale_after_seconds = settings.feed.stale_after_seconds
+    forecaster.announced = _announced(stored)
     made = _predict(forecaster, stored, quote, market)
     fields = tuple(_compare(stored, made))
     equal = all(field.equal for field in fields)
@@ -100,6 +102,14 @@ def _predict(forecaster: Forecaster, stored: Prediction, quote: Quote, market: Q
             forecaster.take([each])
     (result,) = forecaster.forecast([quote], stored.as_of, stored.model_type)
     return result.prediction if isinstance(result, Forecast) else None
+
+
+def _announced(stored: Prediction) -> Announced:
+    """What was announced when a prediction was made: of it, only its own flags are kept."""
+    halted = frozenset({stored.ticker} if Flag.HALTED in stored.flags else ())
+    if Flag.SESSION_CLOSED not in stored.flags:
+        return Announced(halted)
+    return Announced(halted, closed_at=stored.data_time, closed_on=stored.session_date)
 
 
 def _compare(stored: Prediction, made: Prediction | None) -> Iterator[Field]:

@@ -121,7 +121,9 @@ class FeedSettings(Section):
     kind: Literal["replay", "file", "yahoo", "alpaca"] = Field("replay", description="kind of feed")
     stale_after_seconds: float = Field(60.0, gt=0, description="a ticker silent for longer is stale")
     mute_after_seconds: float = Field(
-        30.0, gt=0, description="a feed that is silent for longer while its session is open is mute"
+        30.0,
+        gt=0,
+        description="a feed silent for longer in an open session is mute; minute bars alone need more than 60",
     )
     replay: ReplaySettings = ReplaySettings()
     file: FileFeedSettings = FileFeedSettings()

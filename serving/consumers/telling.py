@@ -130,7 +130,8 @@ class Telling:
 
     async def _publish(self) -> None:
         standing = self._standing()
-        if standing != self._published:
+        # A predictor in reserve has no numbers.
+        if standing != self._published and standing.slots:
             await self._service.bus.publish(PREDICTION_STATUS, self._sealed(standing))
             self._published = standing
         if self._unpublished:

@@ -50,7 +50,7 @@ async def streamed(client: httpx.AsyncClient) -> AsyncIterator[ClientConnection]
 
 async def until(socket: ClientConnection, status: str) -> list[dict[str, Any]]:
     """All that comes until a status, that one last."""
-    seen = []
+    seen: list[dict[str, Any]] = []
     async with asyncio.timeout(15):
         while not seen or (seen[-1]["type"], seen[-1].get("status")) != ("status", status):
             seen.append(json.loads(await socket.recv()))

@@ -13,10 +13,12 @@ from riskee.cli import reproduce as command
 from riskee.cli.app import app
 from riskee.errors import NotFoundError, PoisonError
 from riskee.messaging.envelope import Envelope, wrap
-from riskee.messaging.messages import PredictJob, Quote
-from riskee.messaging.subjects import PREDICT_EARNINGS
+from riskee.messaging.messages import MarketState, PredictJob, Quote
+from riskee.messaging.standing import FeedStatus
+from riskee.messaging.statuses import Status
+from riskee.messaging.subjects import PREDICT_EARNINGS, PREDICTION_STATUS
 from riskee.settings import Settings
-from riskee.storage.bus import Bus
+from riskee.storage.bus import Bus, codec_of
 from riskee.storage.cache import Cache
 from riskee.storage.tables import market_data, predictions
 from serving.consumers import predict, record
@@ -25,6 +27,7 @@ from tests.integration.conftest import consumer, eventually
 from tests.integration.live_data import MARKET, Market, fill, made_model
 from tests.integration.tampering import spoil
 from tests.integration.test_predict_service import play, waves
+from tests.integration.test_silence import announce
 
 pytestmark = pytest.mark.integration
 
@@ -107,6 +110,34 @@ async def test_every_prediction_can_be_made_again(
         states = connection.scalar(select(text("count(DISTINCT bars_as_of)")).select_from(predictions))
     assert kinds == {"normal", "earnings"}
     assert states == 3, "the state was built anew once bars had changed"
+
+
+async def test_what_was_announced_of_a_ticker_and_its_session_counts_again(
+    bus: Bus, cache: Cache, database_settings: Settings, engine: Engine, market: Market
+) -> None:
+    session = market.sessions[-9]
+    told = waves(market, -9)
+    async with (
+        consumer("record", database_settings, record.main),
+        consumer("predict", database_settings, predict.main),
+    ):
+        await play_all(bus, engine, told[0])
+        await announce(bus, MarketState.HALTED, session.opens_at, "IBM")
+        await announce(bus, MarketState.CLOSED, told[1][0].payload.data_time)
+        await eventually(lambda: stands(bus, Status.SESSION_CLOSED))
+        await play_all(bus, engine, told[1])
+    found = again(engine, database_settings)
+    assert_equal(found)
+    flags = [str(field.made) for one in found for field in one.fields if field.name == "flags"]
+    assert ["halted" in each for each in flags].count(True) == 1
+    assert ["session_closed" in each for each in flags].count(True) == 3
+
+
+async def stands(bus: Bus, status: Status) -> bool:
+    """Whether predict has said last that the feed stands so."""
+    message = await bus.jetstream.get_last_msg("PREDICTIONS", PREDICTION_STATUS.name)
+    standing: FeedStatus = codec_of(PREDICTION_STATUS).decode(message.data or b"").payload
+    return standing.status is status
 
 
 @pytest.fixture
