@@ -30,7 +30,11 @@ def all_checks(settings: Settings) -> list[tuple[str, Callable[[Settings], Findi
         "record": metrics.record_port,
         "explain": metrics.explain_port,
     }
-    checks: list[tuple[str, Callable[[Settings], Finding]]] = [("python", check_python), ("disk", check_disk)]
+    checks: list[tuple[str, Callable[[Settings], Finding]]] = [
+        ("python", check_python),
+        ("disk", check_disk),
+        ("feed", check_feed),
+    ]
     if settings.profile == "embedded":
         ports |= _further_predictors(settings)
         checks += [("processes", check_processes), ("ports", check_ports), ("downloads", check_downloads)]
@@ -85,6 +89,16 @@ def check_disk(settings: Settings) -> Finding:
     if free < _LEAST_FREE:
         return Finding("disk", "problem", "", detail, "free some space, or set RISKEE_HOME to another disk")
     return Finding("disk", "ok", "", detail)
+
+
+def check_feed(settings: Settings) -> Finding:
+    """What the live feed needs of the settings; whether it is connected, the check of ingest says."""
+    from riskee.market.sources.alpaca_access import require_keys, require_private
+
+    if settings.feed.kind == "alpaca":
+        require_keys(settings.alpaca)
+        require_private(settings.alpaca.stream.url, "RISKEE_ALPACA__STREAM__URL")
+    return Finding("feed", "ok", "", settings.feed.kind)
 
 
 def check_processes(settings: Settings) -> Finding:

@@ -60,6 +60,20 @@ def test_health_reports_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert server_checks._ready("predict", "http://x").state == "ok"
 
 
+def test_a_live_feed_wants_a_key_that_goes_nowhere_in_plain_text() -> None:
+    def asking(**alpaca: object) -> Settings:
+        return Settings.model_validate({"feed": {"kind": "alpaca"}, "alpaca": alpaca})
+
+    keys = {"key_id": "key", "secret_key": "secret"}
+    plain = asking(**keys, stream={"url": "ws://stream.example.com"})
+    found = [checks.run_check(("feed", checks.check_feed), each) for each in (Settings(), asking(**keys))]
+    assert [(each.state, each.detail) for each in found] == [("ok", "replay"), ("ok", "alpaca")]
+    for wrong, says in ((asking(), "RISKEE_ALPACA__KEY_ID"), (plain, "wss://")):
+        found_wrong = checks.run_check(("feed", checks.check_feed), wrong)
+        assert found_wrong.state == "problem"
+        assert says in found_wrong.remedy
+
+
 def test_only_the_embedded_profile_has_processes_to_check() -> None:
     names = [name for name, _ in checks.all_checks(Settings())]
     elsewhere = [name for name, _ in checks.all_checks(Settings().model_copy(update={"profile": "compose"}))]
