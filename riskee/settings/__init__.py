@@ -5,27 +5,29 @@ below. A variable that no setting has is an error: a typo must not silently mean
 """
 
 from riskee.settings.loading import ENDPOINTS_FILE, TEST_PREFIX, load_settings
+from riskee.settings.section import Section
 from riskee.settings.sections import (
-    AlpacaSettings,
-    AlpacaStreamSettings,
     ApiSettings,
     ConsumerSettings,
     DagsterSettings,
     DatabaseSettings,
-    DataSettings,
     EmbeddingSettings,
     ExplanationSettings,
-    FeedSettings,
     LlmSettings,
     MetricsSettings,
     ModelSettings,
     NatsSettings,
     PredictSettings,
     RedisSettings,
-    ReplaySettings,
     RetrainingSettings,
-    Section,
     VectorSettings,
+)
+from riskee.settings.sources import (
+    AlpacaSettings,
+    AlpacaStreamSettings,
+    DataSettings,
+    FeedSettings,
+    ReplaySettings,
     VendorSettings,
     YahooSettings,
 )

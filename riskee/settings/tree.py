@@ -7,15 +7,12 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from riskee.settings.sections import (
-    AlpacaSettings,
     ApiSettings,
     ConsumerSettings,
     DagsterSettings,
     DatabaseSettings,
-    DataSettings,
     EmbeddingSettings,
     ExplanationSettings,
-    FeedSettings,
     LlmSettings,
     MetricsSettings,
     ModelSettings,
@@ -24,6 +21,11 @@ from riskee.settings.sections import (
     RedisSettings,
     RetrainingSettings,
     VectorSettings,
+)
+from riskee.settings.sources import (
+    AlpacaSettings,
+    DataSettings,
+    FeedSettings,
     YahooSettings,
 )
 
