@@ -37,6 +37,7 @@ class Exchange:
     prices: dict[str, list[float]]
     told: datetime
     times: dict[str, datetime] = field(default_factory=dict)
+    events: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, request: Request) -> Reply:
         symbol = unquote(request.path.removeprefix(PREFIX))
@@ -54,6 +55,7 @@ class Exchange:
         }
         indicators = {"quote": [columns]}
         result = {"meta": meta, "timestamp": [int(s.timestamp()) for s in starts], "indicators": indicators}
+        result |= {"events": self.events[symbol]} if symbol in self.events else {}
         return Reply({"chart": {"result": [result], "error": None}})
 
 
@@ -120,7 +122,7 @@ async def test_charts_become_running_daily_bars(bus: Bus, database_settings: Set
     assert [(quote.sequence, quote.final) for quote in ibm] == [(0, False), (1, False)]
     assert await states(bus) == ["open"]
     asked = server.asked(PREFIX + "IBM")[0]
-    assert asked.query == {"interval": "1m", "range": "1d", "includePrePost": "false"}
+    assert asked.query == {"interval": "1m", "range": "1d", "includePrePost": "false", "events": "div,splits"}
     assert "Mozilla" in asked.headers["user-agent"]
 
 
@@ -135,6 +137,16 @@ async def test_a_closed_market_gives_final_bars_and_is_asked_seldom(
     found = await quotes(bus)
     assert {(quote.final, quote.data_time) for quote in found} == {(True, closed_now.session.closes_at)}
     assert await letters(bus) == []
+
+
+async def test_a_split_of_today_is_in_the_factor(bus: Bus, database_settings: Settings, open_now: Exchange) -> None:
+    at = int(open_now.session.opens_at.timestamp())
+    open_now.events["IBM"] = {"splits": {str(at): {"date": at, "numerator": 4, "denominator": 1}}}
+    with serving(open_now) as server:
+        async with consumer("ingest", polling(database_settings, server), ingest.main):
+            await eventually(lambda: has(bus, 4))
+    factors = {quote.ticker: quote.adjustment_factor for quote in await quotes(bus)}
+    assert factors == {MARKET: 1.0, "AAPL": 1.0, "IBM": 4.0, "MSFT": 1.0}
 
 
 async def closed(bus: Bus) -> bool:
@@ -220,7 +232,7 @@ async def test_a_busy_server_is_left_alone_for_as_long_as_it_wants(
 ) -> None:
     server.fail(PREFIX + "IBM", Reply("", 429, {"Retry-After": wish}))
     with pytest.raises(RetryableError, match="answers 429 — it is asked again in 7 s"):
-        await client.snapshot("IBM", open_now.session)
+        await client.chart("IBM", open_now.session)
     assert client.pause() == 7.0
 
 
@@ -229,14 +241,14 @@ async def test_pauses_grow_until_it_answers(client: ChartClient, server: Server,
     waited = []
     for _ in range(3):
         with pytest.raises(RetryableError, match="RISKEE_YAHOO__URL"):
-            await client.snapshot("IBM", open_now.session)
+            await client.chart("IBM", open_now.session)
         waited.append(client.pause())
         client._free_at = client._quiet_until = 0.0
     assert waited == [1.0, 2.0, 4.0]
-    assert await client.snapshot("IBM", open_now.session) is not None
+    assert await client.chart("IBM", open_now.session) is not None
     server.fail(PREFIX + "IBM", Reply("", 500))
     with pytest.raises(RetryableError):
-        await client.snapshot("IBM", open_now.session)
+        await client.chart("IBM", open_now.session)
     assert client.pause() == 1.0
 
 
@@ -246,5 +258,5 @@ async def test_requests_that_fail_together_are_one_failure(
     for ticker in TICKERS:
         server.fail(PREFIX + ticker, Reply("", 500))
         with pytest.raises(RetryableError):
-            await client.snapshot(ticker, open_now.session)
+            await client.chart(ticker, open_now.session)
     assert client.pause() == 1.0

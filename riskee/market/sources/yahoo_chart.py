@@ -1,6 +1,8 @@
 """Yahoo's chart of one ticker's session, read without yfinance: what a poll says of the running daily bar."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import prod
 from typing import Any
 
 import msgspec
@@ -35,10 +37,27 @@ class _Indicators(msgspec.Struct):
     quote: list[_Columns]
 
 
+class _Dividend(msgspec.Struct):
+    date: int
+    amount: float
+
+
+class _Split(msgspec.Struct):
+    date: int
+    numerator: float
+    denominator: float
+
+
+class _Events(msgspec.Struct):
+    dividends: dict[str, _Dividend] = {}
+    splits: dict[str, _Split] = {}
+
+
 class _Result(msgspec.Struct):
     meta: _Meta
     indicators: _Indicators
     timestamp: list[int] = []
+    events: _Events = msgspec.field(default_factory=_Events)
 
 
 class _Chart(msgspec.Struct):
@@ -53,14 +72,23 @@ class _Answer(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Answer)
 
 
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The daily bar of a session so far, and what the session began with: new shares for each old one, dollars."""
+
+    bar: Snapshot
+    split: float = 1.0
+    dividend: float = 0.0
+
+
 def yahoo_symbol(ticker: str) -> str:
     """What Yahoo calls a ticker: classes of shares have a hyphen, and indices names of their own."""
     return YAHOO_INDICES.get(ticker, ticker.replace(".", "-"))
 
 
-def read_chart(body: bytes, session: Session) -> Snapshot | None:
-    """The daily bar of the session as far as the chart knows it, at the time of the last trade; None where the chart
-    tells of another session or nothing was traded yet.
+def read_chart(body: bytes, session: Session) -> Chart | None:
+    """What the chart knows of the session, its bar at the time of the last trade; None where the chart tells of
+    another session or nothing was traded yet.
 
     Raises NotFoundError for a symbol that Yahoo does not know, PoisonError for an answer that makes no sense.
     """
@@ -71,7 +99,12 @@ def read_chart(body: bytes, session: Session) -> Snapshot | None:
     if chart.error is not None or not chart.result:
         said = (chart.error or {}).get("description", "an empty answer")
         raise NotFoundError(f"Yahoo does not know the symbol: {said}", "check the ticker")
-    return _snapshot(chart.result[0], session)
+    result = chart.result[0]
+    bar = _snapshot(result, session)
+    opens, closes = session.opens_at.timestamp(), session.closes_at.timestamp()
+    splits = [one.numerator / one.denominator for one in result.events.splits.values() if opens <= one.date <= closes]
+    paid = [one.amount for one in result.events.dividends.values() if opens <= one.date <= closes]
+    return Chart(bar, prod(splits), sum(paid)) if bar is not None else None
 
 
 def _snapshot(result: _Result, session: Session) -> Snapshot | None:

@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+import numpy as np
 from sqlalchemy import Connection, text
 
 from riskee.errors import RetryableError
+from riskee.logs import get_logger
+from riskee.market.adjustment import adjustment_factors
 from riskee.market.sessions import Session
 from riskee.messaging.messages import Quote
 from riskee.storage.sessions import read_sessions
 from riskee.storage.tables import quotes
 from riskee.storage.tickers import read_tickers
+
+_log = get_logger(__name__)
 
 _LONGEST_CLOSURE = timedelta(days=14)
 
@@ -47,6 +52,18 @@ class Previous:
 
     close: float
     factor: float
+
+    def factor_after(self, split: float, dividend: float) -> float:
+        """The factor of a session that begins with a split (new shares for each old one) and a dividend in dollars.
+
+        A dividend that is above the price is not believed, and the factor stays.
+        """
+        closes = np.array([self.close, np.nan])
+        step, _ = adjustment_factors(closes, np.array([0.0, dividend]), np.array([1.0, split]), np.ones(2))
+        if step <= 0:
+            _log.warning("a dividend above the price is not believed", dividend=dividend, close=self.close)
+            return self.factor
+        return self.factor / float(step)
 
 
 @dataclass(frozen=True)

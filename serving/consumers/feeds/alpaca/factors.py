@@ -3,14 +3,8 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-import numpy as np
-
-from riskee.logs import get_logger
-from riskee.market.adjustment import adjustment_factors
 from riskee.market.sources.alpaca_actions import Actions
 from serving.consumers.feeds.today import Previous
-
-_log = get_logger(__name__)
 
 
 def running_factors(previous: Mapping[str, Previous], pages: Iterable[Actions], day: date) -> dict[str, float]:
@@ -29,14 +23,5 @@ def running_factors(previous: Mapping[str, Previous], pages: Iterable[Actions], 
                 dividend[paid.symbol] += paid.rate
     for ticker, bar in previous.items():
         if (split[ticker], dividend[ticker]) != (1.0, 0.0):
-            factors[ticker] = _continued(ticker, bar, split[ticker], dividend[ticker])
+            factors[ticker] = bar.factor_after(split[ticker], dividend[ticker])
     return factors
-
-
-def _continued(ticker: str, bar: Previous, split: float, dividend: float) -> float:
-    closes = np.array([bar.close, np.nan])
-    step, _ = adjustment_factors(closes, np.array([0.0, dividend]), np.array([1.0, split]), np.ones(2))
-    if step <= 0:
-        _log.warning("a dividend above the price is not believed", ticker=ticker, dividend=dividend)
-        return bar.factor
-    return bar.factor / float(step)

@@ -12,15 +12,14 @@ import httpx
 
 from riskee.clock import Clock
 from riskee.errors import NotFoundError, RetryableError
-from riskee.market.session_bar import Snapshot
 from riskee.market.sessions import Session
-from riskee.market.sources.yahoo_chart import read_chart, yahoo_symbol
+from riskee.market.sources.yahoo_chart import Chart, read_chart, yahoo_symbol
 from riskee.settings import YahooSettings
 
 _HOST = "https://query1.finance.yahoo.com"
 # Yahoo turns away clients that do not look like a browser.
 _HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0"}
-_QUERY = {"interval": "1m", "range": "1d", "includePrePost": "false"}
+_QUERY = {"interval": "1m", "range": "1d", "includePrePost": "false", "events": "div,splits"}
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 # So long a pause is kept that Yahoo itself asks for.
 _LONGEST_WISH = 3600.0
@@ -55,8 +54,8 @@ class ChartClient:
         self._free_at = begin + 60.0 / self.settings.requests_per_minute
         return begin - now
 
-    async def snapshot(self, ticker: str, session: Session) -> Snapshot | None:
-        """The ticker's daily bar of the session so far; None where there is none.
+    async def chart(self, ticker: str, session: Session) -> Chart | None:
+        """The ticker's daily bar of the session so far, splits and dividends; None where there is none.
 
         Raises NotFoundError for a ticker that Yahoo does not know, PoisonError for an answer that makes no sense, and
         RetryableError where Yahoo is away, busy or refuses us: then nothing may be asked for a while.

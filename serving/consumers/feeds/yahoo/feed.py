@@ -9,6 +9,7 @@ from riskee.errors import NotFoundError, PoisonError, RetryableError
 from riskee.logs import get_logger
 from riskee.market.running_bars import RunningBars
 from riskee.market.session_bar import Snapshot
+from riskee.market.sources.yahoo_chart import Chart
 from riskee.messaging.messages import MarketState, MarketStatus
 from serving.consumers.feeds.feed import Wave, rest
 from serving.consumers.feeds.today import Today, read_today
@@ -36,6 +37,8 @@ class YahooFeed:
     _client: ChartClient = field(init=False)
     _bars: RunningBars = field(init=False)
     _today: Today | None = None
+    # Of tickers that split or went ex dividend today.
+    _factors: dict[str, float] = field(default_factory=dict)
     _unknown: set[str] = field(default_factory=set)
     _old: set[str] = field(default_factory=set)
     _ended: bool = False
@@ -72,8 +75,9 @@ class YahooFeed:
         if begun:
             self._ended = False
             self._unknown.clear()
+            self._factors.clear()
         self._today = today
-        self._bars.sessions, self._bars.factors = [today.session], today.factors
+        self._bars.sessions, self._bars.factors = [today.session], {**today.factors, **self._factors}
         return begun
 
     def _tickers(self, today: Today) -> list[str]:
@@ -109,7 +113,7 @@ class YahooFeed:
     async def _chart(self, ticker: str, today: Today) -> RetryableError | None:
         await rest(self.service, self._client.pause())
         try:
-            found = await self._client.snapshot(ticker, today.session)
+            found = await self._client.chart(ticker, today.session)
         except NotFoundError as error:
             _log.warning("unknown symbol", ticker=ticker, cause=error.cause)
             self._unknown.add(ticker)
@@ -118,9 +122,17 @@ class YahooFeed:
         except RetryableError as error:
             return error
         else:
-            if found is not None and not self._is_old(ticker, found, today):
-                self._bars.take_snapshot(ticker, found)
+            if found is not None and not self._is_old(ticker, found.bar, today):
+                self._take(ticker, found, today)
         return None
+
+    def _take(self, ticker: str, found: Chart, today: Today) -> None:
+        """Take a chart. Without its factor a share that splits or goes ex dividend today would seem to fall."""
+        previous = today.previous.get(ticker)
+        if previous is not None and (found.split, found.dividend) != (1.0, 0.0):
+            self._factors[ticker] = previous.factor_after(found.split, found.dividend)
+            self._bars.factors = {**today.factors, **self._factors}
+        self._bars.take_snapshot(ticker, found.bar)
 
     def _is_old(self, ticker: str, found: Snapshot, today: Today) -> bool:
         """Whether the market is open and the price of another hour: then the last one stays, and becomes stale."""
