@@ -102,7 +102,9 @@ def _measured(name: str, count: int) -> Iterator[None]:
     cpu, wall = time.process_time(), time.perf_counter()
     yield
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    print(f"{name:34s} {count / wall:9,.0f}/s  CPU {1e6 * cpu / count:6.1f} us  wall {1e6 * wall / count:6.1f} us")
+    sys.stdout.write(
+        f"{name:38s} {count / wall:9,.0f}/s  CPU {1e6 * cpu / count:6.1f} us  wall {1e6 * wall / count:6.1f} us\n"
+    )
 
 
 class Transport:
@@ -118,7 +120,7 @@ class Transport:
         self._engine = make_engine(settings.database.url, 1)
 
     async def all(self) -> None:
-        """Print each measurement."""
+        """Write each measurement to the standard output."""
         with _measured("publish quotes", len(self._quotes)):
             await self._bus.publish(QUOTE, *(_sealed(quote, quote.quote_id) for quote in self._quotes))
         await self._consumed("receive, decode, acknowledge", self._nothing)
