@@ -126,19 +126,16 @@ async def test_jobs_do_not_wait_for_the_backlog(
             await bus.publish(PREDICT_NORMAL, question(job))
 
     def waited() -> list[int]:
-        """How many predictions of quotes came between each question and its answer."""
-        found, quotes = [], 0
-        for each in heard.predictions:
-            if each.correlation_id in asked:
-                found.append(quotes - asked[each.correlation_id])
-            quotes += 1
-        return found
+        """How many predictions came between each question and its answer."""
+        heard_at = enumerate(heard.predictions)
+        return [at - asked[each.correlation_id] for at, each in heard_at if each.correlation_id in asked]
 
     await bus.listen(PREDICTION_UPDATED.name, ask)
     async with consumer("predict", database_settings, predict.main):
         last = market.sessions[LAST - 1].closes_at
         await eventually(lambda: asked and all(p.data_time == last for p in heard.latest().values()), 60)
-        await eventually(lambda: len(waited()) == len(asked))
-    assert len(asked) >= 5
+        # Who asks between two sessions may hear that there is no quote of the new one yet.
+        await eventually(lambda: len(waited()) + len(heard.failures) == len(asked))
+    assert len(waited()) >= 4
     # A wave is of three tickers. Without turns a job would wait for its batch, of some thirty sessions.
     assert max(waited()) < 40
