@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskee.cli.bench_live import live, report
+from riskee.cli.bench_scale import scale
 from riskee.cli.bench_servers import servers
 from riskee.cli.console import Json, console, print_json, print_table
 from riskee.cli.runtime import read_settings
@@ -27,6 +28,7 @@ _FILES: dict[Kind, str] = {"news": "stocknet_tweets*.jsonl.gz", "calls": "maec_c
 
 app.command()(live)
 app.command()(report)
+app.command()(scale)
 
 
 @app.callback()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def live(  # noqa: PLR0913, PLR0917 (each is an option)
     tickers: Annotated[str, typer.Option(help="Sizes of the market, separated by commas.")] = "100,1000,5000",
     rates: Annotated[str, typer.Option(help="Quotes a second, separated by commas.")] = "100,1000,5000",
-    seconds: Annotated[float, typer.Option(min=1, help="Length of one load.")] = 5.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of one load.")] = 4.0,
     repeats: Annotated[int, typer.Option(min=1, help="How often each load is repeated; medians count.")] = 3,
     only: Annotated[str, typer.Option(help="Parts to measure, separated by commas; without, all.")] = "",
     backlog: Annotated[int, typer.Option(min=1000, help="Quotes of a backlog.")] = 20_000,
@@ -39,8 +39,8 @@ def live(  # noqa: PLR0913, PLR0917 (each is an option)
     if unknown:
         raise FatalError(f"there is no part {', '.join(sorted(unknown))}", f"there are {', '.join(PARTS)}")
     options = Options(
-        tickers=_numbers(tickers),
-        rates=_numbers(rates),
+        tickers=numbers(tickers),
+        rates=numbers(rates),
         seconds=seconds,
         repeats=repeats,
         backlog=backlog,
@@ -87,14 +87,14 @@ def _measure(options: Options) -> Measured:
     with servers() as (stack, settings):
         engine = make_engine(settings.database.url, 2)
         monitor = f"http://127.0.0.1:{stack.ports['nats-monitor']}"
-        rig = Rig(settings, _Supervised(stack), monitor, lambda line: typer.echo(line, err=True))
+        rig = Rig(settings, Supervised(stack), monitor, lambda line: typer.echo(line, err=True))
         try:
             return LiveBench(rig, engine, options).run()
         finally:
             engine.dispose()
 
 
-class _Supervised:
+class Supervised:
     """The stack's processes, as a measurement starts and stops them."""
 
     def __init__(self, stack: Stack) -> None:
@@ -114,7 +114,7 @@ def _words(listed: str) -> list[str]:
     return [word.strip() for word in listed.split(",") if word.strip()]
 
 
-def _numbers(listed: str) -> tuple[int, ...]:
+def numbers(listed: str) -> tuple[int, ...]:
     try:
         numbers = tuple(int(word) for word in _words(listed))
     except ValueError as error:

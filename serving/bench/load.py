@@ -15,6 +15,7 @@ import numpy as np
 from riskee.ids import quote_id
 from riskee.messaging.envelope import Codec, wrap
 from riskee.messaging.messages import Quote
+from riskee.messaging.slots import quote_subject
 from riskee.settings import load_settings
 from serving.bench.plan import BASE_PRICE, MARKET, Plan, Sent, ticker_name
 from serving.bench.wire import Sender, publication
@@ -64,7 +65,8 @@ def encoded(plan: Plan) -> tuple[list[float], list[bytes]]:
             quote, message_id=quote.quote_id, correlation_id=quote.quote_id, source="bench", at=quote.received_at
         )
         dues.append(due)
-        messages.append(publication(plan.subject, str(quote.quote_id), codec.encode(envelope)))
+        subject = plan.subject if plan.partitions == 1 else quote_subject(quote.ticker, plan.partitions, MARKET)
+        messages.append(publication(subject, str(quote.quote_id), codec.encode(envelope)))
     return dues, messages
 
 
@@ -78,6 +80,7 @@ def send(plan: Plan, url: str) -> Sent | None:
     sent = sender.send_paced(messages, due) if plan.paced else sender.send_windowed(messages)
     spent = time.process_time() - cpu
     sender.await_answers(len(messages), 30)
+    sender.close()
     late = (np.array(sent) - np.array(due)) * 1000 if plan.paced else np.zeros(1)
     p50, p99 = np.percentile(late, [50, 99]).round(3).tolist()
     return Sent(

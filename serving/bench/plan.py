@@ -31,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     start: float
     paced: bool = True
     moments: Literal["own", "round"] = "own"
+    # With several, the quotes go to the slots of their tickers below `subject`.
+    partitions: int = 1
 
     def due(self) -> Floats:
         """When each quote is due: Unix times (count,), whole microseconds."""

@@ -1,0 +1,49 @@
+"""`riskee bench scale`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from riskee.cli.bench_live import Supervised, numbers
+from riskee.cli.bench_servers import servers
+from riskee.cli.console import Json, console, print_json, print_table
+
+
+def scale(
+    predictors: Annotated[str, typer.Option(help="Numbers of predictors, separated by commas.")] = "1,2,4",
+    tickers: Annotated[int, typer.Option(min=1, max=9999, help="Size of the market.")] = 5000,
+    backlog: Annotated[int, typer.Option(min=1000, help="Quotes of a backlog.")] = 20_000,
+    json: Json = False,
+) -> None:
+    """Let several predictors share a load, and kill one; with servers and predictors of its own."""
+    from riskee.storage.database import make_engine
+    from serving.bench.rig import Rig
+    from serving.bench.scaling import ScaleBench
+
+    counts = numbers(predictors)
+    with servers() as (stack, settings):
+        engine = make_engine(settings.database.url, 2)
+        monitor = f"http://127.0.0.1:{stack.ports['nats-monitor']}"
+        rig = Rig(settings, Supervised(stack), monitor, lambda line: typer.echo(line, err=True))
+        try:
+            measured = ScaleBench(rig, engine, tickers, backlog).run(counts)
+        finally:
+            engine.dispose()
+    if json:
+        print_json(measured)
+        return
+    rows = (
+        (
+            str(one.predictors),
+            f"{one.a_second:,}",
+            f"{one.cpu_us['predict']:.0f}",
+            f"{one.cpu_us['nats']:.0f}",
+            "" if one.longest_wait is None else f"{one.longest_wait:.1f} s",
+        )
+        for one in measured.found
+    )
+    header = ("predictors", "events/s", "CPU us/event", "of NATS", "longest wait, one killed")
+    print_table(f"{tickers:,} tickers, a backlog of {backlog:,} quotes", header, rows)
+    console().print(f"{measured.machine}")
