@@ -101,7 +101,7 @@ class Drains:
             self.rig.load(plan)
             with self._started("predict") as (log, started):
                 found = seen()
-        return _drained(f"predict, {_TOLD[moments]}", plan, found, log, started)
+        return drained(f"predict, {_TOLD[moments]}", plan, found, log, started)
 
     def floor(self, moments: Moments) -> Drain:
         """Events a second of the floor; it runs already, so that the load is sent beside it."""
@@ -110,7 +110,7 @@ class Drains:
         with self.rig.probe(FLOOR, plan, everything=False, patience=_PATIENCE_SECONDS) as seen, log.running():
             self.rig.load(plan)
             found = seen()
-        return _drained(f"floor, {_TOLD[moments]}", plan, found, log, None)
+        return drained(f"floor, {_TOLD[moments]}", plan, found, log, None)
 
     def record(self) -> Drain:
         """Rows a second of a record that finds quotes and predictions when it starts."""
@@ -130,7 +130,7 @@ class Drains:
                 found = seen()
                 self.rig.await_quiet("record-quotes", "record-predictions")
                 time.sleep(2 * _POLL_SECONDS)
-        drained = _drained("predict beside record", plan, found, log, started)
+        events = drained("predict beside record", plan, found, log, started)
         # What predict publishes meanwhile is not in any count of what was left: rows are counted as twice the quotes.
         first, last = acknowledged.rate()[1:]
         rows = 2 * plan.count
@@ -138,7 +138,7 @@ class Drains:
         recorded = Drain(
             what="record beside predict", messages=rows, done=rows, a_second=round(rows / (last - first)), cpu_us=cpu
         )
-        return [drained, recorded]
+        return [events, recorded]
 
     def _plan(self, moments: Moments, subject: str = "", stream: str = "") -> Plan:
         plan = self.rig.plan(PRODUCT, self.tickers, _RATE, self.count, paced=False)
@@ -164,7 +164,8 @@ class Drains:
 _TOLD: Mapping[Moments, str] = {"own": "each quote of its own time", "round": "the quotes of a round of one time"}
 
 
-def _drained(what: str, plan: Plan, seen: Seen, log: CpuLog, started: float | None) -> Drain:
+def drained(what: str, plan: Plan, seen: Seen, log: CpuLog, started: float | None) -> Drain:
+    """The drain of a backlog of quotes, by what was seen of it; `started` is when its worker was."""
     stored = np.sort(np.array(seen.stored))
     skipped = int(len(stored) * _SETTLING)
     first, last = (stored[skipped], stored[-1]) if len(stored) else (0.0, 0.0)

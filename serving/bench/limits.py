@@ -88,6 +88,7 @@ class LimitBench:
         sender.send_windowed(messages)
         sender.await_answers(_MESSAGES, 60)
         rate = _MESSAGES / (time.perf_counter() - began)
+        sender.close()
         waits: list[float] = []
         for _ in range(_SINGLE):
             with _timed(waits):

@@ -18,6 +18,7 @@ from serving.bench.market import LEAVES, SESSIONS, TREES, MadeMarket, crown, fil
 from serving.bench.processes import memory_mib
 from serving.bench.result import Measured
 from serving.bench.rig import PRODUCT, SERVICES, Rig
+from serving.bench.targets import PAIR_RATE
 
 Part = Literal["load", "burst", "drain", "limits", "kernel"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -32,7 +33,7 @@ class Options:
 
     tickers: tuple[int, ...] = (100, 1000, 5000)
     rates: tuple[int, ...] = (100, 1000, 5000)
-    seconds: float = 5.0
+    seconds: float = 4.0
     repeats: int = 3
     backlog: int = 20_000
     only: frozenset[Part] = frozenset(PARTS)
@@ -110,7 +111,7 @@ class LiveBench:
             self.rig.processes.stop(*SERVICES)
 
     def _loads(self, tickers: int) -> None:
-        """Every rate; with one size of market beside the floor, first without record and API, which it has not."""
+        """Every rate; with one size of market beside the floor, at one rate also without what the floor has not."""
         options = self.options
         paired = tickers == options.pair
 
@@ -125,8 +126,7 @@ class LiveBench:
                 loads([WHOLE], rate)
             return
         with self.rig.floor():
-            for rate in options.rates:
-                loads([BARE, ALONE], rate)
+            loads([BARE, ALONE], PAIR_RATE if PAIR_RATE in options.rates else max(options.rates))
             self._all_services()
             for rate in options.rates:
                 loads([BARE, WHOLE], rate)

@@ -37,7 +37,8 @@ class Sender:
         self._answered = threading.Condition()
         self.answers = 0
         self.refused = 0
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     @classmethod
     def connect(cls, url: str) -> Self:
@@ -53,12 +54,20 @@ class Sender:
             chunk = connection.recv(_CHUNK)
             found += chunk
             if not chunk or b"-ERR" in found:
+                connection.close()
                 raise FatalError("the message bus does not let the load in", "see `riskee logs nats`")
         connection.settimeout(None)
         connection.sendall(b"SUB %s 1\r\n" % _INBOX.encode())
         return cls(connection)
 
+    def close(self) -> None:
+        """Disconnect; answers are counted no more."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+        self._socket.close()
+
     def send(self, data: bytes) -> None:
+        """Write publications as they are."""
         with self._sending:
             self._socket.sendall(data)
 
