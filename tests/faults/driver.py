@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,6 +29,8 @@ class Driver:
     rounds: Iterator[list[Quote]]
     rate: float
     clock: Clock
+    # The subject of a ticker's quotes.
+    subject: Callable[[str], str]
     poisoner: Poisoner | None = None
     accepted: dict[uuid.UUID, Quote] = field(default_factory=dict)
     last_round: list[Quote] = field(default_factory=list)
@@ -51,7 +53,7 @@ class Driver:
 
     async def _publish(self, told: list[Quote]) -> None:
         quotes = [msgspec.structs.replace(quote, received_at=self.clock.now()) for quote in told]
-        messages = [_outgoing(quote) for quote in quotes]
+        messages = [_outgoing(quote, self.subject(quote.ticker)) for quote in quotes]
         if self.poisoner:
             messages = self.poisoner.mix(messages)
         await until_accepted(self.bus, messages)
@@ -70,7 +72,7 @@ async def until_accepted(bus: Bus, messages: list[Outgoing]) -> None:
             return
 
 
-def _outgoing(quote: Quote) -> Outgoing:
+def _outgoing(quote: Quote, subject: str) -> Outgoing:
     identity = quote.quote_id
     envelope = wrap(quote, message_id=identity, correlation_id=identity, source="ingest", at=quote.received_at)
-    return Outgoing(QUOTE.name, str(identity), codec_of(QUOTE).encode(envelope))
+    return Outgoing(subject, str(identity), codec_of(QUOTE).encode(envelope))

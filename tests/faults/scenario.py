@@ -16,6 +16,7 @@ from sqlalchemy import select
 from riskee.clock import SystemClock
 from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import DeadLetter, Prediction, Quote
+from riskee.messaging.slots import quote_subject
 from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.storage import tables
 from riskee.storage.bus import Bus
@@ -180,7 +181,12 @@ async def _scenario(arena: Arena, load: Load, source: Callable[[Arena], Source] 
 def _driver(arena: Arena, bus: Bus, load: Load, clock: OwnClock) -> Driver:
     per_session = max(8, int(load.rate * _SESSION_SECONDS / len(arena.market.bars[0])))
     poisoner = Poisoner(load.poison, load.seed) if load.poison else None
-    return Driver(bus, arena.market.rounds(load.seed, per_session), load.rate, clock, poisoner)
+    settings = arena.settings
+
+    def subject(ticker: str) -> str:
+        return quote_subject(ticker, settings.predict.parts, settings.model.market_ticker)
+
+    return Driver(bus, arena.market.rounds(load.seed, per_session), load.rate, clock, subject, poisoner)
 
 
 def _prediction(data: bytes) -> Prediction:

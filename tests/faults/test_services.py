@@ -34,6 +34,18 @@ async def test_a_killed_service(name: str, holds: Holds) -> None:
 
 
 @full_only
+async def test_a_killed_predictor_of_two(holds: Holds) -> None:
+    """The other one takes over its tickers, or it comes back in time."""
+
+    async def kill(scenario: Scenario) -> None:
+        for name in ("predict", "predict-2"):
+            await scenario.strike(lambda name=name: scenario.arena.kill(name), 2)  # type: ignore[misc]
+
+    setup = Setup(services=("predict", "predict-2", "record"), environ={"RISKEE_PREDICT__PROCESSES": "2"})
+    holds(await play("kill -9 of one of two predictors", load(1000), kill, setup=setup, bar=SERVICE_SECONDS))
+
+
+@full_only
 @pytest.mark.parametrize(("name", "moment"), [("record", "dies after commit"), ("predict", "dies after publishing")])
 async def test_a_service_that_dies_before_it_acknowledges(name: str, moment: str, holds: Holds) -> None:
     """Again and again, at the one moment that a kill from outside seldom meets."""
