@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Narrow enough for 80 columns with the flags that only some rows have.
 _NUMBERS = ("price", "next close", "expected", "P(up)", "80% within")
 _CONNECT_SECONDS = 5.0
+# Flags that the API adds to a number that it sends again; the status messages say when they hold no longer.
+_TOLD_APART = {"predict_silent", "feed_mute"}
 
 
 def watch(
@@ -130,7 +132,8 @@ class Shown:
             found.append(standing["status"])
         elif _moment(prediction["prediction_time"]) < _moment(standing["since"]):
             found.append("stale")
-        return prediction | {"flags": list(dict.fromkeys([*prediction["flags"], *found]))}
+        own = [flag for flag in prediction["flags"] if flag not in _TOLD_APART]
+        return prediction | {"flags": list(dict.fromkeys([*own, *found]))}
 
 
 def _moment(text: str) -> datetime:

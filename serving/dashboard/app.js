@@ -10,6 +10,8 @@ const shown = new Map();
 // otherwise, and what happened to a ticker since its prediction.
 const meanings = new Map();
 const WELL = { status: "ok", since: "1970-01-01T00:00:00Z" };
+// Flags that the server adds to a number that it sends again; the status messages say when they hold no longer.
+const TOLD_APART = new Set(["predict_silent", "feed_mute"]);
 const LOST = { status: "connection_lost", last_known: true, meaning: "The connection to the server is lost." };
 let standing = WELL;
 const standingOf = new Map();
@@ -62,7 +64,8 @@ function chip(flag, since) {
 
 function showFlags(ticker) {
   const { row, cells, prediction } = shown.get(ticker);
-  const since = new Map(prediction.flags.map((flag) => [flag, prediction.status === flag ? prediction.status_since : null]));
+  const own = prediction.flags.filter((flag) => !TOLD_APART.has(flag));
+  const since = new Map(own.map((flag) => [flag, prediction.status === flag ? prediction.status_since : null]));
   for (const reason of against(prediction)) since.set(reason.status, reason.since ?? null);
   const chips = [...since].map(([flag, from]) => chip(flag, from)).sort((one, other) => other.old - one.old);
   cells[6].replaceChildren(...chips.map(({ made }) => made));

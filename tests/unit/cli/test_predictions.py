@@ -134,8 +134,8 @@ def test_the_table_follows_what_becomes_of_the_numbers() -> None:
     assert "feed mute since 2026-11-22 09:50:00 UTC" in _drawn(shown).splitlines()[0]
     shown.take(status("ok", "2026-11-22T09:52:00Z"))
     assert flags() == ["stale"], "it is from before"
-    shown.take(PREDICTION | {"prediction_time": "2026-11-22T09:52:00Z"})
-    assert flags() == []
+    shown.take(PREDICTION | {"prediction_time": "2026-11-22T09:52:00Z", "flags": [*PREDICTION["flags"], "feed_mute"]})
+    assert flags() == [], "what the snapshot said of the feed is over"
     shown.take(status("halted", "2026-11-22T09:53:00Z", "IBM", standing=False))
     assert (flags(), flags("IBM")) == ([], ["halted", "stale"])
     shown.take(status("predict_silent", "2026-11-22T09:54:00Z", "AAPL"))
