@@ -4,6 +4,7 @@ It goes through the very code that predicts. Equal means that every number has t
 """
 
 import hashlib
+import math
 import struct
 import uuid
 from collections.abc import Iterator
@@ -63,11 +64,13 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A prediction made again. `reasons` say why it may differ, as far as can be known; empty: nothing known."""
+    """A prediction made again. `features` are what the model was given, None where a window was not full; no row keeps
+    them. `reasons` say why it may differ, as far as can be known; empty: nothing known."""
 
     prediction_id: uuid.UUID
     equal: bool
     fields: tuple[Field, ...]
+    features: dict[str, float | None]
     lineage: Lineage
     reasons: tuple[str, ...]
 
@@ -89,19 +92,22 @@ def reproduce(connection: Connection, settings: Settings, prediction_id: uuid.UU
     forecaster.predictors = {stored.model_type: predictor}
     forecaster.stale_after_seconds = settings.feed.stale_after_seconds
     forecaster.announced = _announced(stored)
-    made = _predict(forecaster, stored, quote, market)
-    fields = tuple(_compare(stored, made))
+    forecast = _predict(forecaster, stored, quote, market)
+    fields = tuple(_compare(stored, forecast.prediction if forecast else None))
+    features = (
+        {name: None if math.isnan(value) else value for name, value in forecast.features.items()} if forecast else {}
+    )
     equal = all(field.equal for field in fields)
     reasons = () if equal else tuple(_reasons(stored, bars, forecaster))
-    return Reproduction(prediction_id, equal, fields, _lineage(connection, stored, bars), reasons)
+    return Reproduction(prediction_id, equal, fields, features, _lineage(connection, stored, bars), reasons)
 
 
-def _predict(forecaster: Forecaster, stored: Prediction, quote: Quote, market: Quote | None) -> Prediction | None:
+def _predict(forecaster: Forecaster, stored: Prediction, quote: Quote, market: Quote | None) -> Forecast | None:
     for each in (market, quote):
         if each is not None and forecaster.knows(each):
             forecaster.take([each])
     (result,) = forecaster.forecast([quote], stored.as_of, stored.model_type)
-    return result.prediction if isinstance(result, Forecast) else None
+    return result if isinstance(result, Forecast) else None
 
 
 def _announced(stored: Prediction) -> Announced:

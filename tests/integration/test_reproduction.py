@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from sqlalchemy import Engine, insert, select, text, update
 from typer.testing import CliRunner
@@ -12,12 +13,14 @@ from typer.testing import CliRunner
 from riskee.cli import reproduce as command
 from riskee.cli.app import app
 from riskee.errors import NotFoundError, PoisonError
+from riskee.features.definitions import NORMAL_FEATURES
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import MarketState, PredictJob, Quote
 from riskee.messaging.standing import FeedStatus
 from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import PREDICT_EARNINGS, PREDICTION_STATUS
 from riskee.settings import Settings
+from riskee.storage import keys
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.cache import Cache
 from riskee.storage.tables import market_data, predictions
@@ -138,6 +141,16 @@ async def stands(bus: Bus, status: Status) -> bool:
     message = await bus.jetstream.get_last_msg("PREDICTIONS", PREDICTION_STATUS.name)
     standing: FeedStatus = codec_of(PREDICTION_STATUS).decode(message.data or b"").payload
     return standing.status is status
+
+
+async def test_the_features_of_a_prediction_can_be_had_again(
+    bus: Bus, cache: Cache, database_settings: Settings, engine: Engine, one: uuid.UUID
+) -> None:
+    """The cache forgets them, and no row keeps them."""
+    cached = msgspec.json.decode(await cache.body(keys.FEATURES, ticker="IBM") or b"", type=dict[str, float | None])
+    (found,) = again(engine, database_settings)
+    assert found.features == cached
+    assert None not in [cached[name] for name in NORMAL_FEATURES]
 
 
 @pytest.fixture
