@@ -1,7 +1,9 @@
 """Silence, halts and closes against real servers: named on the bus and in the cache, and cleared by what ends them."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from nats.aio.msg import Msg
 from sqlalchemy import Engine
@@ -25,11 +27,19 @@ from riskee.storage import keys
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.cache import Cache
 from serving.consumers import predict
+from serving.consumers.announced import Announced
+from serving.consumers.service import Service
+from serving.consumers.silence import Silence
+from serving.consumers.telling import TURN_SECONDS, Telling
+from serving.health import Health
 from tests.integration.conftest import consumer, eventually
-from tests.integration.live_data import TICKERS, Market, fill
+from tests.integration.live_data import MARKET, TICKERS, Market, fill
+from tests.integration.made_predictions import made, put
 from tests.integration.test_predict_service import waves
+from tests.unit.messaging import samples
 
 pytestmark = pytest.mark.integration
+PAST_QUOTE = msgspec.structs.replace(samples.QUOTE, final=False)
 
 
 class Heard:
@@ -246,3 +256,65 @@ async def test_without_the_bus_the_cache_is_marked_all_the_same(
         await eventually(lambda: all_marked(cache, Status.FEED_MUTE))
         await bus.ensure_streams()
         await eventually(lambda: heard.status is Status.FEED_MUTE)
+
+
+class Moved:
+    """Two clocks that the test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.began = datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return self.began + timedelta(seconds=self.seconds)
+
+
+async def test_each_status_is_told_in_the_turn_after_its_cause(
+    bus: Bus, cache: Cache, database_settings: Settings, market: Market, engine: Engine, heard: Heard
+) -> None:
+    """On clocks of the test: a turn is a quarter of a second, and one is taken at once for an announcement."""
+    assert TURN_SECONDS < 1
+    clock, feed = Moved(), database_settings.feed
+    service = Service(database_settings, clock, Health("predict"), bus, asyncio.Event())
+    silence = Silence(feed, Announced(), clock, clock.monotonic, market_ticker=MARKET)
+    telling = Telling(service, silence, cache, engine, clock.monotonic)
+    await telling.begin()
+    await put(cache, *(made(ticker) for ticker in TICKERS))
+
+    async def turns(seconds: float) -> None:
+        clock.seconds += seconds
+        await telling.turn(looking=True)
+        await bus.client.flush()
+
+    async def hear(*tickers: str) -> None:
+        at = clock.now()
+        silence.took([msgspec.structs.replace(PAST_QUOTE, ticker=ticker, received_at=at) for ticker in tickers])
+        await telling.turn()
+
+    await hear(*TICKERS)
+    await turns(feed.mute_after_seconds)
+    await eventually(lambda: heard.status is Status.OK)
+    await turns(TURN_SECONDS)
+    await eventually(lambda: heard.status is Status.FEED_MUTE)
+    assert await all_marked(cache, Status.FEED_MUTE)
+    await hear(*TICKERS)
+    await eventually(lambda: heard.status is Status.OK)
+    for _ in range(4):
+        await turns(feed.stale_after_seconds / 4)
+        await hear("AAPL", "IBM")
+    assert heard.stale == []
+    await turns(TURN_SECONDS)
+    await eventually(lambda: heard.stale)
+    assert heard.stale[0].tickers == ("MSFT",)
+    assert (await marked(cache))["MSFT"] == "stale"
+    await announce(bus, MarketState.HALTED, market.sessions[0].opens_at, "IBM")
+    await turns(0)
+    await eventually(lambda: heard.halted == ("IBM",))
+    assert (await marked(cache))["IBM"] == "halted"
+    await announce(bus, MarketState.CLOSED, samples.DATA_TIME)
+    await turns(0)
+    await eventually(lambda: heard.status is Status.SESSION_CLOSED)
+    assert await all_marked(cache, Status.SESSION_CLOSED)
