@@ -21,7 +21,7 @@ from riskee.storage.bus import Bus, codec_of
 
 BEAT_SECONDS = 0.5
 # One that is silent for longer is dead. Several beats: a busy process may miss one.
-DEAD_AFTER_SECONDS = 2.5
+DEAD_AFTER_SECONDS = 2.0
 
 _log = get_logger(__name__)
 
