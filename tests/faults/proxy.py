@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 _CHUNK = 65_536
-_SLICES = (1, 2, 3, 7, 64, 500)
+_SLICES = (1, 3, 64, 500, 1460, 4096)
 
 
 @dataclass
