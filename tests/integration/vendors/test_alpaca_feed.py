@@ -28,6 +28,7 @@ from serving.consumers import ingest
 from serving.consumers import record as recorder
 from serving.consumers.service import serve
 from tests.integration.conftest import TICKERS, consumer, eventually
+from tests.integration.test_processes import free_port, start
 from tests.integration.vendors.alpaca_market import (
     AlpacaMarket,
     alpaca_market,
@@ -39,6 +40,7 @@ from tests.integration.vendors.alpaca_market import (
     status_message,
     trade_message,
 )
+from tests.integration.vendors.listings import SECRET
 from tests.integration.vendors.server import Reply, Request
 from tests.unit.market.frames import bars
 
@@ -63,16 +65,29 @@ class Scene:
     def settings(self) -> Settings:
         return self.with_alpaca()
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """The same, for a process of its own."""
+        alpaca = self.market.settings
+        stream = alpaca.pop("stream")
+        return {
+            "RISKEE_FEED__KIND": "alpaca",
+            "RISKEE_DATABASE__URL": self.plain.database.url.get_secret_value(),
+            **{f"RISKEE_ALPACA__{name.upper()}": str(value) for name, value in alpaca.items()},
+            **{f"RISKEE_ALPACA__STREAM__{name.upper()}": str(value) for name, value in stream.items()},
+        }
+
     def with_alpaca(self, **changed: Any) -> Settings:
         alpaca = AlpacaSettings.model_validate(self.market.settings | changed)
         feed = self.plain.feed.model_copy(update={"kind": "alpaca"})
         return self.plain.model_copy(update={"alpaca": alpaca, "feed": feed})
 
-    def until(self, closes_at: datetime) -> None:
-        """Let the session close then, and another one follow tomorrow."""
+    def until(self, closes_at: datetime, following: datetime | None = None) -> None:
+        """Let the session close then, and another one follow, tomorrow if no other time is given."""
         today = Session(self.opens_at.date(), self.opens_at, closes_at)
         day = timedelta(days=1)
-        tomorrow = Session(today.session_date + day, today.opens_at + day, today.closes_at + day)
+        opens_at = following or today.opens_at + day
+        tomorrow = Session(today.session_date + day, opens_at, opens_at + timedelta(hours=6))
         with self.engine.begin() as connection:
             write_sessions(connection, [today, tomorrow])
 
@@ -309,17 +324,23 @@ async def test_a_correction_of_a_trade_from_before_we_came_is_fetched(scene: Sce
         assert after.high < before.high
 
 
+async def stored(scene: Scene) -> None:
+    """Wait until all that was published is recorded."""
+    await scene.read()
+
+    def all_rows() -> bool:
+        with scene.engine.connect() as connection:
+            return len(connection.execute(select(quotes_table)).all()) == len(scene.quotes)
+
+    await eventually(all_rows)
+
+
 async def test_a_restart_goes_on_after_the_last_quote(scene: Scene) -> None:
     async with consumer("record", scene.settings, recorder.main):
         async with consumer("ingest", scene.settings, ingest.main):
             await scene.becomes("IBM", scene.whole("IBM"))
 
-        def stored() -> bool:
-            with scene.engine.connect() as connection:
-                return len(connection.execute(select(quotes_table)).all()) == len(scene.quotes)
-
-        await scene.read()
-        await eventually(stored)
+        await stored(scene)
         first = len(scene.quotes)
         added = minute(newest(scene, "IBM").start, 900.0, 500.0, revision=1)
         scene.market.history.add("IBM", added)
@@ -329,6 +350,61 @@ async def test_a_restart_goes_on_after_the_last_quote(scene: Scene) -> None:
     assert len({quote.quote_id for quote in scene.quotes}) == len(scene.quotes)
     again = [bar_of(quote) for quote in scene.quotes[first:] if quote.ticker == "AAPL"]
     assert len(again) <= 1, "what was told before is told again"
+
+
+async def test_a_killed_process_leaves_no_hole_and_says_nothing_twice(scene: Scene) -> None:
+    environ = scene.environ | {"RISKEE_METRICS__INGEST_PORT": str(free_port()), "RISKEE_LOG_LEVEL": "DEBUG"}
+    async with consumer("record", scene.settings, recorder.main):
+        first = start("serving.consumers.ingest", scene.plain, **environ)
+        try:
+            await scene.becomes("IBM", scene.whole("IBM"))
+            first.kill()
+            first.communicate()
+            scene.market.history.add("IBM", minute(newest(scene, "IBM").start, 900.0, 500.0, revision=1))
+            await stored(scene)
+            second = start("serving.consumers.ingest", scene.plain, **environ)
+            try:
+                await scene.becomes("IBM", scene.whole("IBM"))
+                second.terminate()
+                output, _ = await asyncio.to_thread(second.communicate, timeout=20)
+            finally:
+                second.kill()
+        finally:
+            first.kill()
+    assert second.returncode == 0
+    assert SECRET not in output
+    assert_in_order(scene.quotes)
+    assert len({quote.quote_id for quote in scene.quotes}) == len(scene.quotes)
+
+
+async def test_what_comes_faster_than_it_can_be_published_is_one_quote(scene: Scene) -> None:
+    stream = scene.market.stream
+    count = 400
+    async with consumer("ingest", scene.settings, ingest.main):
+        open_, high, low, _, volume = bar_of(await scene.becomes("IBM", scene.whole("IBM")))
+        before, moment = len(scene.quotes), SystemClock().now()
+        for number in range(count):
+            place = moment + timedelta(microseconds=number)
+            await stream.push(trade_message("IBM", number, place, 150.0 + number / 100, 1))
+        last = 150.0 + (count - 1) / 100
+        await scene.becomes("IBM", (open_, max(high, last), min(low, 150.0), last, volume + count))
+    assert len(scene.quotes) - before < count / 4
+
+
+async def test_the_next_session_begins_anew(scene: Scene) -> None:
+    opens_at = SystemClock().now() + timedelta(seconds=2)
+    scene.until(SystemClock().now() - timedelta(minutes=5), following=opens_at)
+    async with consumer("ingest", scene.settings, ingest.main):
+
+        async def opened() -> bool:
+            await scene.read()
+            return [status.state for status in scene.statuses] == ["open", "closed", "open"]
+
+        await eventually(opened)
+        await scene.market.stream.push(trade_message("IBM", 1, opens_at + timedelta(seconds=1), 77.0, 5))
+        quote = await scene.becomes("IBM", (77.0, 77.0, 77.0, 77.0, 5.0))
+    assert quote.session_date == scene.opens_at.date() + timedelta(days=1)
+    assert scene.statuses[-1].data_time == opens_at
 
 
 async def test_after_the_close_the_bars_of_the_day_are_told_at_once(scene: Scene) -> None:
