@@ -262,6 +262,17 @@ async def test_a_split_of_the_day_is_in_the_factor(scene: Scene) -> None:
     assert (quote.adjustment_factor, other.adjustment_factor) == (0.5 * 4, 1.0)
 
 
+async def test_the_market_leads_each_wave_and_is_subscribed_first(scene: Scene) -> None:
+    market = scene.settings.model.model_copy(update={"market_ticker": "MSFT"})
+    settings = scene.settings.model_copy(update={"model": market})
+    scene.market.stream.limits = {"trades": 1}
+    async with consumer("ingest", settings, ingest.main):
+        await scene.becomes("AAPL", scene.whole("AAPL"))
+        await scene.read()
+        assert [quote.ticker for quote in scene.quotes[:3]] == ["MSFT", "AAPL", "IBM"]
+        assert scene.market.stream.clients[0].channels["trades"] == {"MSFT"}
+
+
 async def test_a_half_open_connection_is_made_again(scene: Scene) -> None:
     stream = scene.market.stream
     async with consumer("ingest", scene.settings, ingest.main) as running:

@@ -79,7 +79,7 @@ class AlpacaFeed:
             taker=Taker(bars),
             history=history,
             session=today.session,
-            tickers=wanted(today.tickers, settings.data.tickers, settings.alpaca.stream.tickers),
+            tickers=self._wanted(),
             chance=self.chance,
             gap=None if self._is_over() else today.session.opens_at,
         )
@@ -95,8 +95,7 @@ class AlpacaFeed:
         statuses, taker.statuses = taker.statuses, []
         found += [self._wave(status=status) for status in statuses]
         if self._link.gap is None and (ticks := taker.bars.drain()):
-            # In order of time, so that none of them seems to lag behind the feed.
-            found.append(self._wave(sorted(ticks, key=_moment)))
+            found.append(self._wave(sorted(ticks, key=self._place)))
         return found + (self._state(MarketState.CLOSED, self._today.session.closes_at) if ended else [])
 
     async def _turn(self) -> None:
@@ -106,9 +105,7 @@ class AlpacaFeed:
             return
         self._today = await self._read_today()
         self._link.session = self._today.session
-        self._link.tickers = wanted(
-            self._today.tickers, self.service.settings.data.tickers, self.service.settings.alpaca.stream.tickers
-        )
+        self._link.tickers = self._wanted()
         bars = self._link.taker.bars
         bars.sessions, bars.factors = self._sessions(), await self._factors(self._link.history)
 
@@ -141,6 +138,11 @@ class AlpacaFeed:
             "feed", lambda: self.database.run(lambda connection: read_today(connection, now(), self.name))
         )
 
+    def _wanted(self) -> list[str]:
+        settings = self.service.settings
+        preferred = [settings.model.market_ticker, *settings.data.tickers]
+        return wanted(self._today.tickers, preferred, settings.alpaca.stream.tickers)
+
     async def _factors(self, history: History) -> dict[str, float]:
         today = self._today.session.session_date
 
@@ -168,6 +170,6 @@ class AlpacaFeed:
     def _wave(self, ticks: list[Tick] | None = None, status: MarketStatus | None = None) -> Wave:
         return Wave(self.name, frozenset(self._today.tickers), ticks=ticks or [], status=status)
 
-
-def _moment(tick: Tick) -> tuple[datetime, str]:
-    return tick.data_time, tick.ticker
+    def _place(self, tick: Tick) -> tuple[datetime, bool, str]:
+        """In order of time, and of one moment the market first, for the others are predicted from it."""
+        return tick.data_time, tick.ticker != self.service.settings.model.market_ticker, tick.ticker
