@@ -108,6 +108,12 @@ class Bus:
     def connected(self) -> bool:
         return bool(self.client.is_connected)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection will not come back: the client gives up where the server calls it to order, as one
+        that reads too slowly, say."""
+        return bool(self.client.is_closed)
+
     async def close(self) -> None:
         """Send what is buffered and disconnect."""
         if self.client.is_connected:

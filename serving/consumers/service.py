@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import uvloop
 
 from riskee.clock import Clock, SystemClock
-from riskee.errors import RiskeeError
+from riskee.errors import FatalError, RiskeeError
 from riskee.logs import configure_logs, get_logger
 from riskee.settings import MetricsSettings, Settings, load_settings
 from riskee.storage.bus import Bus
 from serving.consumers.loop import ConsumerLoop, Consumption
 from serving.ending import exit_when_blocked, exit_within
 from serving.health import Health, HealthServer
-from serving.patience import StoppedError, finish, pause, until_done
+from serving.patience import StoppedError, finish, until_done
 
 ResultT = TypeVar("ResultT")
 
@@ -67,13 +67,14 @@ Main = Callable[[Service], Coroutine[Any, Any, None]]
 
 
 async def _watch_bus(bus: Bus, health: Health) -> None:
-    never = asyncio.Event()
-    while True:
+    """Say whether the bus is there. Raises FatalError where the connection will never come back."""
+    while not bus.closed:
         if bus.connected:
             health.up("nats")
         else:
             health.down("nats", "connecting again")
-        await pause(1.0, never)
+        await asyncio.sleep(1.0)
+    raise FatalError("the connection to the bus was closed for good", "the process ends, to be started anew")
 
 
 async def _connect(settings: Settings, health: Health, stopping: asyncio.Event) -> Bus:
@@ -97,13 +98,14 @@ async def serve(
     await server.start(settings.metrics.host, _port(settings.metrics, name))
     try:
         bus = await _connect(settings, health, stopping)
-        watch = asyncio.create_task(_watch_bus(bus, health))
         service = Service(settings, clock, health, bus, stopping)
         try:
-            await service.until_done("streams", bus.ensure_streams)
-            await finish(main(service), stopping, settings.consumers.drain_seconds)
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(_watch_bus(bus, health))
+                await service.until_done("streams", bus.ensure_streams)
+                await finish(main(service), stopping, settings.consumers.drain_seconds)
+                watch.cancel()
         finally:
-            watch.cancel()
             await bus.close()
     except* StoppedError:
         _log.info("stopped while waiting")

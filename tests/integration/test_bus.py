@@ -21,6 +21,7 @@ from riskee.settings import NatsSettings, Settings
 from riskee.storage.bus import Bus, Outgoing, codec_of
 from riskee.storage.inbox import Durable, Inbox
 from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.consumers.service import Service, serve
 from serving.health import Health
 from tests.integration.conftest import eventually
 from tests.unit.messaging import samples
@@ -182,11 +183,13 @@ async def test_a_server_that_is_away_uses_up_no_deliveries(bus: Bus) -> None:
             raise RetryableError("the database is away")
 
     await bus.publish(QUOTE, *quotes(5))
-    durable = Durable("test-away", QUOTE.name, ack_wait_seconds=6, max_deliveries=1)
+    durable = Durable("test-away", QUOTE.name, max_deliveries=1)
     async with Reader(bus, durable, fail) as reader:
         await eventually(lambda: not reader.health.ready)
         assert "the database is away" in str(reader.health.report())
-        await asyncio.sleep(14)
+        await asyncio.sleep(3 * durable.ack_wait_seconds)
+        info = await bus.jetstream.consumer_info("MARKET_DATA", "test-away")
+        assert (info.num_redelivered, info.num_ack_pending) == (0, 5)
         away = False
         await eventually(lambda: len(reader.handled) == 5)
         await eventually(lambda: reader.health.ready)
@@ -308,6 +311,20 @@ async def test_without_a_connection_publishing_fails_at_once(settings: Settings)
     await bus.client.close()
     with pytest.raises(RetryableError, match="away"):
         await bus.publish(QUOTE, *quotes(1))
+
+
+async def test_a_service_whose_connection_is_closed_for_good_ends(bus: Bus, settings: Settings) -> None:
+    """The client never comes back from an error that the server sends, such as one for reading too slowly."""
+
+    async def main(service: Service) -> None:
+        await service.bus.client._process_err("'slow consumer detected'")
+        await asyncio.Event().wait()
+
+    metrics = settings.metrics.model_copy(update={"record_port": 0})
+    own = settings.model_copy(update={"metrics": metrics})
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(serve("record", own, main, clock=SystemClock(), stopping=asyncio.Event()), 20)
+    assert "closed for good" in str(caught.value.exceptions[0])
 
 
 async def test_the_duplicate_window_covers_a_restart(bus: Bus) -> None:
