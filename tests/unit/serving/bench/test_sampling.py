@@ -1,0 +1,37 @@
+"""Asking for the predictions of some quotes."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+from riskee.errors import RetryableError
+from serving.bench.plan import ticker_name
+from serving.bench.sampling import Sampler, samples
+from tests.unit.serving.bench.test_latency import plan
+
+
+def test_samples_come_round_to_all_tickers() -> None:
+    found = samples(plan(10, 1000, 20_000), 50)
+    assert {number for number, _ in found} == set(range(10))
+    assert [due for _, due in found] == sorted(due for _, due in found)
+    assert len(found) <= 20 * 50
+
+
+async def test_it_asks_until_the_prediction_of_the_quote_or_a_later_one_is_there() -> None:
+    due = time.time()
+    answers = iter([{}, {ticker_name(3): due - 1}, None, {ticker_name(3): due + 0.5}])
+
+    async def look(tickers: Sequence[str]) -> Mapping[str, float]:
+        assert tickers == [ticker_name(3)]
+        answer = next(answers)
+        if answer is None:
+            raise RetryableError("no answer in time", "it is asked again")
+        return answer
+
+    sampler = Sampler(look, 0.001, [(3, due)])
+    await asyncio.wait_for(sampler.run(), 10)
+    ((number, moment, at),) = sampler.found
+    assert (number, moment) == (3, due)
+    assert at >= due
+    assert sampler.waiting == {}
+    assert next(answers, "all asked") == "all asked"
