@@ -59,11 +59,18 @@ class Backend:
             raise RetryableError("the message bus does not answer", "see `riskee status`")
 
     async def connect_bus(self) -> None:
-        """Attach to the bus as soon as it is there. Until then everything that needs no bus is served."""
-        bus = await Bus.connect(self.settings.nats, SOURCE)
-        await Hearing(self.standings, self.hub).attach(bus)
-        await self.asker.attach(bus)
-        _log.info("listening to the bus")
+        """Attach to the bus as soon as it is there, and anew where the connection was closed for good.
+
+        Meanwhile everything that needs no bus is served.
+        """
+        while True:
+            bus = await Bus.connect(self.settings.nats, SOURCE)
+            await Hearing(self.standings, self.hub).attach(bus)
+            await self.asker.attach(bus)
+            _log.info("listening to the bus")
+            while not bus.closed:
+                await asyncio.sleep(_TURN_SECONDS)
+            _log.warning("the connection to the bus was closed and is made anew")
 
     async def watch_standings(self) -> None:
         """Notice where predict falls silent."""
