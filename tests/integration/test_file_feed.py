@@ -1,6 +1,8 @@
 """The feed of files against real servers: what is appended to a file is on the bus once, whatever happens."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -9,11 +11,17 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
+from riskee.clock import SystemClock
 from riskee.errors import FatalError
 from riskee.messaging.messages import Quote
 from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from serving.consumers import ingest
+from serving.consumers.feeds.feed import Wave
+from serving.consumers.feeds.file import FileFeed
+from serving.consumers.service import Service
+from serving.database import Database
+from serving.health import Health
 from tests.integration.conftest import consumer, eventually
 from tests.integration.live_data import MARKET, Market, fill
 from tests.integration.live_messages import letters, quotes, states
@@ -116,6 +124,31 @@ async def test_kills_lose_and_repeat_nothing(
     found = await quotes(bus)
     assert len(found) == written == 600
     assert [quote.volume for quote in found] == [float(n + 1) for n in range(written)]
+
+
+async def test_what_is_not_on_the_bus_is_told_again(
+    bus: Bus, database_settings: Settings, tmp_path: Path, market: Market, opens: datetime
+) -> None:
+    """As where the process ends while the bus is away."""
+    file = tmp_path / "ticks.csv"
+    append(file, TICKS, tick(opens, "IBM", 100), tick(opens + timedelta(seconds=1), "IBM", 101))
+    settings = following(database_settings, file)
+    database = Database.connect(settings.database)
+    told = []
+    for _ in range(2):
+        service = Service(settings, SystemClock(), Health("ingest"), bus, asyncio.Event())
+        async with aclosing(FileFeed(service, database).waves()) as waves:  # type: ignore[type-var]
+            async with asyncio.timeout(15):
+                told.append([wave.ticks async for wave in first(waves, 3)])
+    database.close()
+    assert told[0][-1] == told[1][-1]
+    assert [made.volume for made in told[1][-1]] == [1, 2]
+
+
+async def first(waves: AsyncIterator[Wave], count: int) -> AsyncIterator[Wave]:
+    """So many waves, of which the last is never on the bus."""
+    for _ in range(count):
+        yield await anext(waves)
 
 
 async def test_a_rotated_file_is_finished_before_the_new_one(
