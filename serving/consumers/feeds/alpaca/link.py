@@ -91,12 +91,11 @@ class Link:
 
     async def _mend(self) -> None:
         """Fill the gap; then again, for what came late at its edge; then whatever corrections have made doubtful."""
-        filled = self._last_minute()
         if self.gap is not None:
             filled = await self._until_done(partial(self._fill, self.gap))
             self.gap = None
-        await asyncio.sleep(self.settings.stream.settle_seconds)
-        await self._until_done(partial(self._fill, filled - _LATE))
+            await asyncio.sleep(self.settings.stream.settle_seconds)
+            await self._until_done(partial(self._fill, filled - _LATE))
         while True:
             doubtful = set(self.taker.doubtful)
             await asyncio.sleep(self.settings.stream.settle_seconds)
