@@ -34,6 +34,14 @@ def test_a_server_that_is_gone_may_come_back() -> None:
         raise exc.OperationalError("SELECT 1", {}, Exception("connection refused\nmore"))
 
 
+@pytest.mark.parametrize("told", ["server closed the connection\nmore", ""])
+def test_a_server_that_goes_during_a_copy_may_come_back_too(told: str) -> None:
+    """The driver's own errors, for a COPY goes past SQLAlchemy."""
+    cause = told.partition("\n")[0] or "OperationalError"
+    with pytest.raises(RetryableError, match=cause), database_errors():
+        raise errors.OperationalError(told)
+
+
 def test_a_full_disk_is_called_so() -> None:
     with pytest.raises(RetryableError, match="disk is full — free space"), database_errors():
         raise exc.OperationalError("INSERT", {}, errors.DiskFull("could not extend file"))
