@@ -48,7 +48,13 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 def bars(measured: Measured) -> list[Target]:
     """The bars of the live path."""
-    return [*_against_floor(measured), *_drains(measured), *_kernel(measured), *_start(measured)]
+    return [
+        *_against_floor(measured),
+        *_drains(measured),
+        *_backlog_cpu(measured),
+        *_kernel(measured),
+        *_start(measured),
+    ]
 
 
 def _against_floor(measured: Measured) -> Iterator[Target]:
@@ -73,6 +79,14 @@ def _drains(measured: Measured) -> Iterator[Target]:
             yield Target(what=f"backlog: {what}", bound=bound, unit=unit, measured=drain.a_second, at_least=True)
             lost = float(max(each.messages - each.done for each in measured.drains if each.what == what))
             yield Target(what=f"backlog: {what}, lost", bound=0.0, unit="messages", measured=lost)
+
+
+def _backlog_cpu(measured: Measured) -> Iterator[Target]:
+    """By the rate of a backlog the batches are full, with product and floor alike."""
+    mine, bare = measured.drain(PREDICT), measured.drain(FLOOR)
+    if mine and bare and bare.cpu_us.get("floor"):
+        ratio = round(mine.cpu_us["predict"] / bare.cpu_us["floor"], 2)
+        yield Target(what="backlog: predict's CPU an event against the floor's", bound=1.5, unit="x", measured=ratio)
 
 
 def _kernel(measured: Measured) -> Iterator[Target]:

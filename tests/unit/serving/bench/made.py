@@ -7,8 +7,8 @@ from serving.bench.limits import Limits
 from serving.bench.loads import Load
 from serving.bench.machine import Machine
 from serving.bench.result import Measured
+from serving.bench.targets import FLOOR, RECORD, UPDATE_STEPS, WAVE_STEPS, WHOLE_WAVE_STEPS
 from serving.bench.targets import PREDICT as PREDICTED
-from serving.bench.targets import RECORD, UPDATE_STEPS, WAVE_STEPS, WHOLE_WAVE_STEPS
 
 
 def latency(p99: float) -> Latency:
@@ -48,6 +48,7 @@ def measured(predict_p99: float = 5.0, drained: float = 9000.0) -> Measured:
         Drain(what=PREDICTED, messages=100, done=100, a_second=rate, cpu_us={"predict": 110.0}, first_after=4.0)
         for rate in (drained - 100, drained, drained + 100)
     ]
+    drains.append(Drain(what=FLOOR, messages=100, done=100, a_second=9000, cpu_us={"floor": 100.0}))
     drains.append(Drain(what=RECORD, messages=200, done=200, a_second=15000, cpu_us={"record": 30.0}))
     kernel = [Timing(step, 5000, 10.0, 2.0) for step in (*WAVE_STEPS, *WHOLE_WAVE_STEPS)]
     kernel.append(Timing(UPDATE_STEPS[0], 5000, 0.5, 0.1))

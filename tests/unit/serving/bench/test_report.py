@@ -24,6 +24,7 @@ def test_the_product_is_held_against_the_floor_that_ran_beside_it() -> None:
     assert against.met
     assert not bar(measured(predict_p99=6.6), "p99 to the durable event against").met
     assert bar(measured(), "CPU a quote against").measured == pytest.approx(1.4)
+    assert bar(measured(), "CPU an event against").measured == pytest.approx(1.1)
 
 
 @pytest.mark.parametrize(("drained", "met"), [(8000.0, True), (7999.0, False)])
