@@ -234,7 +234,8 @@ async def test_two_owners_at_once_store_each_row_once(
         for wave in waves:
             await publish(bus, wave, 1)
             await heard.all_of(wave)
-        await eventually(lambda: PREDICTIONS.labels("normal")._value.get() - before == 2 * len(heard.quotes))
+        # The slower of them may find two waves waiting, and then predicts the newer one.
+        await eventually(lambda: PREDICTIONS.labels("normal")._value.get() - before > len(heard.quotes))
         await eventually(lambda: _rows(engine) == len(heard.quotes))
     assert len(heard.quotes) == len(set(heard.quotes)) == len(TICKERS) * len(waves)
 
