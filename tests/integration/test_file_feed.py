@@ -206,7 +206,7 @@ async def test_a_file_that_is_not_there_is_waited_for(
         assert running.health.ready
 
 
-async def test_without_a_path_it_says_what_to_set(bus: Bus, database_settings: Settings, market: Market) -> None:
+async def test_without_a_path_it_says_what_to_set(bus: Bus, database_settings: Settings) -> None:
+    service = Service(following(database_settings, None), SystemClock(), Health("ingest"), bus, asyncio.Event())
     with pytest.raises(FatalError, match="RISKEE_FEED__FILE__PATH"):
-        async with consumer("ingest", following(database_settings, None), ingest.main):
-            await eventually(lambda: False)
+        await anext(FileFeed(service, Database.connect(database_settings.database)).waves())
