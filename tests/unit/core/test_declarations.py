@@ -30,7 +30,9 @@ def test_the_owners_subjects_reach_the_owners_streams(subject: str, stream: str)
     assert stream_of(subject).name == stream
 
 
-@pytest.mark.parametrize("subject", ["data.market.quote.extra.more", "data.market.status.extra", "nothing.here", "thought"])
+@pytest.mark.parametrize(
+    "subject", ["data.market.quote.extra.more", "data.market.status.extra", "nothing.here", "thought"]
+)
 def test_other_subjects_are_captured_by_no_stream(subject: str) -> None:
     with pytest.raises(KeyError):
         stream_of(subject)

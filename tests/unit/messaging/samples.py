@@ -22,12 +22,13 @@ from riskee.messaging.messages import (
     Prediction,
     PredictionFailed,
     PredictJob,
+    Presence,
     Quote,
     SourceDocument,
 )
 from riskee.messaging.standing import FeedStatus, StaleTickers
 from riskee.messaging.statuses import Status
-from riskee.messaging.subjects import SUBJECTS
+from riskee.messaging.subjects import SUBJECTS, UNSTORED
 
 FOLDER = Path(__file__).parents[2] / "golden" / "messages"
 DATA_TIME = datetime(2012, 9, 6, 20, tzinfo=UTC)
@@ -98,6 +99,8 @@ PAYLOADS: dict[str, msgspec.Struct] = {
     "event.prediction.status": FeedStatus(
         feed="replay/1", status=Status.FEED_MUTE, since=NOW, halted=("IBM",), slots=(3, 7), read_through=12
     ),
+    "beat.predict": FeedStatus(feed="replay/1", status=Status.OK, since=NOW, slots=(3, 7)),
+    "presence.predict": Presence(member=identity(12), partitions=4, holds=("1-of-4", "undivided")),
     "event.prediction.stale": StaleTickers(feed="replay/1", tickers=("AAPL", "IBM"), since=NOW),
     "event.model.promoted": ModelPromoted(
         model_type="earnings", model_version="earnings-20120905-0a1b2c3d", artifact_sha256="0" * 64, reason="first"
@@ -141,5 +144,5 @@ def encoded(subject: str, codec: Codec[Any]) -> str:
 
 
 if __name__ == "__main__":
-    for each in SUBJECTS:
+    for each in (*SUBJECTS, *UNSTORED):
         golden(each.name).write_text(encoded(each.name, each.codec))

@@ -8,10 +8,10 @@ import pytest
 
 from riskee.errors import PoisonError
 from riskee.messaging.envelope import seal
-from riskee.messaging.subjects import QUOTE, SUBJECTS, Subject
+from riskee.messaging.subjects import QUOTE, SUBJECTS, UNSTORED, Subject
 from tests.unit.messaging.samples import FOLDER, encoded, golden, sample
 
-by_name = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+by_name = pytest.mark.parametrize("subject", [*SUBJECTS, *UNSTORED], ids=lambda subject: subject.name)
 
 
 @by_name
@@ -37,7 +37,7 @@ def test_sealing_an_encoded_payload_gives_the_same_bytes(subject: Subject[Any]) 
 
 
 def test_every_golden_file_has_a_subject() -> None:
-    assert {file.stem for file in FOLDER.glob("*.json")} == {subject.name for subject in SUBJECTS}
+    assert {file.stem for file in FOLDER.glob("*.json")} == {subject.name for subject in (*SUBJECTS, *UNSTORED)}
 
 
 def _broken(**changes: object) -> bytes:
