@@ -69,7 +69,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def slowness() -> float:
-    """By how much other processes slow one down right now: 1 on a quiet machine. A bar is multiplied by it."""
+    """By how much other processes slow one down right now: 1 on a quiet machine.
+
+    A bar is multiplied by it, as it was before the load or after it, whichever was slower.
+    """
     done = subprocess.run([sys.executable, "-c", _WORK], check=True, capture_output=True, text=True)
     return max(1.0, float(done.stdout))
 

@@ -147,7 +147,7 @@ async def play(
     async with running(setup or Setup()) as arena, _scenario(arena, load, source) as scenario:
         await scenario.drive(load.seconds, faults)
         evidence = await scenario.evidence()
-        recoveries = tuple(scenario.recoveries)
+        slowed, recoveries = max(slowed, slowness()), tuple(scenario.recoveries)
         found = [*violations(evidence), *(too_slow(recoveries, bar, slowed) if bar is not None else ())]
         if found:
             arena.keep_logs()

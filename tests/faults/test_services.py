@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 Holds = Callable[[Result], None]
 
 
+@full_only
 async def test_without_faults(holds: Holds) -> None:
     async def nothing(scenario: Scenario) -> None:
         pass
