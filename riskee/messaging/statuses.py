@@ -14,10 +14,10 @@ class Status(StrEnum):
     PREDICT_SILENT = "predict_silent"
     FEED_MUTE = "feed_mute"
     HALTED = "halted"
-    STALE = "stale"
     NO_MODEL = "no_model"
     NO_QUOTE = "no_quote"
     UNKNOWN_TICKER = "unknown_ticker"
+    STALE = "stale"
     SESSION_CLOSED = "session_closed"
     MODEL_EXPIRED = "model_expired"
     COLD_WINDOW = "cold_window"
@@ -57,12 +57,6 @@ MEANINGS = (
         last_known=True,
     ),
     Meaning(
-        Status.STALE,
-        "The feed is stale: the quote may be out of date.",
-        "wait for the ticker's next quote; /health/ready of ingest shows the feed",
-        last_known=True,
-    ),
-    Meaning(
         Status.NO_MODEL,
         "No model has been promoted that could predict the ticker.",
         "train a model: materialise the model assets in Dagster",
@@ -75,6 +69,12 @@ MEANINGS = (
         last_known=True,
     ),
     Meaning(Status.UNKNOWN_TICKER, "The ticker is not predicted.", "GET /tickers lists those that are"),
+    Meaning(
+        Status.STALE,
+        "The feed is stale: the quote may be out of date.",
+        "wait for the ticker's next quote; /health/ready of ingest shows the feed",
+        last_known=True,
+    ),
     Meaning(
         Status.SESSION_CLOSED,
         "The session is closed: the number is its last one.",

@@ -152,4 +152,5 @@ async def test_a_quote_without_a_prediction_makes_the_last_number_an_old_one(
 
 async def cold(client: httpx.AsyncClient) -> bool:
     found = (await client.get("/predict/AAPL")).json()
-    return bool(found["status"] == "cold_window" and "cold_window" in found["flags"])
+    # `stale` once it is known that the new pass of the replay has begun.
+    return bool(found["status"] in {"cold_window", "stale"} and "cold_window" in found["flags"])
