@@ -39,12 +39,20 @@ def describe(load_before: float) -> Machine:
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)),
         memory_gib=round(memory / 2**30),
-        system=platform.platform(),
+        system=_system(),
         python=platform.python_version(),
         packages={name: version(name) for name in _PACKAGES},
         commit=_commit(),
         load=(load_before, load_average()),
     )
+
+
+def _system() -> str:
+    """The distribution's name where it has one."""
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return platform.system()
 
 
 def _processor() -> str:

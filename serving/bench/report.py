@@ -61,7 +61,9 @@ def conditions(measured: Measured) -> str:
     """Where and how it was measured, in a paragraph."""
     machine = measured.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    busy = machine.load[0] > machine.cores / 2
     return (
+        f"{'**Others used the machine meanwhile: times are upper bounds, rates lower ones.** ' if busy else ''}"
         f"Measured in {measured.seconds:.0f} s on {machine.cores} cores ({machine.processor}, {machine.memory_gib} GiB,"
         f" {machine.system}), Python {machine.python}, {versions}; commit {machine.commit or 'unknown'}; load average"
         f" {machine.load[0]} before and {machine.load[1]} after. Servers, product, load and probe share the cores."

@@ -8,7 +8,7 @@ import pytest
 
 from serving.bench import targets
 from serving.bench.charts import charts
-from serving.bench.report import HEADING, markdown, tables, write
+from serving.bench.report import HEADING, conditions, markdown, tables, write
 from serving.bench.result import Measured
 from tests.unit.serving.bench.made import measured
 
@@ -84,6 +84,13 @@ def test_a_page_without_the_section_gets_it_at_its_end(tmp_path: Path) -> None:
     page.write_text("# Benchmarks\n\n## Documents\n\nText.\n")
     write(measured(), page)
     assert page.read_text().startswith("# Benchmarks\n\n## Documents\n\nText.\n\n## The live path\n")
+
+
+def test_a_busy_machine_is_told() -> None:
+    found = measured()
+    assert "Others used the machine" not in conditions(found)
+    found.machine = msgspec.structs.replace(found.machine, load=(5.0, 2.0))
+    assert "Others used the machine" in conditions(found)
 
 
 def test_a_measurement_survives_json() -> None:
