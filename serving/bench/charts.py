@@ -41,8 +41,11 @@ def _latency(measured: Measured) -> str:
                     svg_text(x.start - 8, y(log10(value)) + 4, f"{value:g}", "end"),
                 ]
     shapes += [svg_text(x(log10(rate)), 280, f"{rate:,}", "middle") for rate in rates]
-    for name, points in series.items():
-        shapes += _series(name, [(x(log10(rate)), y(log10(value))) for rate, value in sorted(points)])
+    below = 0.0
+    for name, points in sorted(series.items(), key=lambda one: -max(one[1])[1]):
+        places = [(x(log10(rate)), y(log10(value))) for rate, value in sorted(points)]
+        below = max(places[-1][1] + 4, below + 13)
+        shapes += [*_series(name, places), svg_text(places[-1][0] + 10, below, name, kind="name")]
     return svg_chart(290, "Latency by rate", shapes)
 
 
@@ -53,7 +56,6 @@ def _series(name: str, places: Sequence[tuple[float, float]]) -> list[str]:
     return [
         f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>',
         *(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in places),
-        svg_text(places[-1][0] + 10, places[-1][1] + 4, name, kind="name"),
     ]
 
 
@@ -90,12 +92,14 @@ def _cpu(measured: Measured) -> str:
             spent = load.cpu_us.get(name, 0.0)
             width = round(x(at + spent) - x(at), 2)
             shapes.append(f'<rect x="{x(at)}" y="{top}" width="{width}" height="22" fill="{shade}"/>')
-            if width > 60:
-                inside = f"{name} {spent:.0f}"
+            inside = f"{name} {spent:.0f}"
+            if width > 7 * len(inside):
                 shapes.append(f'<text x="{x(at) + 5}" y="{top + 15}" style="fill:#fff">{inside}</text>')
             at += spent
-    legend = ", ".join(f"{load.target} {load.rate:,}/s: {sum(load.cpu_us.values()):.0f} us" for load in rows)
-    shapes.append(svg_text(0, 48 + _ROW * len(rows), f"in all: {legend}"))
+    for place, (name, shade) in enumerate(list(zip(_PROCESSES, _SHADES, strict=True))[1:]):
+        left, top = 100 + 100 * place, 36 + _ROW * len(rows)
+        shapes.append(f'<rect x="{left}" y="{top}" width="10" height="10" fill="{shade}"/>')
+        shapes.append(svg_text(left + 15, top + 9, "predict, floor" if name == "floor" else name))
     return svg_chart(60 + _ROW * len(rows), "Processor time by process", shapes)
 
 
