@@ -63,6 +63,9 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 [rpcinterface:restarts]
 supervisor.rpcinterface_factory=infra.embedded.restarts:make_restart_counter
 
+[rpcinterface:wake_up]
+supervisor.rpcinterface_factory=infra.embedded.wake_up:make_wake_up
+
 [rpcinterface:full_disk]
 supervisor.rpcinterface_factory=infra.embedded.full_disk:make_full_disk_watch
 home={_value(home.root)}
