@@ -1,13 +1,37 @@
 """Stored predictions and the quotes that they were made from."""
 
 import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, select, text
 
 from riskee.errors import NotFoundError
 from riskee.messaging.messages import Flag, Interval, Prediction, Quote
 from riskee.storage.tables import predictions, quotes
+
+# Of the partitions of one table a query looks into those alone whose time it names. Most tickers were predicted today.
+_RECENT = timedelta(days=1)
+# One index probe a ticker and partition.
+_LATEST = text(
+    "SELECT latest.* FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)"
+    " CROSS JOIN LATERAL (SELECT * FROM predictions WHERE predictions.ticker = wanted.ticker"
+    " AND prediction_time > :since AND prediction_time <= :until ORDER BY prediction_time DESC LIMIT 1) AS latest"
+).columns(*predictions.columns)
+
+
+def latest_predictions(connection: Connection, tickers: Sequence[str], now: datetime) -> dict[str, Prediction]:
+    """The newest stored prediction of each ticker that has one. `now` only says where to look first."""
+    around = {"since": now - _RECENT, "until": now + _RECENT}
+    found = _latest(connection, tickers, around)
+    missing = [ticker for ticker in tickers if ticker not in found]
+    return found | (_latest(connection, missing, {"since": "-infinity", "until": "infinity"}) if missing else {})
+
+
+def _latest(connection: Connection, tickers: Sequence[str], bounds: Mapping[str, object]) -> dict[str, Prediction]:
+    rows = connection.execute(_LATEST, {"tickers": list(tickers), **bounds})
+    return {row.ticker: prediction_of(row) for row in rows}
 
 
 def prediction_of(row: Row[Any]) -> Prediction:

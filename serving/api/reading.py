@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, select
 
 from riskee.clock import Clock
 from riskee.errors import RetryableError
@@ -14,16 +14,10 @@ from riskee.messaging.messages import Driver, Explanation, Prediction, SourceDoc
 from riskee.messaging.statuses import Status
 from riskee.storage import keys
 from riskee.storage.cache import Cache
-from riskee.storage.predictions import prediction_of
-from riskee.storage.tables import explanations, predictions
+from riskee.storage.predictions import latest_predictions
+from riskee.storage.tables import explanations
 from serving.api.standing import Number, Reason, Standings, judged
 from serving.database import Database
-
-_LATEST = text(
-    "SELECT latest.* FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)"
-    " CROSS JOIN LATERAL (SELECT * FROM predictions WHERE predictions.ticker = wanted.ticker"
-    " ORDER BY prediction_time DESC LIMIT 1) AS latest"
-).columns(*predictions.columns)
 
 _log = get_logger(__name__)
 
@@ -74,8 +68,8 @@ class Reader:
         }
 
     async def _stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
-        rows = await self.database.run(lambda connection: connection.execute(_LATEST, {"tickers": list(tickers)}).all())
-        return {row.ticker: prediction_of(row) for row in rows}
+        now = self.clock.now()
+        return await self.database.run(lambda connection: latest_predictions(connection, tickers, now))
 
     async def explanation(self, prediction: Prediction) -> Explanation | None:
         """The explanation of a prediction, where there is one already."""

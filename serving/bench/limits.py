@@ -3,21 +3,22 @@
 import asyncio
 import http.client
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
 from nats.js.api import StorageType, StreamConfig
-from sqlalchemy import Engine, TextClause, text
+from sqlalchemy import Connection, Engine, text
 
+from riskee.clock import SystemClock
 from riskee.settings import Settings
 from riskee.storage import keys
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
+from riskee.storage.predictions import latest_predictions
 from serving.bench.plan import ticker_name
 from serving.bench.wire import Sender, publication
 
@@ -28,12 +29,6 @@ _QUERIES, _LONG_QUERIES = 200, 20
 _USERS, _REQUESTS = 10, 50
 _BODY = b"x" * 300
 
-# As the API asks.
-_LATEST = text(
-    "SELECT latest.* FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)"
-    " CROSS JOIN LATERAL (SELECT * FROM predictions WHERE predictions.ticker = wanted.ticker"
-    " ORDER BY prediction_time DESC LIMIT 1) AS latest"
-)
 _DAY = text("SELECT * FROM predictions WHERE ticker = :ticker AND prediction_time > now() - interval '24 hours'")
 
 
@@ -70,9 +65,9 @@ class LimitBench:
             nats_ms=nats_ms,
             redis_operations=redis_operations,
             redis_ms=redis_ms,
-            latest_ms=self._query(_LATEST, lambda at: {"tickers": [names[at % self.tickers]]}, _QUERIES),
-            all_latest_ms=self._query(_LATEST, lambda _: {"tickers": names}, _LONG_QUERIES),
-            day_ms=self._query(_DAY, lambda at: {"ticker": names[at % self.tickers]}, _QUERIES),
+            latest_ms=self._latest(lambda at: [names[at % self.tickers]], _QUERIES),
+            all_latest_ms=self._latest(lambda _: names, _LONG_QUERIES),
+            day_ms=self._day(lambda at: names[at % self.tickers], _QUERIES),
             api_requests=api_requests,
             api_ms=api_ms,
             hit_rate=self._hit_rate(),
@@ -113,12 +108,20 @@ class LimitBench:
         await cache.close()
         return round(rate), _p95(waits)
 
-    def _query(self, statement: TextClause, parameters: Callable[[int], dict[str, Any]], count: int) -> float:
+    def _latest(self, tickers: Callable[[int], Sequence[str]], count: int) -> float:
+        """As the API asks."""
+        clock = SystemClock()
+        return self._query(lambda connection, at: latest_predictions(connection, tickers(at), clock.now()), count)
+
+    def _day(self, ticker: Callable[[int], str], count: int) -> float:
+        return self._query(lambda connection, at: connection.execute(_DAY, {"ticker": ticker(at)}).all(), count)
+
+    def _query(self, ask: Callable[[Connection, int], object], count: int) -> float:
         waits: list[float] = []
         with self.engine.connect() as connection:
             for at in range(count):
                 with _timed(waits):
-                    connection.execute(statement, parameters(at)).all()
+                    ask(connection, at)
         return _p95(waits)
 
     def _api(self) -> tuple[float, float]:

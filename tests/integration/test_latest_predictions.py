@@ -1,0 +1,23 @@
+"""The newest stored prediction of each ticker, whenever it was made."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from riskee.storage.predictions import latest_predictions
+from riskee.storage.recording import PREDICTIONS, record
+from tests.integration.made_predictions import made, sealed
+
+pytestmark = pytest.mark.integration
+DAY = 86_400.0
+
+
+def test_the_newest_counts_and_an_old_one_where_there_is_none_of_today(engine: Engine) -> None:
+    today, earlier = made("AAPL", 101.0), made("AAPL", 100.0, age=60)
+    old, older = made("MSFT", 201.0, age=3 * DAY), made("MSFT", 200.0, age=4 * DAY)
+    ahead = made("IBM", 300.0, age=-2 * DAY)
+    record(engine, PREDICTIONS, [sealed(one) for one in (today, earlier, older, old, ahead)])
+    with engine.connect() as connection:
+        found = latest_predictions(connection, ["AAPL", "MSFT", "IBM", "FB"], datetime.now(UTC) + timedelta(seconds=1))
+    assert {ticker: one.price for ticker, one in found.items()} == {"AAPL": 101.0, "MSFT": 201.0, "IBM": 300.0}
