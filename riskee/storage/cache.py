@@ -11,7 +11,6 @@ import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
@@ -70,11 +69,7 @@ class Cache:
 
     _redis: Redis
     _breaker: Breaker = field(default_factory=lambda: Breaker(time.monotonic, limit=1, rest_seconds=_REST_SECONDS))
-    _script: AsyncScript = field(init=False)
     _trouble: str = ""
-
-    def __post_init__(self) -> None:
-        self._script = self._redis.register_script(_WRITE)
 
     @classmethod
     def connect(cls, settings: RedisSettings) -> Self:
@@ -115,11 +110,13 @@ class Cache:
             await self._redis.ping()
 
     async def write(self, entries: Sequence[Entry]) -> None:
-        """Write all, in a few round trips. Raises RetryableError where the cache does not answer."""
+        """Write all, in one round trip. Raises RetryableError where the cache does not answer."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for start in range(0, len(entries), _SCRIPT_ENTRIES):
+            chunk = entries[start : start + _SCRIPT_ENTRIES]
+            pipeline.eval(_WRITE, 0, msgspec.msgpack.encode([*map(_argument, chunk)]))
         async with self._guarded():
-            for start in range(0, len(entries), _SCRIPT_ENTRIES):
-                chunk = entries[start : start + _SCRIPT_ENTRIES]
-                await self._script(args=[msgspec.msgpack.encode([*map(_argument, chunk)])])
+            await pipeline.execute()
 
     async def amend(self, key: Key, parts: Sequence[Mapping[str, Part]], name: str, value: str) -> None:
         """Set one field of those hashes that exist; how long they live does not change. Raises as `write`."""

@@ -121,14 +121,19 @@ class Inbox:
         self._received += 1
         self._arrived.set()
 
-    async def take(self, count: int) -> Sequence[Msg]:
-        """The next messages, at least one; none once the inbox is closed and empty."""
+    async def take(self, count: int, linger_seconds: float = 0.0) -> Sequence[Msg]:
+        """The next messages, at least one; none once the inbox is closed and empty.
+
+        Where there are fewer than `count`, others are waited for so long.
+        """
         while True:
             while not self._waiting:
                 if self._closed:
                     return ()
                 self._arrived.clear()
                 await self._arrived.wait()
+            if linger_seconds and len(self._waiting) < count and not self._closed:
+                await asyncio.sleep(linger_seconds)
             arrived = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
             self._taken = await self._unfinished(arrived)
             if self._taken:

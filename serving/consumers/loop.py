@@ -49,6 +49,8 @@ class Consumption(Generic[PayloadT]):
     codec: Codec[PayloadT]
     handle: Callable[[Sequence[Envelope[PayloadT]]], Awaitable[None]]
     max_batch: int = 512
+    # How long the first message of a batch may wait for others, where a batch costs much more than a message.
+    linger_seconds: float = 0.0
 
 
 class _Batch(NamedTuple, Generic[PayloadT]):
@@ -107,7 +109,7 @@ class ConsumerLoop(Generic[PayloadT]):
                 group.create_task(self._close_when_stopping()),
             ]
             try:
-                while messages := await self._inbox.take(self._consumption.max_batch):
+                while messages := await self._inbox.take(self._consumption.max_batch, self._consumption.linger_seconds):
                     await self._process(messages)
             except StoppedError:
                 _log.info("stopped with work unfinished; it is delivered again", durable=self._name)

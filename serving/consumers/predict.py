@@ -17,6 +17,7 @@ from serving.consumers.forecasting import Failure, Forecast, Forecaster
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.members import Members
 from serving.consumers.models import Models
+from serving.consumers.overlap import Overlap
 from serving.consumers.ownership import Ownership
 from serving.consumers.partitions import Unit
 from serving.consumers.publishing import Publisher
@@ -28,6 +29,8 @@ from serving.consumers.waves import Waves
 from serving.consumers.workload import consumptions, take_over
 
 NAME = "predict"
+# A job waits for one wave at most, and while a wave is published the next is computed.
+LARGEST_WAVE = 512
 
 _log = get_logger(__name__)
 
@@ -73,11 +76,17 @@ class Predict:
         """Predict every ticker of a batch from its latest quote."""
         waves = self._waves.split([envelope.payload for envelope in batch])
         QUOTES_COALESCED.inc(len(batch) - sum(map(len, waves)))
-        for wave in waves:
-            async with self._turns.wave():
-                await self._predict(wave)
+        publishing = Overlap()
+        try:
+            for wave in waves:
+                for start in range(0, len(wave), LARGEST_WAVE):
+                    async with self._turns.wave():
+                        await self._predict(wave[start : start + LARGEST_WAVE], publishing)
+        finally:
+            await publishing.finish()
 
-    async def _predict(self, wave: Sequence[Quote]) -> None:
+    async def _predict(self, wave: Sequence[Quote], publishing: Overlap) -> None:
+        """Predict a wave, and begin to publish it when the one before is published."""
         forecaster = await self._ready_for(wave)
         unknown = [quote for quote in wave if not forecaster.knows(quote)]
         if unknown:
@@ -89,7 +98,8 @@ class Predict:
             results = forecaster.forecast(known, self._service.clock.now())
             # Every partition hears the market; one tells the cache.
             told = known if self._owns(self._market_ticker) else [q for q in known if q.ticker != self._market_ticker]
-            await self._publisher.publish(results, told)
+            await publishing.finish()
+            publishing.begin(self._publisher.publish(results, told))
 
     async def on_jobs(self, batch: Sequence[Envelope[PredictJob]], model_type: ModelType) -> None:
         """Answer requests for a prediction from the latest quote, with the model that the subject names."""

@@ -1,5 +1,6 @@
 """Where a prediction goes: the cache, in one pipeline, and the bus."""
 
+import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -36,13 +37,16 @@ class Publisher:
         self._cache = cache
 
     async def publish(self, results: Sequence[Forecast | Failure], quotes: Sequence[Quote]) -> None:
-        """Write quotes, predictions and features to the cache, then tell the bus."""
+        """Write quotes, predictions and features to the cache, and tell the bus meanwhile."""
         forecasts = [result for result in results if isinstance(result, Forecast)]
         failures = [result for result in results if isinstance(result, Failure)]
         bodies = [_encode(forecast.prediction) for forecast in forecasts]
-        await self._write([*map(quote_entry, quotes), *_entries(forecasts, bodies)])
-        updates = [self._update(forecast, body) for forecast, body in zip(forecasts, bodies, strict=True)]
-        await self._service.bus.publish_encoded([*updates, *map(self._failed, failures)])
+        writing = asyncio.create_task(self._write([*map(quote_entry, quotes), *_entries(forecasts, bodies)]))
+        try:
+            updates = [self._update(forecast, body) for forecast, body in zip(forecasts, bodies, strict=True)]
+            await self._service.bus.publish_encoded([*updates, *map(self._failed, failures)])
+        finally:
+            await writing
         self._count(forecasts, failures)
 
     async def answer(self, job: PredictJob, result: Forecast | Failure) -> None:

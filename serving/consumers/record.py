@@ -20,6 +20,8 @@ from serving.database import Database
 # A transaction costs some milliseconds however many rows it has: under backlog it takes as many as arrive meanwhile.
 _LARGEST_BATCH = 4096
 _MOST_PENDING = 2 * _LARGEST_BATCH
+# At a thousand messages a second a transaction for each handful would take both cores from those who predict.
+_LINGER_SECONDS = 0.02
 
 
 def writer(engine: Engine, recording: Recording[PayloadT]) -> Callable[[Sequence[Envelope[PayloadT]]], Awaitable[None]]:
@@ -39,12 +41,14 @@ def consumptions(engine: Engine) -> tuple[Consumption[Any], ...]:
             codec_of(QUOTE),
             writer(engine, QUOTES),
             max_batch=_LARGEST_BATCH,
+            linger_seconds=_LINGER_SECONDS,
         ),
         Consumption(
             Durable("record-predictions", PREDICTION_UPDATED.name, max_pending=_MOST_PENDING),
             codec_of(PREDICTION_UPDATED),
             writer(engine, PREDICTIONS),
             max_batch=_LARGEST_BATCH,
+            linger_seconds=_LINGER_SECONDS,
         ),
         Consumption(Durable("record-explanations", EXPLAINED.name), codec_of(EXPLAINED), writer(engine, EXPLANATIONS)),
         Consumption(Durable("record-dead", f"{DEAD_PREFIX}>"), Codec(DeadLetter), writer(engine, QUARANTINE)),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from serving.consumers.predict import Predict
 
 _QUOTES = "predict-quotes"
+# Several waves, so that the servers are at work while the next wave is computed; and as many again on their way.
+_LARGEST_BATCH = 2048
+_MOST_PENDING = 2 * _LARGEST_BATCH
 _JOBS: tuple[tuple[str, Subject[PredictJob], ModelType], ...] = (
     ("predict-normal", PREDICT_NORMAL, "normal"),
     ("predict-earnings", PREDICT_EARNINGS, "earnings"),
@@ -29,7 +32,8 @@ _NUMBERED = r"-\d+-of-\d+"
 def consumptions(unit: Unit, predict: Predict) -> list[Consumption[Any]]:
     """The consumptions of a unit. Every unit that answers hears every job, and answers those for its tickers."""
     jobs = [_jobs(unit, predict, *kind) for kind in _JOBS] if unit.answers else []
-    return [Consumption(_quotes_of(unit), codec_of(QUOTE), predict.on_quotes), *jobs]
+    quotes = Consumption(_quotes_of(unit), codec_of(QUOTE), predict.on_quotes, max_batch=_LARGEST_BATCH)
+    return [quotes, *jobs]
 
 
 def _jobs(
@@ -44,7 +48,7 @@ def _jobs(
 
 
 def _quotes_of(unit: Unit) -> Durable:
-    return Durable(unit.durable(_QUOTES), unit.subjects[0], also=unit.subjects[1:])
+    return Durable(unit.durable(_QUOTES), unit.subjects[0], max_pending=_MOST_PENDING, also=unit.subjects[1:])
 
 
 def _jobs_of(unit: Unit, family: str, subject: Subject[PredictJob]) -> Durable:
