@@ -44,7 +44,8 @@ STORED = (
 # A vendor's factor counts the splits and dividends up to the day on which the vendor looked, so two sources differ by
 # a constant per ticker. It is measured on the days that both have: first against what this source said before, then
 # against the latest versions. Without a common day, the stored bar of the week before continues into the first
-# incoming one by that one's own dividend and split. Else the factor stays as it is.
+# incoming one by that one's own dividend and split, the dividend being of each new share (market/adjustment.py). Else
+# the factor stays as it is.
 LINK = """
     WITH common AS (
         SELECT
@@ -66,13 +67,13 @@ LINK = """
         SELECT DISTINCT ON (ticker)
             ticker,
             stored.adjustment_factor * beginning.split
-            / (beginning.adjustment_factor * (1 - beginning.dividend / stored.close)) AS scale
+            / (beginning.adjustment_factor * (1 - beginning.dividend * beginning.split / stored.close)) AS scale
         FROM beginning
         JOIN stored_bars AS stored USING (ticker)
         WHERE stored.is_latest
             AND stored."timestamp" < beginning."timestamp"
             AND stored."timestamp" >= beginning."timestamp" - INTERVAL '7 days'
-            AND beginning.dividend < stored.close
+            AND beginning.dividend * beginning.split < stored.close
         ORDER BY ticker, stored."timestamp" DESC
     ),
     viewpoint AS (

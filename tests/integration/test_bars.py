@@ -103,8 +103,17 @@ def test_bars_that_only_adjoin_continue_by_their_own_split_and_dividend(engine: 
     with engine.begin() as connection:
         upsert_bars(connection, frame("2012-01-03", 2, "old", adjustment_factor=0.5))
         upsert_bars(connection, following)
-        # The day before closed at 104: a dividend of 1.04 is one per cent, and one share became two.
-        assert stored(connection, "adjustment_factor")[5] == pytest.approx(0.5 * 2 / 0.99)
+        # The day before closed at 104, and one share became two: 1.04 for each of them is two per cent.
+        assert stored(connection, "adjustment_factor")[5] == pytest.approx(0.5 * 2 / 0.98)
+
+
+def test_a_dividend_that_is_the_whole_price_of_the_shares_links_nothing(engine: Engine) -> None:
+    following = frame("2012-01-05", 2, "new", close=[52.0, 53.0])
+    following.loc[0, ["split", "dividend"]] = [2.0, 52.0]
+    with engine.begin() as connection:
+        upsert_bars(connection, frame("2012-01-03", 2, "old", adjustment_factor=0.5))
+        upsert_bars(connection, following)
+        assert stored(connection, "adjustment_factor")[5] == 1.0
 
 
 def test_bars_after_a_gap_keep_their_factor(engine: Engine) -> None:
