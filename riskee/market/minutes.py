@@ -68,7 +68,7 @@ class Trade:
 
 
 @dataclass(slots=True)
-class Fold:
+class TradeFold:
     """The bar of trades that are added in order of their time."""
 
     newest: tuple[datetime, TradeKey] | None = None
@@ -98,7 +98,7 @@ class Minute:
     bar: MinuteBar | None = None
     trades: dict[TradeKey, Trade] = field(default_factory=dict)
     # None: the trades must be folded anew, for one came late or was corrected.
-    _fold: Fold | None = field(default_factory=Fold)
+    _fold: TradeFold | None = field(default_factory=TradeFold)
     _withdrawn: float = 0.0
     _amended: bool = False
 
@@ -133,7 +133,7 @@ class Minute:
         span = self.span()
         if span is not None and span is not self.bar:
             self.bar = MinuteBar(start=start, revision=self.bar.revision if self.bar else 0, **_numbers(span))
-        self.trades, self._fold, self._withdrawn, self._amended = {}, Fold(), 0.0, False
+        self.trades, self._fold, self._withdrawn, self._amended = {}, TradeFold(), 0.0, False
 
     def span(self) -> Span | None:
         """The minute as a bar; None without a trade that sets a price, as the vendor makes no bar then."""
@@ -161,9 +161,9 @@ def floor(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-def fold(trades: Iterable[Trade]) -> Fold:
+def fold(trades: Iterable[Trade]) -> TradeFold:
     """Trades in any order, folded in that of their time."""
-    folded = Fold()
+    folded = TradeFold()
     for trade in sorted(trades, key=lambda trade: trade.place):
         folded.add(trade)
     return folded

@@ -6,7 +6,8 @@ has changed since as quotes, at most one for each ticker. What counts:
 - Regular hours only, as the sessions say (early closes and summer time are in them), and the print of the closing
   auction that comes shortly after the close.
 - The order of arrival is no matter: late and repeated minutes and trades of the running session give the same bar. The
-  newest vintage of a minute counts (`MinuteBar.vintage`).
+  newest vintage of a minute counts (`MinuteBar.vintage`). The exception is a trade that comes later than `keep_trades`:
+  the trades of its minute are forgotten, and what it adds is known only once the vendor's bar of that minute comes.
 - A snapshot stands for all that was before its moment; minutes that begin at its moment or later are added to it.
 - A quote's time is the newest moment that its ticker has told of: the end of a minute, the time of a trade or of its
   correction. What comes late changes the bar but not the time, and counts up `sequence`. So (data time, sequence)

@@ -10,7 +10,7 @@ from riskee.market.running_bars import RunningBars
 from riskee.market.sessions import exchange_sessions
 from riskee.messaging.messages import MarketState
 from serving.consumers.feeds.alpaca.taker import Taker
-from serving.consumers.feeds.alpaca.wire import Market, decode
+from serving.consumers.feeds.alpaca.wire import Market, MinuteMessage, decode
 
 (SESSION,) = exchange_sessions(date(2026, 1, 5), date(2026, 1, 5))
 OPEN = SESSION.opens_at
@@ -111,6 +111,35 @@ def test_bids_confirm_a_bar_now_and_then(taker: Taker) -> None:
 
 def test_frames_that_are_no_messages_are_poison_and_unknown_kinds_are_counted() -> None:
     assert decode(b'[{"T":"n","S":"A"},{"T":"b","S":"A"}]') == ([], 2)
-    for frame in (b"", b"{}", b"\xff", b"[1"):
+    for frame in (b"", b"{}", b"\xff", b"[1", b"[" * 100_000):
         with pytest.raises(PoisonError):
             decode(frame)
+
+
+def test_broken_letters_in_a_message_leave_its_neighbours() -> None:
+    good = bar("b", 0, 12, 100)
+    found, unreadable = decode(f"[{good},{status('H', 1)}]".encode().replace(b'"sm":"m"', b'"sm":"\xff"'))
+    assert ([type(message) for message in found], unreadable) == ([MinuteMessage], 1)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('"o":10', '"o":0'),
+        ('"h":12', '"h":-12'),
+        ('"v":100', '"v":-1'),
+        ('"S":"A"', '"S":"a\\u0000"'),
+        ("+00:00", ""),
+    ],
+)
+def test_numbers_that_no_market_has_are_unreadable(right: str, wrong: str) -> None:
+    good = bar("b", 0, 12, 100)
+    assert right in good
+    assert decode(f"[{good.replace(right, wrong)}]".encode()) == ([], 1)
+
+
+def test_trades_without_a_price_a_zone_or_with_less_than_no_shares_are_unreadable() -> None:
+    good = trade(1, 1, 10.0)
+    for right, wrong in (('"p":10.0', '"p":0'), ('"s":100', '"s":-1'), ("+00:00", "")):
+        assert right in good
+        assert decode(f"[{good.replace(right, wrong)}]".encode()) == ([], 1)

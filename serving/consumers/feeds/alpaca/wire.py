@@ -1,11 +1,19 @@
 """The messages of Alpaca's stock stream, as its documentation lists them. Fields that are not used are left out."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from riskee.errors import PoisonError
+from riskee.messaging.messages import Ticker
+
+# What is not so is counted as unreadable and left out: one zero would make a whole day's bar a wrong one.
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+Price = Annotated[float, msgspec.Meta(gt=0)]
+Shares = Annotated[float, msgspec.Meta(ge=0)]
+# What a decoder raises for bytes that are none of its messages: broken letters and endless brackets are no DecodeError.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Message(msgspec.Struct, tag_field="T"):
@@ -28,12 +36,12 @@ class TradeMessage(
 ):
     """A trade."""
 
-    symbol: str
+    symbol: Ticker
     number: int
     exchange: str
-    price: float
-    size: float
-    time: datetime
+    price: Price
+    size: Shares
+    time: Time
     conditions: tuple[str, ...] | None = ()
     tape: str = ""
 
@@ -41,8 +49,8 @@ class TradeMessage(
 class QuoteMessage(_Message, tag="q", rename={"symbol": "S", "time": "t"}):
     """A bid and an offer: here a sign of life only."""
 
-    symbol: str
-    time: datetime
+    symbol: Ticker
+    time: Time
 
 
 _BAR = {"symbol": "S", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v", "time": "t"}
@@ -51,13 +59,13 @@ _BAR = {"symbol": "S", "open": "o", "high": "h", "low": "l", "close": "c", "volu
 class MinuteMessage(_Message, tag="b", rename=_BAR):
     """A minute bar, sent right after its minute; `time` is its beginning."""
 
-    symbol: str
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    time: datetime
+    symbol: Ticker
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Shares
+    time: Time
 
 
 class UpdatedMinuteMessage(MinuteMessage, tag="u", rename=_BAR):
@@ -79,9 +87,9 @@ class StatusMessage(
 ):
     """A halt, a resumption, or what goes on in between."""
 
-    symbol: str
+    symbol: Ticker
     code: str
-    time: datetime
+    time: Time
     message: str = ""
     reason_code: str = ""
     reason: str = ""
@@ -105,13 +113,13 @@ class CorrectionMessage(
 ):
     """A trade that happened otherwise; `time` is that of the correction."""
 
-    symbol: str
+    symbol: Ticker
     exchange: str
     original: int
     number: int
-    price: float
-    size: float
-    time: datetime
+    price: Price
+    size: Shares
+    time: Time
     conditions: tuple[str, ...] | None = ()
     tape: str = ""
 
@@ -119,10 +127,10 @@ class CorrectionMessage(
 class CancelMessage(_Message, tag="x", rename={"symbol": "S", "number": "i", "exchange": "x", "time": "t"}):
     """A trade that did not happen."""
 
-    symbol: str
+    symbol: Ticker
     number: int
     exchange: str
-    time: datetime
+    time: Time
 
 
 class Success(_Message, tag="success"):
@@ -173,7 +181,7 @@ def decode(frame: bytes) -> tuple[list[Message], int]:
     """
     try:
         return _frame.decode(frame), 0
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return _one_by_one(frame)
 
 
@@ -181,12 +189,12 @@ def _one_by_one(frame: bytes) -> tuple[list[Message], int]:
     """The vendor may add kinds of messages: one of them must not take its neighbours along."""
     try:
         parts = _parts.decode(frame)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise PoisonError(f"Alpaca sent what is no list of messages: {error}", "it is left out") from error
     found: list[Message] = []
     for part in parts:
         try:
             found.append(_message.decode(part))
-        except msgspec.ValidationError:
+        except UNREADABLE:
             continue
     return found, len(parts) - len(found)
