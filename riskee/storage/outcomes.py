@@ -10,9 +10,11 @@ from riskee.market.replay import REPLAY
 from riskee.messaging.messages import Flag
 from riskee.storage.track_record import BATCH, Head, append, head, lock
 
-_PROGRESS = "predictions"
+_PROGRESS = "predictions/"
 # For so long after the newest prediction that is settled an older one may still be recorded, and is not missed.
 _LATE = timedelta(days=1)
+# For so long the bars of one ticker are waited for while those of others come: then it was delisted, or stands still.
+_GIVEN_UP = timedelta(days=10)
 
 # How far the feeds are: along the index, one probe a ticker. The feed that predicted last is the one that runs.
 _RUNNING = text("""
@@ -33,24 +35,35 @@ _RUNNING = text("""
     GROUP BY feed
 """)
 
-# What may still be scored. A prediction is settled when the bars of the session after its own are there; in the replay
-# that runs they always are, and do not count before it has gone on to a session after them. Predictions of what the
-# model was trained on prove nothing.
+# What may still be scored. A prediction is settled when its ticker has the bars of its session and of the next one, or
+# a later bar, or when bars of others came and its own did not for long. In the replay that runs all are there, and do
+# not count before it has gone on to a session after them. Predictions of what the model was trained on prove nothing.
 _SEEN = text("""
     CREATE TEMPORARY TABLE seen ON COMMIT DROP AS
     WITH since AS (
         SELECT
-            COALESCE((SELECT through FROM scoring_progress WHERE name = :progress), '-infinity')
-            - CAST(:late AS interval) AS moment
+            tickers.ticker,
+            COALESCE(scoring_progress.through, '-infinity') - CAST(:late AS interval) AS moment,
+            ARRAY(
+                SELECT DISTINCT "timestamp"
+                FROM market_data
+                WHERE market_data.ticker = tickers.ticker AND resolution = '1d'
+                ORDER BY "timestamp" DESC
+                LIMIT 2
+            ) AS last_bars
+        FROM tickers
+        LEFT JOIN scoring_progress ON scoring_progress.name = :progress || tickers.ticker
     ),
     recent AS (
-        SELECT prediction.*
+        SELECT
+            prediction.*,
+            CAST(since.last_bars[1] AT TIME ZONE 'UTC' AS date) AS last_bar,
+            CAST(since.last_bars[2] AT TIME ZONE 'UTC' AS date) AS last_bar_but_one
         FROM since
-        CROSS JOIN tickers
         CROSS JOIN LATERAL (
             SELECT *
             FROM predictions
-            WHERE predictions.ticker = tickers.ticker AND prediction_time >= since.moment
+            WHERE predictions.ticker = since.ticker AND prediction_time >= since.moment
         ) AS prediction
         WHERE NOT :in_sample = ANY(prediction.flags)
     ),
@@ -66,7 +79,14 @@ _SEEN = text("""
         recent.*,
         calendar.outcome_session,
         COALESCE(
-            calendar.outcome_session <= CAST(:newest AS date)
+            (
+                calendar.outcome_session < recent.last_bar
+                OR (calendar.outcome_session, recent.session_date) = (recent.last_bar, recent.last_bar_but_one)
+                OR (
+                    calendar.outcome_session <= CAST(:newest AS date)
+                    AND greatest(calendar.outcome_closes_at, recent.prediction_time) < :given_up
+                )
+            )
             AND calendar.outcome_closes_at <= :now
             AND (recent.feed <> :running OR NOT :replays OR calendar.outcome_session < :session),
             false
@@ -111,11 +131,25 @@ _OUTCOMES = text("""
     ORDER BY session_date, data_time, ticker, model_version
 """)
 
-# Of a pass of the replay that has ended nothing is waited for: the next one plays its last session again.
+_WITHOUT_OUTCOME = text("""
+    SELECT count(*)
+    FROM seen
+    WHERE settled AND NOT EXISTS (
+        SELECT 1
+        FROM closes AS today
+        JOIN closes AS outcome USING (ticker)
+        WHERE today.ticker = seen.ticker
+            AND today.session_date = seen.session_date
+            AND outcome.session_date = seen.outcome_session
+    )
+""")
+
+# Each ticker has a place of its own: one that waits for its bars must not let all others be read again. Of a pass of
+# the replay that has ended nothing is waited for: the next one plays its last session again.
 _REMEMBER = text("""
     INSERT INTO scoring_progress (name, through, updated_at)
     SELECT
-        :progress,
+        :progress || ticker,
         COALESCE(
             min(prediction_time) FILTER (
                 WHERE NOT settled AND (feed = :running OR split_part(feed, '/', 1) <> :replay)
@@ -124,16 +158,19 @@ _REMEMBER = text("""
         ),
         :now
     FROM seen
+    GROUP BY ticker
     ON CONFLICT (name) DO UPDATE SET through = excluded.through, updated_at = excluded.updated_at
 """)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What one scoring did: how many predictions are new in the track record, and its end."""
+    """What one scoring did: how many predictions are new in the track record, its end, and how many of the predictions
+    that it settled have no outcome, for their ticker did not trade or has no bars."""
 
     rows: int
     head: Head
+    without_outcome: int = 0
 
 
 def score(connection: Connection, clock: Clock) -> Scored:
@@ -151,12 +188,14 @@ def score(connection: Connection, clock: Clock) -> Scored:
     known = {"progress": _PROGRESS, "running": feed, "now": scored_at}
     seen = {"session": session, "replays": feed.split("/")[0] == REPLAY, "newest": connection.scalar(_NEWEST)}
     connection.execute(text("DROP TABLE IF EXISTS seen, closes"))
-    connection.execute(_SEEN, known | seen | {"late": _LATE, "in_sample": Flag.IN_SAMPLE.value})
+    limits = {"late": _LATE, "given_up": scored_at - _GIVEN_UP, "in_sample": Flag.IN_SAMPLE.value}
+    connection.execute(_SEEN, known | seen | limits)
     connection.execute(_CLOSES)
     # Without their statistics the planner takes them for small, and joins them row by row.
     connection.execute(text("ANALYZE seen, closes"))
     with connection.execute(_OUTCOMES, execution_options={"yield_per": BATCH}) as rows:
         for batch in rows.partitions():
             end = append(connection, ((*row, scored_at) for row in batch), end)
+    without_outcome = connection.execute(_WITHOUT_OUTCOME).scalar_one()
     connection.execute(_REMEMBER, known | {"last": last, "replay": REPLAY})
-    return Scored(end.rows - before.rows, end)
+    return Scored(end.rows - before.rows, end, without_outcome)

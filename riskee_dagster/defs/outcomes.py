@@ -34,7 +34,12 @@ def track_record(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     with database_errors(), riskee.engine.begin() as connection:
         done = score(connection, riskee.clock)
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": done.head.rows, "scored_now": done.rows, "head_sha256": done.head.sha256},
+        metadata={
+            "dagster/row_count": done.head.rows,
+            "scored_now": done.rows,
+            "settled_without_outcome": done.without_outcome,
+            "head_sha256": done.head.sha256,
+        },
         data_version=dg.DataVersion(done.head.sha256[:16]),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from math import log
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select
@@ -13,11 +14,11 @@ from riskee.clock import FixedClock
 from riskee.market.sessions import Session
 from riskee.messaging.messages import Flag
 from riskee.storage import outcomes
-from riskee.storage.outcomes import score
+from riskee.storage.outcomes import Scored, score
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import market_data, predictions, scoring_progress, track_record
 from riskee.storage.tickers import TickerInfo, write_tickers
-from riskee.storage.track_record import GENESIS, verify
+from riskee.storage.track_record import GENESIS, head, verify
 
 pytestmark = pytest.mark.integration
 FIRST = date(2012, 9, 3)
@@ -63,13 +64,14 @@ def predict(
     feed: str = "replay/1",
     flags: Sequence[Flag] = (),
     version: str = "m1",
+    ticker: str = "AAPL",
 ) -> uuid.UUID:
     """A prediction at the session's close."""
     price, made = CLOSES[session][0], predicted_at(session, int(feed.partition("/")[2]))
     identity = uuid.uuid4()
     connection.execute(
         insert(predictions).values(
-            prediction_id=identity, quote_id=uuid.uuid4(), prediction_time=made, ticker="AAPL", feed=feed,
+            prediction_id=identity, quote_id=uuid.uuid4(), prediction_time=made, ticker=ticker, feed=feed,
             data_time=at(session), as_of=made, session_date=at(session).date(), horizon="1d",
             model_type="normal", model_version=version, feature_set="f", expected_return=0.0, p_up=p_up,
             confidence=max(p_up, 1 - p_up), flags=list(flags), price=price, predicted_price=price,
@@ -213,6 +215,67 @@ def test_an_outcome_waits_for_its_bar(connection: Connection) -> None:
     assert score(connection, CLOCK).rows == 1
     connection.execute(insert(market_data), [dict(row) for row in kept])
     assert score(connection, CLOCK).rows == 1
+
+
+def add_late_ticker(connection: Connection, *stored: int) -> list[dict[str, Any]]:
+    """Another ticker with the bars of the `stored` sessions. Answers its other bars, as AAPL has them."""
+    write_tickers(connection, [TickerInfo("LATE", "Late", is_index=False, source="test")])
+    bars = [
+        {**row, "ticker": "LATE"}
+        for row in connection.execute(select(market_data).order_by(market_data.c.timestamp)).mappings()
+    ]
+    connection.execute(insert(market_data), [bars[session] for session in stored])
+    return [bar for session, bar in enumerate(bars) if session not in stored]
+
+
+def tickers(connection: Connection) -> list[str]:
+    """The ticker of each row of the record, in its order."""
+    return list(connection.scalars(select(track_record.c.ticker).order_by(track_record.c.sequence)))
+
+
+def live(session: int, days: float = 0) -> FixedClock:
+    """A moment after the live predictions of a session."""
+    return FixedClock(predicted_at(session) + timedelta(days=days, hours=1))
+
+
+def test_a_ticker_whose_bar_comes_late_is_scored_then(connection: Connection) -> None:
+    """The bars of others say nothing of it."""
+    missing = add_late_ticker(connection, 0)
+    for session in range(4):
+        for ticker in ("AAPL", "LATE"):
+            predict(connection, session, 0.6, "alpaca/1", ticker=ticker)
+    assert score(connection, live(4)) == Scored(4, head(connection), without_outcome=0)
+    assert score(connection, live(9)).rows == 0
+    connection.execute(insert(market_data), missing)
+    assert score(connection, live(9)) == Scored(4, head(connection), without_outcome=0)
+    assert tickers(connection) == ["AAPL"] * 4 + ["LATE"] * 4
+
+
+def test_a_ticker_that_waits_lets_nobody_else_be_looked_at_again(connection: Connection) -> None:
+    add_late_ticker(connection, 0)
+    for session in range(4):
+        for ticker in ("AAPL", "LATE"):
+            predict(connection, session, 0.6, "alpaca/1", ticker=ticker)
+    score(connection, live(4))
+    positions = connection.execute(select(scoring_progress.c.through).order_by(scoring_progress.c.name))
+    assert list(positions.scalars()) == [predicted_at(3), predicted_at(0)]
+
+
+def test_a_bar_of_its_own_that_is_later_settles_a_ticker_without_an_outcome(connection: Connection) -> None:
+    add_late_ticker(connection, 0, 2)
+    predict(connection, 0, 0.6, "alpaca/1", ticker="LATE")
+    assert score(connection, live(3)) == Scored(0, head(connection), without_outcome=1)
+
+
+def test_after_ten_days_a_ticker_without_bars_is_not_waited_for(connection: Connection) -> None:
+    """It was delisted, or the vendor has it no more."""
+    missing = add_late_ticker(connection, 0)
+    predict(connection, 0, 0.6, "alpaca/1", ticker="LATE")
+    predict(connection, 4, 0.6, "alpaca/1")
+    assert score(connection, live(0, days=9)) == Scored(0, head(connection), without_outcome=0)
+    assert score(connection, live(0, days=10)) == Scored(0, head(connection), without_outcome=1)
+    connection.execute(insert(market_data), missing)
+    assert score(connection, live(0, days=10)).rows == 0
 
 
 def test_two_who_score_at_once_write_each_row_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,6 @@ scoring_progress = Table(
     "scoring_progress",
     metadata,
     text_column("name", primary_key=True),
-    time_column("through"),  # every prediction made before this moment is scored or never will be
+    time_column("through"),  # every prediction of it made before this moment is scored or never will be
     time_column("updated_at"),
 )
