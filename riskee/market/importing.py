@@ -1,7 +1,7 @@
 """Importing: read a source, check every row, store the good ones, quarantine the others with the reason."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from riskee.blobs import Blobs
 from riskee.clock import Clock
 from riskee.ids import import_id
 from riskee.market.frames import RawBars
-from riskee.market.outdated import outdated
+from riskee.market.outdated import confirmed, outdated
 from riskee.market.references import merge_reports
 from riskee.market.report_dates import report_gaps
 from riskee.market.sessions import EARLIEST, Session, exchange_sessions
@@ -22,7 +22,7 @@ from riskee.market.sources.bundled import EARNINGS, earnings_reports, macro_valu
 from riskee.market.sources.files import FileSource
 from riskee.market.sources.index import IndexFile
 from riskee.market.validation import Validated, validate
-from riskee.storage.bars import BarCounts, upsert_bars
+from riskee.storage.bars import BarCounts, overruled_bars, upsert_bars
 from riskee.storage.database import database_errors
 from riskee.storage.findings import add_findings, read_findings, remove_findings
 from riskee.storage.imports import ImportRecord, write_import
@@ -101,12 +101,14 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
         with engine.begin() as connection:
             write_import(connection, record)
             add_rejections(connection, rejections)
-            add_findings(connection, checked.findings, record.source, now)
+            known_findings = read_findings(connection)
             write_tickers(connection, known_tickers)
             write_sessions(connection, _since(report.first, sessions))
-        bars = _store(engine, checked.accepted.assign(source=record.source), record, progress)
+        of_findings = {(one.ticker, one.session) for one in (*known_findings, *checked.findings)}
+        bars, overruled = _store(engine, checked.accepted.assign(source=record.source), record, of_findings, progress)
         with engine.begin() as connection:
-            remove_findings(connection, outdated(read_findings(connection), checked, record.source, whole=whole))
+            add_findings(connection, confirmed(checked.findings, overruled), record.source, now)
+            remove_findings(connection, outdated(known_findings, checked, record.source, overruled, whole=whole))
             # Whoever reads next, reads at once: the planner must not believe that the table is as it was.
             connection.execute(text("ANALYZE market_data"))
     return replace(report, bars=bars)
@@ -140,16 +142,24 @@ def import_sessions(engine: Engine, clock: Clock) -> int:
     return len(sessions)
 
 
-def _store(engine: Engine, accepted: pd.DataFrame, record: ImportRecord, progress: Progress | None) -> BarCounts:
-    counts, stored = BarCounts(), 0
+def _store(
+    engine: Engine,
+    accepted: pd.DataFrame,
+    record: ImportRecord,
+    of_findings: Collection[tuple[str, date]],
+    progress: Progress | None,
+) -> tuple[BarCounts, set[tuple[str, date]]]:
+    """What became of the bars, and of which tickers and sessions with findings another source's bar stays."""
+    counts, overruled, stored = BarCounts(), set[tuple[str, date]](), 0
     for chunk in _chunks(accepted):
         with engine.begin() as connection:
             counts += upsert_bars(connection, chunk, record.imported_at)
+            overruled |= overruled_bars(connection, of_findings)
             stored += len(chunk)
             write_import(connection, replace(record, rows_accepted=stored))
         if progress is not None:
             progress(stored, len(accepted))
-    return counts
+    return counts, overruled
 
 
 def _chunks(accepted: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -1,5 +1,6 @@
 """Daily bars in the database: reading those of sessions, and merging new ones in as versions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Connection, func, select, text
 
 from riskee.market.bars import Bar
-from riskee.storage.bars_merge import COPY, COPY_TYPES, LINK, MERGE, NAME_TICKERS, STAGE, STORED
+from riskee.storage.bars_merge import COPY, COPY_TYPES, LINK, MERGE, NAME_TICKERS, OVERRULED, STAGE, STORED
 from riskee.storage.partitions import ensure_partitions
 from riskee.storage.tables import TIME_SERIES, market_data
 
@@ -163,6 +164,15 @@ def upsert_bars(connection: Connection, frame: "pd.DataFrame", recorded_at: date
     connection.execute(text(LINK))
     new, changed = connection.execute(text(MERGE), {"recorded_at": recorded_at}).one()
     return BarCounts(new, changed, len(frame) - new - changed)
+
+
+def overruled_bars(connection: Connection, asked: Collection[tuple[str, date]]) -> set[tuple[str, date]]:
+    """Of the asked tickers and sessions those that `upsert_bars` left with another source's bar, unlike the given one.
+
+    To be called in the transaction of the merge, after it.
+    """
+    keys = {"tickers": [ticker for ticker, _ in asked], "sessions": [session for _, session in asked]}
+    return {(ticker, session) for ticker, session in connection.execute(text(OVERRULED), keys)}
 
 
 def _copy(connection: Connection, frame: "pd.DataFrame") -> None:

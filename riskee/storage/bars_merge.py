@@ -123,3 +123,28 @@ MERGE = f"""
     )
     SELECT count(*) FILTER (WHERE version = 1), count(*) FILTER (WHERE version > 1) FROM inserted
 """  # noqa: S608 (only the list of columns above is filled in)
+
+# Of some keys those whose incoming bar is not the stored one, nor equal to it: a later one of another source stands.
+OVERRULED = """
+    SELECT incoming.ticker, CAST(incoming."timestamp" AT TIME ZONE 'UTC' AS date)
+    FROM unnest(CAST(:tickers AS text[]), CAST(:sessions AS date[])) AS asked (ticker, session_date)
+    JOIN incoming_bars AS incoming
+        ON incoming.ticker = asked.ticker
+            AND incoming."timestamp" = CAST(asked.session_date AS timestamp) AT TIME ZONE 'UTC'
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM market_data AS bar
+        WHERE bar.resolution = '1d' AND bar.ticker = incoming.ticker AND bar."timestamp" = incoming."timestamp"
+        ORDER BY version DESC
+        LIMIT 1
+    ) AS stored
+    WHERE stored.source <> incoming.source
+        AND (
+            (stored.open, stored.high, stored.low, stored.close, stored.volume, stored.dividend, stored.split)
+                <> (
+                    incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume, incoming.dividend,
+                    incoming.split
+                )
+            OR abs(stored.adjustment_factor - incoming.adjustment_factor) > 1e-9 * incoming.adjustment_factor
+        )
+"""

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from riskee.clock import FixedClock
 from riskee.market.importing import import_file
+from riskee.market.sessions import exchange_sessions
 from riskee.storage.findings import Finding, Kind, add_findings, count_findings, read_findings
 from tests.integration.test_importing import csv
 from tests.unit.market.frames import NOW, bars
@@ -57,3 +58,29 @@ def test_a_mended_bar_takes_its_finding_along_and_others_keep_theirs(engine: Eng
     with engine.connect() as connection:
         stored = read_findings(connection)
     assert [(one.ticker, one.session.day, one.kind) for one in stored] == [("IBM", 3, Kind.ZERO_VOLUME)]
+
+
+def test_a_source_that_repeats_itself_takes_no_finding_of_the_stored_bar_away_and_adds_none(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """The second file's bars are stored; it has a bar without volume where the first has one, and the other way."""
+    older, newer = bars(), bars()
+    older.loc[2, "volume"] = 0.0
+    newer.loc[1, "volume"] = 0.0
+    for frame, name in ((older, "a.csv"), (newer, "b.csv"), (older, "a.csv")):
+        report = import_file(engine, csv(tmp_path, frame, name), FixedClock(NOW))
+    assert report.bars.unchanged == len(older)
+    with engine.connect() as connection:
+        stored = read_findings(connection)
+    assert [(one.session.day, one.kind, one.source) for one in stored] == [(3, Kind.ZERO_VOLUME, "file:b.csv")]
+
+
+def test_a_file_with_the_same_bars_and_more_closes_the_gap_of_another(engine: Engine, tmp_path: Path) -> None:
+    days = [session.session_date for session in exchange_sessions(date(2012, 6, 1), date(2012, 7, 6))]
+    frame = bars().iloc[[0] * len(days)].reset_index(drop=True).assign(session=days)
+    import_file(engine, csv(tmp_path, frame.drop(index=9), "a.csv"), FixedClock(NOW))
+    with engine.connect() as connection:
+        assert [(one.session, one.kind) for one in read_findings(connection)] == [(days[10], Kind.GAP)]
+    assert import_file(engine, csv(tmp_path, frame, "b.csv"), FixedClock(NOW)).bars.new == 1
+    with engine.connect() as connection:
+        assert read_findings(connection) == []

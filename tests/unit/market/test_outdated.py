@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from riskee.market.outdated import outdated
+from riskee.market.outdated import confirmed, outdated
 from riskee.market.validation import Validated
 from riskee.storage.findings import WHOLE_SOURCE, Finding, Kind, StoredFinding
 from tests.unit.market.frames import DAYS, NOW, bars
@@ -49,7 +49,16 @@ def test_the_last_days_take_back_nothing_of_their_first_bars_nor_of_histories() 
     assert outdated(findings, checked(bars()), "file:a.csv", whole=False) == [findings[2]]
 
 
-def test_bars_of_a_close_take_back_their_own_source_s_findings_only() -> None:
-    closes = checked(bars(high=10.5, low=10.5))
-    own, other = stored(THIRD, Kind.PRICE_SPIKE), stored(THIRD, Kind.PRICE_SPIKE, "yahoo")
-    assert outdated([own, other], closes, "file:a.csv") == [own]
+def test_where_another_source_s_bar_stays_its_findings_stay_and_none_is_added() -> None:
+    findings = [stored(SECOND, Kind.PRICE_SPIKE), stored(THIRD, Kind.PRICE_SPIKE)]
+    found = checked(bars(), Finding("AAPL", THIRD, Kind.ZERO_VOLUME, "x"), Finding("AAPL", THIRD, Kind.SPARSE, "x"))
+    overruled = {("AAPL", THIRD)}
+    assert outdated(findings, found, "file:a.csv", overruled) == findings[:1]
+    assert [one.kind for one in confirmed(found.findings, overruled)] == [Kind.SPARSE]
+
+
+def test_a_finding_of_an_overruled_bar_confirms_nothing() -> None:
+    """The bar of AAPL is another's; what was found in the source's own is no reason to keep what was said of it."""
+    kept = stored(THIRD, Kind.ZERO_VOLUME, "yahoo")
+    found = checked(bars(), Finding("AAPL", THIRD, Kind.ZERO_VOLUME, "x"))
+    assert outdated([kept], found, "file:a.csv", {("AAPL", THIRD)}) == []
