@@ -5,6 +5,7 @@ import re
 import pandas as pd
 
 from riskee.errors import PoisonError
+from riskee.market.adjustment import adjustment_factors
 from riskee.market.frames import NUMBERS
 
 _ALIASES = {
@@ -25,7 +26,7 @@ _REQUIRED = ("ticker", "session", "open", "high", "low", "close", "volume")
 # Z, +00:00 or -0500 after a time of day.
 _OFFSET = re.compile(r"(?<=\d:\d\d)(\S*?)(?:Z|[+-]\d\d:?\d\d)$")
 NOT_ADJUSTED = "no adjusted close in it: prices are taken as adjusted, so splits and dividends look like moves"
-
+ADJUSTED_BY = "no adjusted close in it: adjusted by its {}, as if its prices were raw"
 
 # 3/4/2012 is two dates, until another row of the column says 3/13/2012.
 _SLASHED = r"^(\d{1,2})/(\d{1,2})/\d{4}$"
@@ -66,7 +67,8 @@ def readable_bars(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         factor = number["adjusted_close"] / number["close"]
     else:
         factor = pd.Series(1.0, index=rows.index)
-        notes = (NOT_ADJUSTED,)
+        own = " and ".join(name for name in ("dividend", "split") if name in number)
+        notes = (ADJUSTED_BY.format(own) if own else NOT_ADJUSTED,)
     bars = pd.DataFrame(
         {
             "ticker": rows["ticker"].astype("str"),
@@ -77,7 +79,8 @@ def readable_bars(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
             "split": _optional(rows, number, "split", 1.0),
         }
     )
-    return bars, notes
+    adjusted = {"adjustment_factor", "adjusted_close"} & number.keys()
+    return bars if adjusted else bars.assign(adjustment_factor=_own_factors(bars)), notes
 
 
 def plain_name(column: object) -> str:
@@ -87,6 +90,22 @@ def plain_name(column: object) -> str:
 
 def _numbers(column: "pd.Series[float]") -> "pd.Series[float]":
     return pd.to_numeric(column, errors="coerce").astype("float64")
+
+
+def _own_factors(bars: pd.DataFrame) -> "pd.Series[float]":
+    """Each ticker's factors by its own dividends and splits. What cannot be right in a row, or stands twice, is left
+    out: the row is refused later, and the others' factors must not suffer from it."""
+    factors = pd.Series(1.0, index=bars.index)
+    known = bars[bars["session"].notna()].sort_values("session", kind="stable")
+    once = ~known.duplicated(["ticker", "session"])
+    close = known["close"].where(known["close"] > 0)
+    dividend = known["dividend"].where(once & (known["dividend"] > 0), 0.0)
+    split = known["split"].where(once & (known["split"] > 0), 1.0)
+    spin_off = pd.Series(1.0, index=known.index)
+    for rows in known.groupby("ticker").groups.values():
+        of_ticker = (column.loc[rows].to_numpy() for column in (close, dividend, split, spin_off))
+        factors[rows] = adjustment_factors(*of_ticker)
+    return factors
 
 
 def _optional(

@@ -36,6 +36,35 @@ def test_without_an_adjusted_close_the_reader_is_told() -> None:
     assert notes == (NOT_ADJUSTED,)
 
 
+def test_without_an_adjusted_close_the_file_s_own_dividends_and_splits_adjust() -> None:
+    """As `adjustment_factors` has it, in order of time whatever the file's; a row told twice counts once."""
+    days = ["2012-07-05", "2012-07-05", "2012-07-02", "2012-07-03", "2012-07-03"]
+    split, dividend = [2, 2, 1, 1, 1], [0, 0, 0, 1, 0]
+    tickers = ["AAPL", "AAPL", "AAPL", "AAPL", "IBM"]
+    rows = [
+        {**ROW, "symbol": ticker, "date": day, "close": 10, "split": ratio, "dividend": paid}
+        for ticker, day, ratio, paid in zip(tickers, days, split, dividend, strict=True)
+    ]
+    frame, notes = readable_bars(canonical_rows(pd.DataFrame(rows), "a table"))
+    assert frame["adjustment_factor"].tolist() == [1.0, 1.0, 0.45, 0.5, 1.0]
+    assert notes == ("no adjusted close in it: adjusted by its dividend and split, as if its prices were raw",)
+    frame, notes = readable_bars(canonical_rows(pd.DataFrame(rows).drop(columns="split"), "a table"))
+    assert frame["adjustment_factor"].tolist() == [1.0, 1.0, 0.9, 1.0, 1.0]
+    assert notes == ("no adjusted close in it: adjusted by its dividend, as if its prices were raw",)
+
+
+def test_a_row_that_cannot_be_read_spoils_no_factor_of_the_others() -> None:
+    days = ["2012-07-02", "2012-07-03", "2012-07-05", "soon"]
+    rows = [
+        {**ROW, "date": day, "close": close, "split": split, "dividend": dividend}
+        for day, close, split, dividend in zip(
+            days, ["10", "-1", "many", "10"], ["", "2", "x", "3"], ["", "", "y", "1"], strict=True
+        )
+    ]
+    frame, _ = readable_bars(canonical_rows(pd.DataFrame(rows), "a table"))
+    assert frame["adjustment_factor"].tolist() == [0.5, 1.0, 1.0, 1.0]
+
+
 def test_an_empty_dividend_is_none_and_an_unreadable_one_stays_unreadable() -> None:
     frame = pd.DataFrame([{**ROW, "Dividends": "", "Stock Splits": "2"}, {**ROW, "Dividends": "ten"}])
     frame.loc[0, "Dividends"] = np.nan
