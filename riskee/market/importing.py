@@ -104,7 +104,8 @@ def import_bars(engine: Engine, source: Source, clock: Clock, progress: Progress
             known_findings = read_findings(connection)
             write_tickers(connection, known_tickers)
             write_sessions(connection, _since(report.first, sessions))
-        of_findings = {(one.ticker, one.session) for one in (*known_findings, *checked.findings)}
+        of_findings = {(one.ticker, one.session) for one in known_findings}
+        of_findings.update((one.ticker, one.session) for one in checked.findings)
         bars, overruled = _store(engine, checked.accepted.assign(source=record.source), record, of_findings, progress)
         with engine.begin() as connection:
             add_findings(connection, confirmed(checked.findings, overruled), record.source, now)
