@@ -128,6 +128,8 @@ class Silence:
             self._close(status.data_time, at)
         elif status.state is MarketState.OPEN and self._opened != (status.feed, status.data_time.date()):
             self._opened = (status.feed, status.data_time.date())
+            # A resumption may have been missed; what is halted still is told again after the open.
+            self.announced.halted = frozenset()
             self._become(Status.OK, at)
 
     def _close(self, data_time: datetime, at: datetime) -> None:
@@ -148,6 +150,8 @@ class Silence:
         """Go on from what was published last."""
         self.feed, self.status, self.since = stored.feed, stored.status, stored.since
         self.announced.halted = frozenset(stored.halted)
+        if stored.status is not Status.SESSION_CLOSED:
+            self._opened = (stored.feed, stored.since.date())
 
     def turn(self) -> tuple[str, ...]:
         """Look at the clocks. Answers the tickers that became stale since the last turn."""

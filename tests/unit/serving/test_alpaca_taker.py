@@ -80,13 +80,30 @@ def test_what_corrects_an_unknown_trade_makes_its_ticker_doubtful(taker: Taker) 
 
 @pytest.mark.parametrize(("halt", "resume"), [("H", "T"), ("P", "T"), ("2", "3")])
 def test_halts_and_resumptions(taker: Taker, halt: str, resume: str) -> None:
-    take(taker, status(resume, 0), status(halt, 1), status("Q", 2), status("5", 3), status(resume, 4))
+    take(taker, status(halt, 1), status("Q", 2), status("5", 3), status(resume, 4))
     told = [(each.ticker, each.state, each.data_time, each.reason) for each in taker.statuses]
     assert told == [
         ("A", MarketState.HALTED, OPEN + timedelta(seconds=1), "r"),
         ("A", MarketState.OPEN, OPEN + timedelta(seconds=4), "m"),
     ]
     assert {each.feed for each in taker.statuses} == {"alpaca/sip"}
+
+
+def test_a_resumption_is_told_though_the_halt_was_told_by_an_earlier_process(taker: Taker) -> None:
+    take(taker, status("T", 4))
+    assert [(each.ticker, each.state) for each in taker.statuses] == [("A", MarketState.OPEN)]
+
+
+def test_what_is_halted_still_is_told_again_when_a_session_begins(taker: Taker) -> None:
+    take(taker, status("H", -90), status("H", -60).replace('"A"', '"B"'), status("T", -30).replace('"A"', '"B"'))
+    taker.statuses.clear()
+    taker.begin(OPEN)
+    assert [(each.ticker, each.state, each.data_time) for each in taker.statuses] == [("A", MarketState.HALTED, OPEN)]
+
+
+def test_an_odd_lot_while_a_ticker_is_halted_does_not_end_the_halt(taker: Taker) -> None:
+    take(taker, status("H", 60), trade(1, 90, 10.0, '"@","I"'))
+    assert [each.state for each in taker.statuses] == [MarketState.HALTED]
 
 
 def test_a_halted_ticker_that_trades_again_was_resumed(taker: Taker) -> None:

@@ -270,6 +270,34 @@ def test_it_goes_on_from_what_was_published_last() -> None:
     assert again.stands(Status.OK)
 
 
+def test_a_halt_whose_end_nobody_told_ends_with_the_next_session_and_what_is_halted_still_is_told_after_it() -> None:
+    world = World()
+    world.hear(*NAMES)
+    world.tell(MarketState.OPEN)
+    world.tell(MarketState.HALTED, "IBM")
+    world.tell(MarketState.OPEN)
+    assert world.silence.halted() == {"IBM"}, "the same session's open is told again after a restart of ingest"
+    world.tell(MarketState.CLOSED)
+    assert world.silence.halted() == {"IBM"}
+    world.tell(MarketState.OPEN, at=PAST + timedelta(days=1))
+    world.tell(MarketState.HALTED, "MSFT", at=PAST + timedelta(days=1))
+    assert world.silence.halted() == {"MSFT"}
+
+
+def test_after_a_restart_the_open_of_the_same_session_ends_no_halt() -> None:
+    world = World()
+    world.hear(*NAMES, feed="live")
+    world.tell(MarketState.OPEN, at=START, feed="live")
+    world.tell(MarketState.HALTED, "IBM", at=START, feed="live")
+    again = World(seconds=world.seconds + 60)
+    again.silence.know(NAMES)
+    again.silence.restore(world.silence.standing())
+    again.tell(MarketState.OPEN, at=START, feed="live")
+    assert again.silence.halted() == {"IBM"}
+    again.tell(MarketState.OPEN, at=START + timedelta(days=1), feed="live")
+    assert again.silence.halted() == set()
+
+
 def test_tickers_of_other_predictors_are_not_its_own_to_call_stale() -> None:
     world = World(slots=(slot_of("AAPL"), slot_of("IBM")))
     world.silence.know(NAMES)
@@ -322,7 +350,7 @@ def test_whatever_happens_who_is_silent_halted_or_closed_is_named(story: list[tu
             closed = True
             world.tell(MarketState.CLOSED, at=PAST + timedelta(days=day, hours=6))
         else:
-            day, closed = day + 1, False
+            day, closed, halted = day + 1, False, set()
             world.tell(MarketState.OPEN, at=PAST + timedelta(days=day))
         stale |= set(world.wait(0.25))
         standing = world.silence.standing()

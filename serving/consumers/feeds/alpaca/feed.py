@@ -106,8 +106,9 @@ class AlpacaFeed:
         self._today = await self._read_today()
         self._link.session = self._today.session
         self._link.tickers = self._wanted()
-        bars = self._link.taker.bars
-        bars.sessions, bars.factors = self._sessions(), await self._factors(self._link.history)
+        taker = self._link.taker
+        taker.bars.sessions, taker.bars.factors = self._sessions(), await self._factors(self._link.history)
+        taker.begin(self._today.session.opens_at)
 
     async def _close(self) -> None:
         """The vendor's daily bars of the session that is over, in place of ours."""

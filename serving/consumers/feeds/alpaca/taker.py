@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from riskee.market.conditions import effect
 from riskee.market.running_bars import MinuteBar, RunningBars, Trade
 from riskee.messaging.messages import MarketState, MarketStatus
 from serving.consumers.feeds.alpaca.wire import (
@@ -56,7 +57,8 @@ class Taker:
         trade = Trade(
             (message.exchange, message.number), message.time, message.price, message.size, conditions, message.tape
         )
-        if self.bars.take_trade(message.symbol, trade):
+        # While a ticker is halted, odd lots and prints of earlier trades may still be reported.
+        if self.bars.take_trade(message.symbol, trade) and effect(trade.conditions, trade.tape).price:
             self._traded(message.symbol, message.time)
 
     def _minute(self, message: MinuteMessage) -> None:
@@ -95,8 +97,15 @@ class Taker:
         if message.code in _HALTS:
             self._halted[message.symbol] = message.time
             self._tell(message.symbol, MarketState.HALTED, message.time, message.reason or message.message)
-        elif message.code in _RESUMES and self._halted.pop(message.symbol, None) is not None:
+        elif message.code in _RESUMES:
+            # The halt may have been told by an earlier process.
+            self._halted.pop(message.symbol, None)
             self._tell(message.symbol, MarketState.OPEN, message.time, message.message)
+
+    def begin(self, opens_at: datetime) -> None:
+        """A session begins, and with it everything trades again but what is halted still."""
+        for ticker in self._halted:
+            self._tell(ticker, MarketState.HALTED, opens_at, "halted since before the open")
 
     def _traded(self, ticker: str, time: datetime) -> None:
         """A halted ticker that trades again was resumed, though the word was lost with a connection."""
