@@ -6,6 +6,7 @@ the end of the minute. Other columns are left out. Times are ISO 8601 with a tim
 
 import csv
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ import msgspec
 
 from riskee.errors import PoisonError
 from riskee.market.minutes import Span
+from riskee.messaging.messages import TICKER_PATTERN
 
+_TICKER = re.compile(TICKER_PATTERN)
 _FORMS = "ticker,time,price[,size] or ticker,time,open,high,low,close,volume"
 
 
@@ -38,7 +41,7 @@ def parse_row(text: bytes, header: str) -> LiveRow:
         return _row(cells)
     except KeyError as error:
         raise PoisonError(f"there is no {error.args[0]}", f"a row is {_FORMS}") from error
-    except (ValueError, msgspec.DecodeError, csv.Error) as error:
+    except (ValueError, OverflowError, RecursionError, msgspec.DecodeError, csv.Error) as error:
         raise PoisonError(f"it cannot be read: {error}", f"a row is {_FORMS}") from error
 
 
@@ -55,6 +58,9 @@ def _csv_cells(text: str, header: str) -> Mapping[str, object]:
 
 
 def _row(cells: Mapping[str, object]) -> LiveRow:
+    ticker = str(cells["ticker"]).strip().upper()
+    if not _TICKER.fullmatch(ticker):
+        raise ValueError(f"{ticker[:20]!r} is no ticker")
     time = datetime.fromisoformat(str(cells["time"]))
     if time.tzinfo is None:
         raise ValueError(f"the time {cells['time']} has no time zone")
@@ -69,7 +75,7 @@ def _row(cells: Mapping[str, object]) -> LiveRow:
     if not low <= min(open_, close) <= max(open_, close) <= high:
         raise ValueError("a price is outside of the minute's range")
     span = Span(open=open_, high=high, low=low, close=close, volume=volume)
-    return LiveRow(str(cells["ticker"]).strip().upper(), time.astimezone(UTC), span, is_bar)
+    return LiveRow(ticker, time.astimezone(UTC), span, is_bar)
 
 
 def _number(cell: object) -> float:

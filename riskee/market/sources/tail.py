@@ -10,10 +10,13 @@ import msgspec
 from riskee.errors import RetryableError
 
 _HEAD_BYTES = 256
+# What has no end after so many bytes is no row: it is given in pieces, and not read whole again and again.
+_LONGEST_LINE = 1 << 16
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Place(msgspec.Struct, frozen=True):
-    """How far a file was read: bytes and lines from its beginning. `header` is its first line.
+    """How far a file was read: bytes and lines from its beginning. `header` is its first line, fit to be stored.
 
     Which file it is say its inode and its first bytes, for the inode of a deleted file is soon another's.
     """
@@ -26,7 +29,7 @@ class Place(msgspec.Struct, frozen=True):
 
     def after(self, text: bytes) -> "Place":
         """The place after one more line."""
-        header = self.header or text.decode(errors="replace").strip()
+        header = self.header or text.decode("utf-8-sig", errors="replace").replace("\0", "\ufffd").strip()
         head = self.head if len(self.head) >= _HEAD_BYTES else (self.head + text)[:_HEAD_BYTES]
         return Place(self.inode, self.offset + len(text), self.lines + 1, header, head)
 
@@ -50,6 +53,8 @@ class Tail:
     def __init__(self, path: Path, place: Place | None = None) -> None:
         self.path = path
         self.place = place
+        # How far the file was read that had this path before.
+        self.left: Place | None = None
         self._file: BinaryIO | None = None
 
     def read(self, limit: int) -> list[Line]:
@@ -62,10 +67,11 @@ class Tail:
                 self._open()
             lines = self._lines(limit)
             if not lines and self._replaced():
-                self.close()
-                self.place = None
-                self._open()
+                # What was written between the last read and the rename.
                 lines = self._lines(limit)
+                if not lines:
+                    self._go_on_to_the_new()
+                    lines = self._lines(limit)
         except OSError as error:
             self.close()
             raise RetryableError(f"{self.path} cannot be read: {error.strerror}", "it is tried again") from error
@@ -85,6 +91,11 @@ class Tail:
         if self.place is None or self.place.inode != inode:
             self.place = Place(inode)
 
+    def _go_on_to_the_new(self) -> None:
+        self.close()
+        self.left, self.place = self.place, None
+        self._open()
+
     def _lines(self, limit: int) -> list[Line]:
         assert self._file is not None  # noqa: S101 (it was opened)
         assert self.place is not None  # noqa: S101
@@ -92,9 +103,10 @@ class Tail:
             self.place = Place(self.place.inode)
         self._file.seek(self.place.offset)
         found: list[Line] = []
-        while len(found) < limit and (text := self._file.readline()).endswith(b"\n"):
+        while len(found) < limit and _is_whole(text := self._file.readline(_LONGEST_LINE)):
             self.place = self.place.after(text)
-            found.append(Line(text.rstrip(b"\r\n"), self.place))
+            first = text.removeprefix(_BYTE_ORDER_MARK) if self.place.lines == 1 else text
+            found.append(Line(first.rstrip(b"\r\n"), self.place))
         return found
 
     def _replaced(self) -> bool:
@@ -116,3 +128,7 @@ class Tail:
             return path.stat().st_ino
         except FileNotFoundError:
             return None
+
+
+def _is_whole(text: bytes) -> bool:
+    return text.endswith(b"\n") or len(text) == _LONGEST_LINE

@@ -1,9 +1,10 @@
 """The rows of one file or of a folder of files, in order of their time."""
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from riskee.errors import PoisonError, RetryableError
 from riskee.market.sources.live_rows import LiveRow, parse_row
@@ -12,6 +13,8 @@ from riskee.market.sources.tail import Line, Place, Tail
 # Lines read of one file at a time.
 _AT_ONCE = 1000
 _ENDINGS = (".csv", ".jsonl")
+
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +43,31 @@ class FollowedFiles:
     """Follows a file, or those of a folder, new ones too. Every method blocks: call it in a thread.
 
     Where files have a backlog, their rows are merged by time: a file is not read past what another one, of which
-    there is more, has not come to yet.
+    there is more, has not come to yet. A file has one reader, whatever it is renamed to within the folder.
     """
 
     path: Path
     # By file: how far what was given out reaches.
     places: dict[str, Place]
+    # Why files cannot be read that are there; the others are.
+    unreadable: dict[str, str] = field(default_factory=dict)
     _tails: dict[str, Tail] = field(default_factory=dict)
     _waiting: dict[str, deque[Found]] = field(default_factory=dict)
 
     def read(self) -> list[Found]:
-        """What is new. Raises RetryableError where the path is not there or cannot be read."""
+        """What is new. Raises RetryableError where the path is not there."""
         self._look()
+        self.unreadable = {}
         more = {name for name in self._tails if self._fill(name)}
         return list(self._merged(more))
+
+    def forget_gone(self) -> None:
+        """Leave files that are not there any more and were read to their end."""
+        for name in [name for name in self.places if not Path(name).exists() and not self._waiting.get(name)]:
+            del self.places[name]
+            self._waiting.pop(name, None)
+            if (tail := self._tails.pop(name, None)) is not None:
+                tail.close()
 
     def close(self) -> None:
         for tail in self._tails.values():
@@ -67,24 +81,48 @@ class FollowedFiles:
             files = [self.path]
             if not self.path.exists() and str(self.path) not in self._tails:
                 raise RetryableError(f"there is no {self.path} yet", "RISKEE_FEED__FILE__PATH names what is followed")
-        for file in files:
-            if str(file) not in self._tails:
-                self._follow(file)
+        inodes = {str(file): inode for file in files if (inode := _inode(file)) is not None}
+        self._rename(inodes)
+        for name, inode in inodes.items():
+            if name not in self._tails:
+                self._follow(name, inode)
 
-    def _follow(self, file: Path) -> None:
-        """One that was renamed goes on where it was read to under its old name."""
-        name, inode = str(file), file.stat().st_ino
-        renamed = next((place for place in self.places.values() if place.inode == inode), None)
-        self._tails[name] = Tail(file, self.places.get(name, renamed))
+    def _rename(self, inodes: Mapping[str, int]) -> None:
+        """Let the reader of each file that was renamed go on under its new name, with the rows that wait."""
+        here = {inode: name for name, inode in inodes.items()}
+        read = {name: place.inode for name, place in self.places.items()} | {
+            name: tail.place.inode for name, tail in self._tails.items() if tail.place is not None
+        }
+        new = {name: here[inode] for name, inode in read.items() if here.get(inode, name) != name}
+        if not new:
+            return
+        self.places = _moved(self.places, new)
+        self._tails = _moved(self._tails, new)
+        self._waiting = {
+            name: deque(replace(found, file=name) for found in waiting)
+            for name, waiting in _moved(self._waiting, new).items()
+        }
+        for name, tail in self._tails.items():
+            tail.path = Path(name)
+
+    def _follow(self, name: str, inode: int) -> None:
+        """A file that another one has taken the place of goes on where it was read to, if it is found again."""
+        lefts = [tail.left for tail in self._tails.values() if tail.left is not None]
+        known = next((left for left in lefts if left.inode == inode), self.places.get(name))
+        self._tails[name] = Tail(Path(name), known)
         self._waiting[name] = deque()
-        self.places.setdefault(name, renamed or Place(inode))
+        self.places[name] = known or Place(inode)
 
     def _fill(self, name: str) -> bool:
         """Read on in a file whose rows are used up; whether there may be more of it."""
         waiting = self._waiting[name]
         if waiting:
             return True
-        lines = self._tails[name].read(_AT_ONCE)
+        try:
+            lines = self._tails[name].read(_AT_ONCE)
+        except RetryableError as error:
+            self.unreadable[name] = error.cause
+            return False
         waiting.extend(found for line in lines if (found := _parsed(name, line)) is not None)
         return len(lines) == _AT_ONCE
 
@@ -96,6 +134,20 @@ class FollowedFiles:
             yield found
             if name in more and not self._waiting[name]:
                 return
+
+
+def _inode(file: Path) -> int | None:
+    """None of a file that has gone meanwhile."""
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _moved(by_name: Mapping[str, _Kept], new: Mapping[str, str]) -> dict[str, _Kept]:
+    """What is kept by name, under the new names; what had these before gives way."""
+    stay = {name: kept for name, kept in by_name.items() if name not in new}
+    return stay | {new[name]: kept for name, kept in by_name.items() if name in new}
 
 
 def _time(found: Found) -> float:

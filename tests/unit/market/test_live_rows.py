@@ -44,6 +44,10 @@ def test_lines_of_json() -> None:
         (b"\xff\xfe", TICK, "cannot be read"),
         (b'{"ticker": "V"', "", "cannot be read"),
         (b"V,1", "", "2 cells under 0 names"),
+        (b"V,9999-12-31T23:59:59-05:00,1,1", TICK, "cannot be read"),
+        (b'{"ticker":' + b"[" * 100_000, "", "cannot be read"),
+        (b"V\0,2019-02-15T17:00:00Z,1,1", TICK, "no ticker"),
+        (b'{"ticker": "V\\u0000", "time": "2019-02-15T17:00:00Z", "price": 2}', "", "no ticker"),
     ],
 )
 def test_what_is_no_row_says_why(line: bytes, header: str, reason: str) -> None:

@@ -107,3 +107,40 @@ def test_a_missing_file_may_come(tmp_path: Path, follow: Follow) -> None:
         tail.read(1)
     (tmp_path / "none.csv").write_text("x\n")
     assert read(tail) == ["x"]
+
+
+def test_rows_written_just_before_the_rename_are_read(
+    file: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail = follow(file)
+    read(tail)
+    was_replaced = Tail._replaced
+
+    def rotate(self: Tail) -> bool:
+        """As if the writer did that between the last read and the look at the path."""
+        monkeypatch.setattr(Tail, "_replaced", was_replaced)
+        append(file, "3,4\n")
+        file.rename(file.with_suffix(".1"))
+        file.write_text("a,b\n5,6\n")
+        return was_replaced(self)
+
+    monkeypatch.setattr(Tail, "_replaced", rotate)
+    assert read(tail) == ["3,4"]
+    assert read(tail) == ["a,b", "5,6"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(file: Path, follow: Follow) -> None:
+    file.write_bytes(b"\xef\xbb\xbfa,b\n1,2\n")
+    lines = follow(file).read(2)
+    assert [(line.text, line.place.header) for line in lines] == [(b"a,b", "a,b"), (b"1,2", "a,b")]
+    assert lines[-1].place.offset == file.stat().st_size
+
+
+def test_a_header_can_be_stored(file: Path, follow: Follow) -> None:
+    file.write_bytes(b"a\0,b\n")
+    assert "\0" not in follow(file).read(1)[0].place.header
+
+
+def test_a_line_without_an_end_is_given_in_pieces(file: Path, follow: Follow) -> None:
+    append(file, "x" * 200_000)
+    assert [len(line) for line in read(follow(file))] == [3, 3, 65536, 65536, 65536]
