@@ -8,12 +8,12 @@ often the process is killed.
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 
 from riskee.errors import PoisonError
-from riskee.market.minutes import Span
+from riskee.market.minutes import MINUTE, Span
 from riskee.market.quotes import Tick
 from riskee.market.sessions import Session
 from riskee.market.sources.live_rows import LiveRow
@@ -48,9 +48,14 @@ class FoldedBars:
         """Go on from a stored state."""
         self.folds = {fold.ticker: fold for fold in folds}
 
+    def forget_before(self, session_date: date) -> None:
+        """Leave the bars of earlier sessions."""
+        self.folds = {ticker: fold for ticker, fold in self.folds.items() if fold.session_date >= session_date}
+
     def session_of(self, row: LiveRow) -> Session:
-        """The session that a row belongs to. Raises PoisonError where there is none at its time."""
-        at = bisect_right(self.sessions, row.time, key=lambda session: session.opens_at) - 1
+        """The session that a row belongs to, a bar by its beginning. Raises PoisonError where there is none then."""
+        length = MINUTE if row.is_bar else timedelta()
+        at = bisect_right(self.sessions, row.time, key=lambda session: session.opens_at + length) - 1
         if at < 0 or row.time > self.sessions[at].closes_at:
             raise PoisonError(
                 f"there is no session at {row.time.isoformat()}", "rows outside of regular hours are left"

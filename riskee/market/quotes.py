@@ -13,6 +13,9 @@ from riskee.errors import PoisonError
 from riskee.ids import quote_id
 from riskee.messaging.messages import Quote
 
+# A vendor's clock may be so far ahead of ours.
+MOST_AHEAD = timedelta(minutes=1)
+
 
 class Tick(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A quote as a feed gives it: typed, not yet believed. The fields are those of `Quote`."""
@@ -40,6 +43,7 @@ class Fault(StrEnum):
     DUPLICATE = "duplicate"
     OUT_OF_ORDER = "out_of_order"
     STALE = "stale"
+    FUTURE = "future"
 
 
 class QuoteRefusedError(PoisonError):
@@ -100,6 +104,8 @@ class QuoteGate:
             )
 
     def _check_age(self, tick: Tick, received_at: datetime) -> None:
+        if tick.data_time - received_at > MOST_AHEAD:
+            raise QuoteRefusedError(Fault.FUTURE, f"{tick.ticker} at {tick.data_time.isoformat()} is not yet")
         behind = self._newest is not None and self._newest - tick.data_time > self.max_lag
         old = self.max_age is not None and received_at - tick.data_time > self.max_age
         if behind or old:

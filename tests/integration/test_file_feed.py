@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from riskee.clock import SystemClock
 from riskee.errors import FatalError
+from riskee.market.sessions import Session
 from riskee.messaging.messages import Quote
 from riskee.settings import Settings
 from riskee.storage.bus import Bus
+from riskee.storage.sessions import write_sessions
+from riskee.storage.tables import feed_state
 from serving.consumers import ingest
 from serving.consumers.feeds.feed import Wave
 from serving.consumers.feeds.file import FileFeed
@@ -91,12 +94,12 @@ async def test_rows_become_quotes_as_they_are_appended(
         (100, 100, 90, 95, 10, False),
         (100, 100, 90, 95, 10, True),
     ]
-    assert {quote.feed for quote in found} == {"file"}
+    assert {quote.feed.partition("/")[0] for quote in found} == {"file"}
     assert found[0].ticker == MARKET, "of one moment the market is first"
     assert await states(bus) == ["open", "closed"]
     reasons = sorted(letter.reason for letter in await letters(bus))
     assert "malformed: ticks.csv line 5: it cannot be read" in reasons[0]
-    assert reasons[1].startswith("unknown_ticker: XYZ")
+    assert "ticks.csv line 6: XYZ is not in the tickers table" in reasons[1]
 
 
 async def test_kills_lose_and_repeat_nothing(
@@ -124,6 +127,63 @@ async def test_kills_lose_and_repeat_nothing(
     found = await quotes(bus)
     assert len(found) == written == 600
     assert [quote.volume for quote in found] == [float(n + 1) for n in range(written)]
+
+
+async def test_a_row_of_the_future_ends_no_session(
+    bus: Bus, database_settings: Settings, engine: Engine, tmp_path: Path, market: Market, opens: datetime
+) -> None:
+    file = tmp_path / "ticks.csv"
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
+    with engine.begin() as connection:
+        write_sessions(connection, [Session(later.date(), later, later + timedelta(hours=6))])
+    append(file, TICKS, tick(opens, "IBM", 100), tick(later, "IBM", 1), tick(later, "XYZ", 1))
+    append(file, tick(opens + timedelta(seconds=1), "IBM", 101))
+    async with consumer("ingest", following(database_settings, file), ingest.main):
+        await eventually(lambda: count(bus, 2))
+    assert [(quote.price, quote.volume, quote.final) for quote in await quotes(bus)] == [
+        (100, 1, False),
+        (101, 2, False),
+    ]
+    assert await states(bus) == ["open"]
+    assert sorted("is of the future" in letter.reason for letter in await letters(bus)) == [True, True]
+
+
+async def test_two_files_are_two_feeds(
+    bus: Bus, database_settings: Settings, tmp_path: Path, market: Market, opens: datetime
+) -> None:
+    """Else the second one's quotes would be taken for the first one's, said again."""
+    for name, price in (("a.csv", 100), ("b.csv", 200)):
+        append(tmp_path / name, TICKS, tick(opens, "IBM", price))
+        async with consumer("ingest", following(database_settings, tmp_path / name), ingest.main):
+            await eventually(lambda price=price: count(bus, price // 100))  # type: ignore[misc]
+    found = await quotes(bus)
+    assert [quote.price for quote in found] == [100, 200]
+    assert len({quote.feed for quote in found}) == 2
+
+
+async def test_a_ticker_whose_rows_come_late_is_no_fault(
+    bus: Bus, database_settings: Settings, tmp_path: Path, market: Market, opens: datetime
+) -> None:
+    file = tmp_path / "ticks.csv"
+    append(file, TICKS, tick(opens + timedelta(hours=1), "IBM", 100), tick(opens, "AAPL", 50))
+    async with consumer("ingest", following(database_settings, file), ingest.main):
+        await eventually(lambda: count(bus, 2))
+    assert await letters(bus) == []
+
+
+async def test_what_has_not_changed_is_not_written_again(
+    bus: Bus, database_settings: Settings, engine: Engine, tmp_path: Path, market: Market, opens: datetime
+) -> None:
+    file = tmp_path / "ticks.csv"
+    append(file, TICKS, tick(opens, "IBM", 100))
+    written = []
+    for _ in range(2):
+        async with consumer("ingest", following(database_settings, file), ingest.main) as running:
+            await eventually(lambda: count(bus, 1))
+            await eventually(lambda: running.health.ready)
+        with engine.begin() as connection:
+            written.append(connection.execute(select(feed_state.c.updated_at)).scalar_one())
+    assert written[0] == written[1]
 
 
 async def test_what_is_not_on_the_bus_is_told_again(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import prod
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -45,7 +45,7 @@ class _Dividend(msgspec.Struct):
 class _Split(msgspec.Struct):
     date: int
     numerator: float
-    denominator: float
+    denominator: Annotated[float, msgspec.Meta(gt=0)]
 
 
 class _Events(msgspec.Struct):

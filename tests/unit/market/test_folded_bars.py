@@ -70,6 +70,24 @@ def test_a_late_row_of_a_closed_session_changes_its_final_bar() -> None:
     assert (late.final, late.data_time, late.sequence, late.high) == (True, SESSIONS[0].closes_at, 1, 21)
 
 
+def test_a_bar_belongs_to_the_minute_before_its_time() -> None:
+    """The minute before the opening ends at the opening, and is not of the session."""
+    with pytest.raises(PoisonError, match="no session"):
+        folded().take(bar(0, 10))
+    assert folded().take(bar(1, 10)).open == 10
+    assert folded().take(tick(0, 10)).open == 10
+    assert folded().take(bar(390, 10)).data_time == SESSIONS[0].closes_at
+
+
+def test_bars_of_earlier_sessions_are_forgotten() -> None:
+    bars = folded()
+    bars.take(tick(1, 10))
+    bars.forget_before(SESSIONS[0].session_date)
+    assert bars.folds
+    bars.forget_before(SESSIONS[1].session_date)
+    assert not bars.folds
+
+
 def test_a_new_session_begins_a_new_bar() -> None:
     bars = folded()
     bars.take(bar(390, 10))
@@ -81,7 +99,7 @@ def test_a_new_session_begins_a_new_bar() -> None:
     [
         (bar(2, 10), "comes after"),
         (bar(1, 10), "comes after"),
-        (bar(0, 10), "comes after"),
+        (tick(119, 10), "comes after"),
         (tick(-1, 10), "there is no session"),
         (bar(391, 10), "there is no session"),
     ],
@@ -108,4 +126,4 @@ def test_a_restart_from_the_stored_state_tells_the_same(made: Sequence[tuple[int
     assert before + [second.take(row) for row in told[at:]] == expected
     gate = QuoteGate({"V", "T"}, timedelta(days=1))
     for one in expected + whole.finish(SESSIONS[0]):
-        gate.admit(one, OPENS)
+        gate.admit(one, SESSIONS[1].closes_at)

@@ -122,6 +122,6 @@ def test_minutes_become_the_running_daily_bar_and_a_final_one() -> None:
         ("T", SESSION.closes_at, 5, 6, 4, 5.5, 10, True),
     ]
     gate = QuoteGate({"V", "T"}, timedelta(days=1))
-    assert len([gate.admit(tick, OPENS) for tick in ticks]) == len(ticks)
+    assert len([gate.admit(tick, OPENS + timedelta(days=1)) for tick in ticks]) == len(ticks)
     unfinished = list(expand_minutes(bars, SESSION, "replay/1", {}, complete=False))
     assert not any(tick.final for tick in unfinished)

@@ -87,6 +87,11 @@ def test_a_live_feeds_old_quote_is_stale() -> None:
     assert fault(gate(timedelta(minutes=1)), TICK, OPEN + timedelta(minutes=2)) is Fault.STALE
 
 
+def test_a_quote_of_the_future_is_refused() -> None:
+    assert fault(gate(), TICK, OPEN - timedelta(minutes=2)) is Fault.FUTURE
+    assert gate().admit(TICK, OPEN - timedelta(seconds=30)), "clocks differ a little"
+
+
 def test_a_refused_quote_leaves_no_trace() -> None:
     subject = gate()
     fault(subject, changed(price=-1.0))

@@ -255,7 +255,7 @@ def test_after_a_restart_quotes_go_on_after_the_last_one() -> None:
     bars = running()
     bars.take_minute("A", minute(0))
     gate = QuoteGate({"A"}, timedelta(hours=1))
-    quote = gate.admit(only(bars), OPEN)
+    quote = gate.admit(only(bars), OPEN + timedelta(days=9))
     again = running()
     again.resume(quote)
     again.take_minute("A", minute(0))
@@ -263,7 +263,7 @@ def test_after_a_restart_quotes_go_on_after_the_last_one() -> None:
     again.take_minute("A", minute(0, 9.0))
     tick = only(again)
     assert (tick.data_time, tick.sequence) == (quote.data_time, quote.sequence + 1)
-    assert isinstance(gate.admit(tick, OPEN), Quote)
+    assert isinstance(gate.admit(tick, OPEN + timedelta(days=9)), Quote)
 
 
 def test_minutes_of_long_ago_may_still_change() -> None:
@@ -312,7 +312,7 @@ def test_the_order_of_arrival_is_no_matter(arrived: list[MinuteBar], data: st.Da
         bars.take_minute("A", bar)
         if data.draw(st.booleans()):
             for tick in bars.drain():
-                gate.admit(tick, OPEN)
+                gate.admit(tick, OPEN + timedelta(days=9))
     for bar in data.draw(st.permutations(arrived)):
         other.take_minute("A", bar)
     newest = {start: max((b for b in arrived if b.start == start), key=lambda b: b.vintage)
