@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from riskee.settings import DatabaseSettings
-from riskee.storage.database import database_errors, make_engine
+from riskee.storage.database import database_errors, make_service_engine
 
 ResultT = TypeVar("ResultT")
 
@@ -22,7 +22,7 @@ class Database:
     @classmethod
     def connect(cls, settings: DatabaseSettings) -> Self:
         """A database that connects on first use."""
-        return cls(make_engine(settings.url, settings.pool_size))
+        return cls(make_service_engine(settings.url, settings.pool_size))
 
     async def run(self, work: Callable[[Connection], ResultT]) -> ResultT:
         """What `work` gives, committed. Raises RetryableError where the database does not answer."""

@@ -6,45 +6,74 @@ from typing import Any
 
 from psycopg import InterfaceError as DriverInterfaceError
 from psycopg import OperationalError as DriverError
-from psycopg.errors import UndefinedTable
+from psycopg.errors import LockNotAvailable, QueryCanceled, UndefinedTable
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeftError
 
 from riskee.errors import FatalError, RetryableError
 
 CONNECT_SECONDS = 5
+# Each below the time after which a service that makes no progress is started anew: its message would be taken for the
+# cause, though it only waits for whoever holds a lock.
+POOL_SECONDS = 10
+LOCK_SECONDS = 10
+STATEMENT_SECONDS = 30
+# A connection whose other end vanished without a word is given up after some 20 s, not after hours.
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 # A bare postgresql:// means psycopg 3 to SQLAlchemy 2.1 and psycopg 2 to others: say which.
 _DRIVER = "postgresql+psycopg"
 _DISK_FULL = "53100"
 
 
 def make_engine(url: SecretStr, pool_size: int) -> Engine:
-    """An engine for threads, connecting on first use. Raises FatalError for an address that does not parse."""
+    """An engine for threads, connecting on first use. Raises FatalError for an address that does not parse.
+
+    Its statements may take as long as they need, as imports, migrations and marts do.
+    """
     return create_engine(_parse(url), **_options(pool_size))
+
+
+def make_service_engine(url: SecretStr, pool_size: int) -> Engine:
+    """As `make_engine`, for a service: no statement and no lock is waited for without end, so that it can try again."""
+    limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
+    return create_engine(_parse(url), **_options(pool_size, limits))
 
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turn an unreachable, failing or empty server into RetryableError; other errors of a statement pass through.
+    """Turn an unreachable, busy or empty server into RetryableError; other errors of a statement pass through.
 
     Of the driver's own errors too, for a COPY goes past SQLAlchemy.
     """
     try:
         yield
     except (OperationalError, InterfaceError, DriverError, DriverInterfaceError) as error:
-        driver = getattr(error, "orig", None) or error
-        if getattr(driver, "sqlstate", None) == _DISK_FULL:
-            raise RetryableError("the database's disk is full", "free space on it; the call is repeated") from error
-        cause = next(iter(str(driver).strip().splitlines()), type(driver).__name__)
+        raise _retryable(getattr(error, "orig", None) or error) from error
+    except NoConnectionLeftError as error:
         raise RetryableError(
-            f"the database does not answer: {cause}",
-            "check that it runs and RISKEE_DATABASE__URL is right (`riskee doctor`); the call is repeated",
+            "all connections to the database are in use", "raise RISKEE_DATABASE__POOL_SIZE; the call is repeated"
         ) from error
     except ProgrammingError as error:
         if not isinstance(error.orig, UndefinedTable):
             raise
         raise RetryableError("the database has no tables yet", "`riskee up` makes them") from error
+
+
+def _retryable(error: BaseException) -> RetryableError:
+    """What the driver's error means to whoever runs the product."""
+    if getattr(error, "sqlstate", None) == _DISK_FULL:
+        return RetryableError("the database's disk is full", "free space on it; the call is repeated")
+    cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    if isinstance(error, LockNotAvailable | QueryCanceled):
+        return RetryableError(
+            f"the database takes too long: {cause}", "see pg_stat_activity for who holds it up; the call is repeated"
+        )
+    return RetryableError(
+        f"the database does not answer: {cause}",
+        "check that it runs and RISKEE_DATABASE__URL is right (`riskee doctor`); the call is repeated",
+    )
 
 
 def read_one_moment(connection: Connection) -> None:
@@ -65,15 +94,17 @@ def _parse(url: SecretStr) -> URL:
     return parsed.set(drivername=_DRIVER)
 
 
-def _options(pool_size: int) -> dict[str, Any]:
+def _options(pool_size: int, limits: str = "") -> dict[str, Any]:
     return {
         "pool_size": pool_size,
         "max_overflow": 0,
+        "pool_timeout": POOL_SECONDS,
         # A restarted server must cost one ping, not one failed request.
         "pool_pre_ping": True,
         "connect_args": {
             "connect_timeout": CONNECT_SECONDS,
             "application_name": "riskee",
-            "options": "-c timezone=UTC",
+            "options": f"-c timezone=UTC {limits}".rstrip(),
+            **_KEEPALIVE,
         },
     }

@@ -21,7 +21,7 @@ from riskee.messaging.subjects import EXPLAIN, EXPLAINED
 from riskee.storage import keys
 from riskee.storage.bus import codec_of
 from riskee.storage.cache import Cache, Entry
-from riskee.storage.database import make_engine
+from riskee.storage.database import make_service_engine
 from riskee.storage.inbox import Durable
 from riskee.storage.llm import Llm
 from riskee.storage.vectors import Vectors
@@ -107,7 +107,7 @@ class Explain:
 async def main(service: Service) -> None:
     """Explain until asked to stop."""
     settings = service.settings
-    engine = make_engine(settings.database.url, settings.database.pool_size)
+    engine = make_service_engine(settings.database.url, settings.database.pool_size)
     cache, vectors, llm = Cache.connect(settings.redis), Vectors(settings.vectors), Llm(settings.llm)
     embedder = await service.until_done(
         "embedder", lambda: asyncio.to_thread(make_embedder, settings.embedding, settings.home)

@@ -10,7 +10,7 @@ from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import ModelType, PredictJob, Quote
 from riskee.messaging.statuses import Status
 from riskee.storage.cache import Cache
-from riskee.storage.database import make_engine
+from riskee.storage.database import make_service_engine
 from riskee.telemetry import QUOTES_COALESCED, STATE_REBUILDS
 from serving.consumers.announced import Announced
 from serving.consumers.forecasting import Failure, Forecast, Forecaster
@@ -193,7 +193,9 @@ class Predict:
 async def main(service: Service) -> None:
     """Predict until asked to stop; alone, or with others that share the work."""
     settings = service.settings
-    engine = make_engine(settings.database.url, settings.database.pool_size)
+    # Each partition may read its state while the models, the calendar and the job of another are read.
+    connections = max(settings.database.pool_size, settings.predict.parts + 3)
+    engine = make_service_engine(settings.database.url, connections)
     cache = Cache.connect(settings.redis)
     knowledge, publisher = Knowledge(engine, settings.model), Publisher(service, cache)
     models = Models(service, knowledge, publisher)

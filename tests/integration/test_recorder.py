@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 
 from riskee.clock import FixedClock
 from riskee.errors import PoisonError, RetryableError
@@ -17,7 +17,7 @@ from riskee.messaging.subjects import EXPLAINED, PREDICTION_UPDATED, QUOTE
 from riskee.settings import Settings
 from riskee.storage import tables
 from riskee.storage.bus import Bus, Outgoing, codec_of
-from riskee.storage.database import make_engine
+from riskee.storage.database import make_engine, make_service_engine
 from riskee.storage.recording import PREDICTIONS, QUARANTINE, QUOTES, record
 from serving.consumers import record as recorder
 from serving.consumers.loop import dead_letter
@@ -106,6 +106,30 @@ def test_a_database_that_is_away_is_retryable() -> None:
     gone = make_engine(SecretStr("postgresql://nobody@127.0.0.1:9/none"), 1)
     with pytest.raises(RetryableError, match="does not answer"):
         record(gone, QUOTES, [quote(1)])
+
+
+def test_a_table_that_is_locked_for_long_is_retryable(
+    database_settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting without end the service would be started anew again and again, and its quotes buried."""
+    monkeypatch.setattr("riskee.storage.database.LOCK_SECONDS", 1)
+    service = make_service_engine(database_settings.database.url, 1)
+    with engine.begin() as holder:
+        holder.execute(text("LOCK TABLE quotes"))
+        with pytest.raises(RetryableError, match="takes too long: canceling statement due to lock timeout"):
+            record(service, QUOTES, [quote(1)])
+    assert record(service, QUOTES, [quote(1)]) == 1
+    service.dispose()
+
+
+def test_only_the_services_statements_are_limited(database_settings: Settings, engine: Engine) -> None:
+    """An import or a mart may take minutes."""
+    service = make_service_engine(database_settings.database.url, 1)
+    for limited, expected in ((engine, ("0", "0")), (service, ("30s", "10s"))):
+        with limited.connect() as connection:
+            names = ("statement_timeout", "lock_timeout")
+            assert tuple(connection.scalar(text(f"SHOW {name}")) for name in names) == expected
+    service.dispose()
 
 
 async def test_everything_published_is_recorded_once(bus: Bus, database_settings: Settings, engine: Engine) -> None:

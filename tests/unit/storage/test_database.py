@@ -47,6 +47,17 @@ def test_a_full_disk_is_called_so() -> None:
         raise exc.OperationalError("INSERT", {}, errors.DiskFull("could not extend file"))
 
 
+@pytest.mark.parametrize("error", [errors.LockNotAvailable("lock timeout"), errors.QueryCanceled("statement timeout")])
+def test_a_statement_that_takes_too_long_may_succeed_later(error: Exception) -> None:
+    with pytest.raises(RetryableError, match=r"takes too long: .* timeout"), database_errors():
+        raise exc.OperationalError("INSERT", {}, error)
+
+
+def test_a_pool_without_a_free_connection_may_have_one_later() -> None:
+    with pytest.raises(RetryableError, match="connections to the database are in use"), database_errors():
+        raise exc.TimeoutError("QueuePool limit of size 4 overflow 0 reached")
+
+
 def test_a_wrong_statement_is_not_hidden() -> None:
     with pytest.raises(exc.ProgrammingError), database_errors():
         raise exc.ProgrammingError("SELEC 1", {}, Exception("syntax error"))
