@@ -98,13 +98,16 @@ def _own_factors(bars: pd.DataFrame) -> "pd.Series[float]":
     factors = pd.Series(1.0, index=bars.index)
     known = bars[bars["session"].notna()].sort_values("session", kind="stable")
     once = ~known.duplicated(["ticker", "session"])
-    close = known["close"].where(known["close"] > 0)
-    dividend = known["dividend"].where(once & (known["dividend"] > 0), 0.0)
-    split = known["split"].where(once & (known["split"] > 0), 1.0)
-    spin_off = pd.Series(1.0, index=known.index)
+    actions = pd.DataFrame(
+        {
+            "close": known["close"].where(known["close"] > 0),
+            "dividend": known["dividend"].where(once & (known["dividend"] > 0), 0.0),
+            "split": known["split"].where(once & (known["split"] > 0), 1.0),
+            "spin_off": 1.0,
+        }
+    )
     for rows in known.groupby("ticker").groups.values():
-        of_ticker = (column.loc[rows].to_numpy() for column in (close, dividend, split, spin_off))
-        factors[rows] = adjustment_factors(*of_ticker)
+        factors[rows] = adjustment_factors(*(actions.loc[rows, name].to_numpy("float64") for name in actions.columns))
     return factors
 
 
