@@ -1,6 +1,6 @@
 """Which columns a model's columns are computed from, as far as sqlglot can follow them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import sqlglot
 from sqlglot import exp
@@ -17,8 +17,8 @@ Origins = tuple[tuple[str, str], ...]
 def column_lineage(model: Model, models: Graph) -> dict[str, Origins]:
     """The columns of models and sources that each column's value comes from.
 
-    A column is left out where nothing is found: a constant, a count of rows, or the value of a subquery, into which
-    sqlglot does not look. Columns that only choose rows (in WHERE, ON, GROUP BY) are no origins.
+    A column is left out where nothing is found: a constant, a count of rows, or the value of a subquery or of LATERAL,
+    into which sqlglot does not look. Columns that only choose rows (in WHERE, ON, GROUP BY) are no origins.
     """
     query = sqlglot.parse_one(model.text, dialect=Postgres)
     for table in query.find_all(exp.Table):
@@ -29,10 +29,18 @@ def column_lineage(model: Model, models: Graph) -> dict[str, Origins]:
         name: dict.fromkeys(models.columns[name], "text") for name in (*model.refs, *model.sources)
     }
     nodes = lineage(None, query, schema, dialect=Postgres, validate_qualify_columns=False)
-    found = {name: _origins(nodes[name].walk()) for name in model.header.columns}
+    found = {name: _origins(_leaves(nodes[name])) for name in model.header.columns}
     return {name: origins for name, origins in found.items() if origins}
 
 
-def _origins(nodes: Iterable[Node]) -> Origins:
-    leaves = (node for node in nodes if isinstance(node.expression, exp.Table))
-    return tuple(sorted({(node.expression.name, node.name.rpartition(".")[2]) for node in leaves}))
+def _leaves(node: Node) -> Iterator[Node]:
+    """The tables below a column. Below LATERAL sqlglot names the outer tables, of which the value is not made."""
+    if isinstance(node.expression, exp.Table):
+        yield node
+    if not isinstance(node.expression, exp.Lateral):
+        for below in node.downstream:
+            yield from _leaves(below)
+
+
+def _origins(leaves: Iterable[Node]) -> Origins:
+    return tuple(sorted({(leaf.expression.name, leaf.name.rpartition(".")[2]) for leaf in leaves}))

@@ -31,38 +31,41 @@ columns:
   earnings_move: {description: "mean of |r| on the sessions after the last four reports, of those within 300 sessions", unit: log return}
   earnings_surprise: {description: "2 (e - f) / (|e| + |f|) within -1..1, zero where e and f are, e the EPS and f its estimate, of the latest report with both, of the last four within 300 sessions", unit: share of EPS}
 */
+-- The newest session is looked up, ticker by ticker; the row is joined by name, so that lineage can follow its columns.
 SELECT
-    ticker.ticker,
-    latest.session_date,
-    latest.return_1d,
-    latest.return_5d,
-    latest.return_20d,
-    latest.return_60d,
-    latest.return_120d,
-    latest.return_252d,
-    latest.volatility_5d,
-    latest.volatility_20d,
-    latest.volatility_60d,
-    latest.volume_ratio_5d,
-    latest.volume_ratio_20d,
-    latest.dollar_volume_20d,
-    latest.beta_60d,
-    latest.market_return_1d,
-    latest.market_volatility_20d,
-    latest.rsi_14,
-    latest.macd,
-    latest.sma_50_200,
-    latest.bollinger_20,
-    latest.atr_14,
-    latest.sessions_to_earnings,
-    latest.sessions_since_earnings,
-    latest.earnings_move,
-    latest.earnings_surprise
+    feature.ticker,
+    feature.session_date,
+    feature.return_1d,
+    feature.return_5d,
+    feature.return_20d,
+    feature.return_60d,
+    feature.return_120d,
+    feature.return_252d,
+    feature.volatility_5d,
+    feature.volatility_20d,
+    feature.volatility_60d,
+    feature.volume_ratio_5d,
+    feature.volume_ratio_20d,
+    feature.dollar_volume_20d,
+    feature.beta_60d,
+    feature.market_return_1d,
+    feature.market_volatility_20d,
+    feature.rsi_14,
+    feature.macd,
+    feature.sma_50_200,
+    feature.bollinger_20,
+    feature.atr_14,
+    feature.sessions_to_earnings,
+    feature.sessions_since_earnings,
+    feature.earnings_move,
+    feature.earnings_surprise
 FROM source('tickers') AS ticker
 CROSS JOIN LATERAL (
-    SELECT feature.*
-    FROM ref('features_daily') AS feature
-    WHERE feature.ticker = ticker.ticker
-    ORDER BY feature.session_date DESC
+    SELECT newest.session_date
+    FROM ref('features_daily') AS newest
+    WHERE newest.ticker = ticker.ticker
+    ORDER BY newest.session_date DESC
     LIMIT 1
 ) AS latest
+INNER JOIN ref('features_daily') AS feature
+    ON feature.ticker = ticker.ticker AND feature.session_date = latest.session_date

@@ -41,6 +41,11 @@ def test_the_page_is_generated_from_the_models() -> None:
             "SELECT ticker, close AS value FROM source('bars') UNION ALL SELECT ticker, 0 FROM source('tickers')",
             {("bars", "close")},
         ),
+        (
+            "SELECT t.ticker, b.close AS value FROM source('tickers') AS t CROSS JOIN LATERAL "
+            "(SELECT bar.close FROM source('bars') AS bar WHERE bar.ticker = t.ticker LIMIT 1) AS b",
+            None,
+        ),
     ],
 )
 def test_a_column_comes_from_what_its_value_is_made_of(
@@ -61,5 +66,7 @@ def test_every_feature_comes_from_somewhere() -> None:
     assert set(found) == set(features.header.columns)
     assert found["sessions_to_earnings"] == (("earnings_positions", "sessions_to_earnings"),)
     assert ("market_returns", "market_return") in found["beta_60d"]
+    latest = column_lineage(models.by_name["latest_features"], models)
+    assert latest == {name: (("features_daily", name),) for name in models.by_name["latest_features"].header.columns}
     known = models.columns
     assert all(column in known[table] for origins in found.values() for table, column in origins)
