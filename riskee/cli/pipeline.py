@@ -42,7 +42,7 @@ def state(settings: Settings) -> State:
     if not marker.exists() or missing_champions(settings):
         return State.INCOMPLETE
     digest, _, sessions = marker.read_text().partition(" ")
-    if sessions != str(settings.feed.replay.sessions):
+    if sessions != str(settings.feed.held_out_sessions):
         return State.OTHER_REPLAY
     return State.COMPLETE if digest == _assets_digest() else State.OTHER_VERSION
 
@@ -89,7 +89,7 @@ def materialise(settings: Settings, log: Path, task: Task, *, only_if_needed: bo
     if code:
         cause = "; ".join(failures) or f"the pipeline ended with exit code {code}"
         raise FatalError(f"{cause}\nthe whole log is {log}", "mend the cause and run `riskee up` again")
-    marker.write_text(f"{_assets_digest()} {settings.feed.replay.sessions}")
+    marker.write_text(f"{_assets_digest()} {settings.feed.held_out_sessions}")
 
 
 def _assets_digest() -> str:

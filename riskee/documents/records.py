@@ -29,12 +29,13 @@ class MarketRecord:
 
 
 def market_record(connection: Connection, settings: Settings) -> MarketRecord:
-    """The bars of the replay and of `YEARS` before it, with one more year for the longest windows."""
-    replay = settings.feed.replay.sessions
-    sessions = last_sessions(connection, replay)
+    """The bars of the replay, or of the newest session, and of `YEARS` before it, with one more year for the longest
+    windows."""
+    live = max(1, settings.feed.held_out_sessions)
+    sessions = last_sessions(connection, live)
     if not sessions:
         return MarketRecord((), None, date.max)
-    count = replay + (YEARS + 1) * _SESSIONS_A_YEAR
+    count = live + (YEARS + 1) * _SESSIONS_A_YEAR
     bars = recent_bars(connection, sessions[-1] + timedelta(days=1), count)
     sources = {
         ticker: [(first, f"daily bars: {source}") for first, source in changes]

@@ -60,6 +60,10 @@ class ModelArtifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         """The model's name, e.g. `normal-20121109-5f0c2a91`: the end of its training window and its digest."""
         return f"{self.model_type}-{self.trained_through:%Y%m%d}-{self.sha256[:8]}"
 
+    def has_expired(self, on: date) -> bool:
+        """Whether the model is too old for the day: it serves on `valid_until`, and not after it."""
+        return on > self.valid_until
+
     @classmethod
     def from_bytes(cls, data: bytes, sha256: str) -> "ModelArtifact":
         """Read a stored artifact. Raises PoisonError when it is not the one that `sha256` names, or unreadable."""

@@ -23,7 +23,7 @@ MINIMUM_SESSIONS = 60
 class Trial:
     """A candidate with its out-of-fold forecast and those of the baselines on the `tested` rows of the data.
 
-    `known_through` is the last session that the training knew an outcome of, the sealed ones too.
+    `as_of` is the day on which the champion's age is judged.
     """
 
     artifact: ModelArtifact
@@ -31,7 +31,7 @@ class Trial:
     baselines: Mapping[str, Forecast]
     data: TrainingSet
     tested: NDArray[np.bool_]
-    known_through: date
+    as_of: date
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _vacancy(trial: Trial, champion: Incumbent) -> str:
         return "the same data gave the champion again"
     if champion.feature_set != candidate.feature_set:
         return f"the champion {champion.version} knows other features"
-    if champion.valid_until <= trial.known_through:
+    if champion.has_expired(trial.as_of):
         return f"the champion {champion.version} expired on {champion.valid_until}"
     return ""
 

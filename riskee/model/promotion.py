@@ -63,7 +63,7 @@ def _promote(connection: Connection, version: str, reason: str, at: datetime, ac
     if champion_version(connection, artifact.model_type) == version:
         raise PoisonError(f"{version} is the champion already", "`riskee models list` shows the others")
     reached = next(iter(last_sessions(connection, 1)), date.min)
-    if reached > artifact.valid_until and not force:
+    if artifact.has_expired(reached) and not force:
         raise PoisonError(
             f"{version} expired on {artifact.valid_until}, and the data reach to {reached}",
             "train a new model; --force promotes it nevertheless, and flags its predictions",

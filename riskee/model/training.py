@@ -84,11 +84,13 @@ def train(
     progress: Progress = lambda _share, _step: None,
     holdout_from: date | None = None,
     past: Past | None = None,
+    as_of: date | None = None,
 ) -> TrainingResult:
     """Evaluate walk-forward, fit, decide, then open the holdout: the sessions from `holdout_from` on (None: nothing).
 
-    Nothing but the holdout's own measures depends on its rows. The same data, champion and past give the same result,
-    byte by byte. Raises PoisonError when there are too few rows.
+    The champion's age is judged on `as_of` (None: the day of the last outcome). Nothing but the holdout's own measures
+    depends on its rows. The same data, champion, past and day give the same result, byte by byte.
+    Raises PoisonError when there are too few rows.
     """
     past, parts = past or Past(), split(data, holdout_from)
     development, boosted = parts.development, Boosted()
@@ -105,7 +107,7 @@ def train(
     known_through = _day(data.outcome_session.max())
     artifact = _artifact(development, result, known_through + timedelta(days=settings.expires_after_days))
     others = {name: forecast for name, forecast in measured.items() if name != MODEL}
-    trial = Trial(artifact, forecasts[MODEL], others, development, result.tested, known_through)
+    trial = Trial(artifact, forecasts[MODEL], others, development, result.tested, as_of or known_through)
     decision = decide(trial, champion)
     progress(0.9, f"{decision.outcome}; opening the holdout" if len(parts.sealed) else decision.outcome)
     evaluation = replace(evaluation, holdout=open_holdout(parts, result, artifact, past.opened + 1))

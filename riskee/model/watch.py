@@ -11,12 +11,12 @@ from sqlalchemy import Connection, func, select, text
 from riskee.features.definitions import feature_set_hash
 from riskee.messaging.messages import ModelType
 from riskee.model.artifact import ModelArtifact, Unreadable
+from riskee.model.boundaries import boundaries, judged_on
 from riskee.model.decay import Decay, Scores, decay_tests
 from riskee.model.drift import Drift
 from riskee.model.drift_block import BlockTest, examine_block
 from riskee.model.incumbent import incumbent
 from riskee.settings import Settings
-from riskee.storage.bars import last_sessions
 from riskee.storage.columns import read_columns
 from riskee.storage.tables import model_metadata
 
@@ -28,8 +28,6 @@ FROM track_record
 WHERE model_version = {version}
 ORDER BY session_date
 """)
-# What has been played: in a replay the features of later sessions are stored already, and must not be looked at.
-_AS_OF = text("SELECT session_date FROM feed_state WHERE feed = :feed")
 # Only sessions with rows that the type learns from: a model of reports ends with the last report.
 _NEW = text("""
     SELECT count(DISTINCT session_date)
@@ -73,7 +71,7 @@ def watch(connection: Connection, settings: Settings, model_type: ModelType, tes
     `tested` is the last test for drift, which is not repeated for the same block of sessions.
     """
     model = incumbent(connection, model_type)
-    as_of = _as_of(connection, settings)
+    as_of = judged_on(connection, settings)
     if model is None or as_of is None:
         return Watch(model_type, None, as_of, 0, (), None, ())
     if isinstance(model, Unreadable):
@@ -96,7 +94,7 @@ def watch(connection: Connection, settings: Settings, model_type: ModelType, tes
     if block is not None and (drift := block.drift) is not None and drift.fired(block.level):
         detail = f"p = {drift.p_value:.3f} among {drift.blocks} blocks: {', '.join(drift.beyond[:5])}"
         causes.append(Cause("drift", f"drift:{model.version}:{block.through}", detail))
-    if model.valid_until <= as_of:
+    if model.has_expired(as_of):
         detail = f"{model.version} was valid until {model.valid_until}, it is {as_of}"
         causes.append(Cause("expiry", f"expiry:{model.version}:{as_of:%Y-%m}", detail))
     if _outdated(model):
@@ -116,21 +114,16 @@ def _told(decay: Decay) -> str:
     )
 
 
-def _as_of(connection: Connection, settings: Settings) -> date | None:
-    played = connection.scalar(_AS_OF, {"feed": settings.feed.kind})
-    return played or next(iter(last_sessions(connection, 1)), None)
-
-
 def _new_sessions(connection: Connection, settings: Settings, model_type: ModelType) -> tuple[date, int]:
     """Through when the newest model was trained, whatever became of it, and how many sessions a new one would add."""
     table = model_metadata.c
     through = connection.scalar(select(func.max(table.trained_through)).where(table.model_type == model_type))
     assert through is not None  # noqa: S101 (there is a champion)
-    held_out = last_sessions(connection, settings.feed.replay.sessions + settings.model.holdout_sessions)
-    if not held_out:
+    found = boundaries(connection, settings)
+    if found is None:
         return through, 0
     window = {"every": model_type == "normal", "window": settings.model.earnings_window_sessions}
-    return through, int(connection.scalar(_NEW, {"after": through, "before": held_out[0], **window}) or 0)
+    return through, int(connection.scalar(_NEW, {"after": through, "before": found.learnt_before, **window}) or 0)
 
 
 def _scores(connection: Connection, version: str) -> Scores:

@@ -58,6 +58,11 @@ class FeedSettings(Section):
     replay: ReplaySettings = ReplaySettings()
     file: FileFeedSettings = FileFeedSettings()
 
+    @property
+    def held_out_sessions(self) -> int:
+        """How many of the last sessions no training knows: those that the replay plays. A live feed plays none."""
+        return self.replay.sessions if self.kind == "replay" else 0
+
 
 def _listed(value: object) -> object:
     """`AAPL,MSFT` as a list; what is none stays as it is, for pydantic to judge."""

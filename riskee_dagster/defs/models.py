@@ -45,29 +45,28 @@ def champion_key(model_type: ModelType) -> dg.AssetKey:
 
 @dataclass(frozen=True)
 class Rows:
-    """What a training is given: rows whose outcomes are known before the replay's first session.
+    """What a training is given: rows whose outcomes are known before `known_before`.
 
     The rows from `holdout_from` on are for the sealed holdout; None when nothing is to be sealed.
     """
 
     data: "TrainingSet"
     holdout_from: date | None
-    replay_from: date
+    known_before: date
 
 
 def read_rows(connection: "Connection", riskee: Platform, model_type: ModelType) -> Rows:
     """Read a training's rows. Raises PoisonError when there is no history."""
     from riskee.errors import PoisonError
+    from riskee.model.boundaries import boundaries
     from riskee.model.dataset import read_training_set
-    from riskee.storage.bars import last_sessions
 
-    replay, settings = riskee.settings.feed.replay.sessions, riskee.settings.model
-    sessions = last_sessions(connection, replay + settings.holdout_sessions)
-    if not sessions:
+    found = boundaries(connection, riskee.settings)
+    if found is None:
         raise PoisonError("there are no bars", "materialise market_data and trading_sessions first")
-    replay_from = sessions[-replay:][0]
-    data = read_training_set(connection, model_type, replay_from, settings.earnings_window_sessions)
-    return Rows(data, sessions[0] if settings.holdout_sessions else None, replay_from)
+    window = riskee.settings.model.earnings_window_sessions
+    data = read_training_set(connection, model_type, found.known_before, window)
+    return Rows(data, found.holdout_from, found.known_before)
 
 
 def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
@@ -80,7 +79,7 @@ def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
         deps=[model_key("features_daily"), "market_data", "trading_sessions"],
         owners=OWNERS,
         retry_policy=RETRY,
-        code_version=code_version(["riskee.features.definitions", "riskee.model.dataset"]),
+        code_version=code_version(["riskee.features.definitions", "riskee.model.boundaries", "riskee.model.dataset"]),
         check_specs=[
             dg.AssetCheckSpec(
                 HELD_OUT,
@@ -107,7 +106,7 @@ def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
             found = read_rows(connection, riskee, model_type)
         rows = found.data
         last = rows.outcome_session.max() if len(rows) else None
-        held_out = last is not None and last.item() < found.replay_from
+        held_out = last is not None and last.item() < found.known_before
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(rows),
@@ -117,7 +116,7 @@ def _training_set(model_type: ModelType) -> dg.AssetsDefinition:
                 "first_session": str(rows.session.min() if len(rows) else None),
                 "last_outcome": str(last),
                 "sealed_from": str(found.holdout_from),
-                "replayed_from": found.replay_from.isoformat(),
+                "known_before": found.known_before.isoformat(),
                 "sha256": rows.sha256,
             },
             data_version=dg.DataVersion(rows.sha256[:16]),
@@ -165,6 +164,7 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
     )
     @product_errors
     def model(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[Any]:
+        from riskee.model.boundaries import judged_on
         from riskee.model.incumbent import incumbent
         from riskee.model.registry import count_openings, count_trials
         from riskee.model.training import Past, train
@@ -173,6 +173,7 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
         with database_errors(), riskee.engine.connect() as connection:
             rows = read_rows(connection, riskee, model_type)
             present = incumbent(connection, model_type)
+            as_of = judged_on(connection, riskee.settings)
             opened = count_openings(connection, model_type, rows.holdout_from) if rows.holdout_from else 0
             past = Past(count_trials(connection, model_type), opened)
         result = train(
@@ -182,6 +183,7 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
             lambda share, step: context.log.info("%3.0f %% done: %s", share * 100, step),
             rows.holdout_from,
             past,
+            as_of,
         )
         return dg.MaterializeResult(
             value=result,

@@ -36,7 +36,7 @@ def told_by(quotes: Sequence[Quote], announced: Announced, as_of: datetime, stal
 def told_by_model(artifact: ModelArtifact, quotes: Sequence[Quote]) -> dict[Flag, Raised]:
     """Whether the session of a wave is one that the model was trained on, or that it is too old for."""
     session = quotes[0].session_date
-    return {Flag.MODEL_EXPIRED: session > artifact.valid_until, Flag.IN_SAMPLE: session <= artifact.trained_through}
+    return {Flag.MODEL_EXPIRED: artifact.has_expired(session), Flag.IN_SAMPLE: session <= artifact.trained_through}
 
 
 def flags_of(raised: Mapping[Flag, Raised], count: int) -> list[tuple[Flag, ...]]:

@@ -4,7 +4,7 @@ import dataclasses
 import re
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from riskee.model.training import TrainingResult
 from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
 from riskee_dagster.candidates import candidate_store
-from riskee_dagster.defs.models import ASSETS, candidate_key, champion_key, training_key
+from riskee_dagster.defs.models import ASSETS, candidate_key, champion_key, read_rows, training_key
 from riskee_dagster.registration import register_candidate
 from riskee_dagster.resources import Platform
 from tests.conftest import REPOSITORY, fresh_database
@@ -93,6 +93,19 @@ def test_a_training_is_registered_with_its_evaluation_and_reported(
     page = Path(shown["report"]).read_text()
     assert row.data_sha256 in page
     assert re.search(r"\d+ sessions that took no part in the walk-forward evaluation", page)
+
+
+def test_on_a_live_feed_a_training_knows_the_newest_outcome(platform: Platform) -> None:
+    settings = platform.settings
+    live = Platform(settings.model_copy(update={"feed": settings.feed.model_copy(update={"kind": "alpaca"})}))
+    with live.engine.connect() as connection:
+        rows = read_rows(connection, live, "earnings")
+        replayed = read_rows(connection, platform, "earnings")
+        sessions = last_sessions(connection, settings.model.holdout_sessions)
+    live.close()
+    assert rows.data.outcome_session.max().item() == sessions[-1]
+    assert (rows.holdout_from, rows.known_before) == (sessions[0], sessions[-1] + timedelta(days=1))
+    assert replayed.data.outcome_session.max().item() < replayed.known_before < sessions[-1]
 
 
 def test_a_second_training_counts_the_first(platform: Platform, instance: dg.DagsterInstance) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import numpy as np
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy import Connection, Engine, insert
 
+from riskee.documents.records import YEARS, market_record
 from riskee.features.definitions import FEATURES, feature_set_hash, features_of
 from riskee.model import drift_block
 from riskee.model.artifact import ModelArtifact
+from riskee.model.boundaries import Boundaries, boundaries
 from riskee.model.drift_block import BlockTest
 from riskee.model.registry import register
 from riskee.model.watch import Watch, watch
@@ -185,8 +187,35 @@ def test_a_boasting_model_decays(engine: Engine, own: Settings) -> None:
     assert causes["accuracy"].key == f"accuracy:{artifact.version}:{300 // 5}"
 
 
+def live(own: Settings, holdout: int = 5) -> Settings:
+    """The same history under a live feed."""
+    feed = own.feed.model_copy(update={"kind": "alpaca"})
+    return own.model_copy(update={"feed": feed, "model": own.model.model_copy(update={"holdout_sessions": holdout})})
+
+
+def test_a_live_feed_holds_nothing_out(engine: Engine, own: Settings) -> None:
+    fill(engine, model())
+    found = look(engine, live(own))
+    assert found.as_of == SESSIONS[-1]
+    assert found.new_sessions == 230 - 5 - 200
+    assert look(engine, live(own, holdout=0)).new_sessions == 230 - 200
+    with engine.connect() as connection:
+        assert boundaries(connection, own) == Boundaries(SESSIONS[-10], SESSIONS[-15])
+        after = SESSIONS[-1] + timedelta(days=1)
+        assert boundaries(connection, live(own)) == Boundaries(after, SESSIONS[-5])
+        assert boundaries(connection, live(own, holdout=0)) == Boundaries(after, None)
+        since = market_record(connection, live(own)).since
+        assert since == SESSIONS[-1] - timedelta(days=365 * YEARS)
+        assert market_record(connection, own).since < since
+
+
+def test_a_model_serves_on_the_last_day_that_it_is_valid(engine: Engine, own: Settings) -> None:
+    fill(engine, model(valid_until=NOW))
+    assert look(engine, own).causes == ()
+
+
 def test_an_expired_model_and_one_of_other_features_say_so(engine: Engine, own: Settings) -> None:
-    fill(engine, model(valid_until=NOW, feature_set="0" * 16))
+    fill(engine, model(valid_until=NOW - timedelta(days=1), feature_set="0" * 16))
     assert [cause.kind for cause in look(engine, own).causes] == ["expiry", "features"]
 
 

@@ -167,5 +167,8 @@ def test_where_the_champion_has_seen_everything_the_baselines_decide(champion: M
     made = decide(trial, seen)
     assert (made.outcome, made.reason) == ("promoted", f"{told}; better than every baseline")
     # Age is another matter: an expired champion gives way to anything.
-    expired = msgspec.structs.replace(seen, valid_until=trial.known_through)
-    assert "expired on" in decide(dataclasses.replace(trial, forecast=trial.baselines["zero"]), expired).reason
+    worse = dataclasses.replace(trial, forecast=trial.baselines["zero"])
+    old = msgspec.structs.replace(seen, valid_until=trial.as_of)
+    assert "expired on" not in decide(worse, old).reason
+    later = dataclasses.replace(worse, as_of=trial.as_of + timedelta(days=1))
+    assert decide(later, old).reason.startswith(f"the champion {old.version} expired on {old.valid_until}")

@@ -170,6 +170,12 @@ class TestAgainstAChampion:
         assert result.decision == "promoted"
         assert "expired on" in result.reason
 
+    def test_a_champion_that_expired_since_the_last_outcome_gives_way(self) -> None:
+        old = self.champion(0.5, 220 * 6)
+        assert train(made_up(0.5), SETTINGS, old, as_of=old.valid_until).decision == "refused"
+        result = train(made_up(0.5), SETTINGS, old, as_of=old.valid_until + timedelta(days=1))
+        assert (result.decision, "expired on" in result.reason) == ("promoted", True)
+
     def test_a_champion_that_has_seen_held_out_sessions_stays_where_a_baseline_is_as_good(self) -> None:
         result = train(made_up(0.5).at(np.arange(1800) < 270 * 6), SETTINGS, self.champion(0.5, 1800))
         assert result.decision == "refused"
