@@ -15,7 +15,6 @@ from riskee.ids import import_id
 from riskee.market.frames import RawBars
 from riskee.market.outdated import confirmed, outdated
 from riskee.market.references import merge_reports
-from riskee.market.report_dates import report_gaps
 from riskee.market.sessions import EARLIEST, Session, exchange_sessions
 from riskee.market.sources import Source
 from riskee.market.sources.bundled import EARNINGS, earnings_reports, macro_values
@@ -119,10 +118,9 @@ def import_earnings(engine: Engine, blobs: Blobs, clock: Clock) -> int:
     """Store the bundled report dates of all companies beside those that are known; returns how many were stored."""
     found, now = earnings_reports(blobs), clock.now()
     with database_errors(), engine.begin() as connection:
-        stored, near = merge_reports(connection, found)
-        add_rejections(connection, [Rejection(now, EARNINGS, reason, body) for reason, body in near])
-        add_findings(connection, report_gaps(found), EARNINGS, now)
-    return len(stored)
+        merged = merge_reports(connection, found, EARNINGS, now)
+        add_rejections(connection, [Rejection(now, EARNINGS, reason, body) for reason, body in merged.refused])
+    return len(merged.stored)
 
 
 def import_macro(engine: Engine, blobs: Blobs) -> int:

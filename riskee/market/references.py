@@ -1,7 +1,7 @@
 """Importing what is known beside bars: report dates with EPS, members of an index, names and sectors."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from riskee.market.sources.reference import read_companies, read_membership
 from riskee.market.sources.rows import ParsedFile
 from riskee.storage.calendar import Report, reports, write_reports
 from riskee.storage.database import database_errors
-from riskee.storage.findings import add_findings
+from riskee.storage.findings import Finding, Kind, add_findings, read_findings, remove_findings
 from riskee.storage.imports import ImportRecord, write_import
 from riskee.storage.membership import write_membership
 from riskee.storage.quarantine import Rejection, add_rejections
@@ -48,25 +48,49 @@ def import_reports(engine: Engine, path: Path, clock: Clock) -> ReferenceReport:
     Raises PoisonError for a file of something else, RetryableError when the database does not answer.
     """
     found = read_reports(path)
-    incoming, gaps = with_former_names(found.entries), list(report_gaps(found.entries))
-    now = clock.now()
+    incoming, now = with_former_names(found.entries), clock.now()
+    flags: dict[str, int] = {}
 
     def store(connection: Connection) -> tuple[int, Refused]:
-        wanted, near = merge_reports(connection, incoming)
-        add_findings(connection, gaps, found.source, now)
-        return len(wanted), near
+        merged = merge_reports(connection, incoming, found.source, now)
+        flags.update(Counter(str(gap.kind) for gap in merged.gaps))
+        return len(merged.stored), merged.refused
 
-    flags = dict(Counter(str(gap.kind) for gap in gaps))
     report = _import(engine, found, now, store, flags=flags)
     return replace(report, rows_doubled=len(incoming) - len(found.entries))
 
 
-def merge_reports(connection: Connection, incoming: Iterable[Report]) -> tuple[list[Report], Refused]:
-    """Store the reports beside those that are known already; returns what was stored, and what is too near to those."""
+@dataclass(frozen=True)
+class MergedReports:
+    """The reports that were stored, those refused as too near to another, and what the tickers' calendars now lack."""
+
+    stored: list[Report]
+    refused: Refused
+    gaps: list[Finding]
+
+
+def merge_reports(
+    connection: Connection, incoming: Collection[Report], source: str, found_at: datetime
+) -> MergedReports:
+    """Store the reports beside those that are known already, and the gaps of their tickers instead of the former."""
     known = {ticker: set(of.date.tolist()) for ticker, of in reports(connection).items()}
     wanted, near = reconcile(incoming, known)
     write_reports(connection, wanted)
-    return wanted, [("less than 30 days from another report", _said(report)) for report in near]
+    calendars = {one.ticker: known.get(one.ticker, set()) for one in incoming}
+    for one in wanted:
+        calendars[one.ticker].add(one.report_date)
+    gaps = list(report_gaps(calendars))
+    _replace_gaps(connection, calendars.keys(), gaps, source, found_at)
+    return MergedReports(wanted, [("less than 30 days from another report", _said(report)) for report in near], gaps)
+
+
+def _replace_gaps(
+    connection: Connection, tickers: Collection[str], gaps: list[Finding], source: str, found_at: datetime
+) -> None:
+    stay = {(gap.ticker, gap.session) for gap in gaps}
+    former = [one for one in read_findings(connection) if one.kind is Kind.REPORT_GAP and one.ticker in tickers]
+    remove_findings(connection, [one for one in former if (one.ticker, one.session) not in stay])
+    add_findings(connection, gaps, source, found_at)
 
 
 def import_membership(engine: Engine, path: Path, index_name: str, clock: Clock) -> ReferenceReport:

@@ -48,11 +48,8 @@ def _same(day: date, known: Collection[date]) -> date | None:
     return min((other for other in known if timedelta() <= other - day <= _SAME), default=None)
 
 
-def report_gaps(reports: Iterable[Report]) -> Iterator[Finding]:
+def report_gaps(dates: Mapping[str, Collection[date]]) -> Iterator[Finding]:
     """A finding for each report that comes more than 120 days after the one before: one in between is missing."""
-    dates: dict[str, list[date]] = {}
-    for report in reports:
-        dates.setdefault(report.ticker, []).append(report.report_date)
     for ticker, days in dates.items():
         for before, day in pairwise(sorted(days)):
             if day - before > _QUARTER:

@@ -64,6 +64,23 @@ def test_eps_join_the_dates_that_are_known_and_dates_take_no_eps_away(engine: En
         assert len(read_imports(connection)) == 3
 
 
+def test_a_missing_report_that_another_file_brings_is_missed_no_more(engine: Engine, tmp_path: Path) -> None:
+    with_a_gap = write(tmp_path, "a.csv", "ticker,date", "AAPL,2018-02-01", "AAPL,2018-08-01", "IBM,2018-01-18")
+    others = write(tmp_path, "b.csv", "ticker,date", "AAPL,2018-05-01", "AAPL,2019-02-01")
+    import_reports(engine, with_a_gap, CLOCK)
+    with engine.connect() as connection:
+        assert [one.session for one in read_findings(connection)] == [date(2018, 8, 1)]
+    assert import_reports(engine, others, LATER).flags == {"report_gap": 1}
+    with engine.connect() as connection:
+        (gap,) = read_findings(connection)
+    assert (gap.session, gap.detail) == (date(2019, 2, 1), "184 days after the report before")
+    # The first file again, which misses what the other has.
+    assert import_reports(engine, with_a_gap, LATER).flags == {"report_gap": 1}
+    import_reports(engine, write(tmp_path, "c.csv", "ticker,date", "AAPL,2018-11-01", "IBM,2018-10-17"), LATER)
+    with engine.connect() as connection:
+        assert [(one.ticker, one.session) for one in read_findings(connection)] == [("IBM", date(2018, 10, 17))]
+
+
 def test_a_file_of_something_else_leaves_no_trace(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(PoisonError):
         import_reports(engine, csv(tmp_path, bars().drop(columns="session")), CLOCK)
