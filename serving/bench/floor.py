@@ -1,14 +1,17 @@
 """The bare floor that the product is compared with: `python -m serving.bench.floor`.
 
 The same work with the same libraries and nothing else: a push consumer, what has arrived as one batch, features by the
-kernel, one LightGBM call, one Redis pipeline of SET, publishing in a window with JetStream's acknowledgement, then the
-acknowledgement of the quotes. No validation, no envelope, no identity of messages, no flags, no second model, no
-calendar, no metrics, no order of late quotes, no way on after a failure. It says `ready` when it consumes.
+kernel, one LightGBM call, then a Redis pipeline of SET and beside it a window of publications whose acknowledgements
+by JetStream are counted, while the next wave is computed; at last the acknowledgement of the quotes. Batches, waves,
+the most that is pending and the counting are the product's. No validation, no envelope, no identity of messages, no
+flags, no second model, no calendar, no metrics, no order of late quotes, no way on after a failure. It says `ready`
+when it consumes.
 """
 
 import asyncio
 import sys
 from collections import deque
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import lightgbm
@@ -21,17 +24,23 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
 from redis.asyncio import Redis
 
+from riskee.errors import FatalError
 from riskee.features.definitions import WARM_UP_BARS
 from riskee.features.kernel import FeatureState
 from riskee.model.registry import champion
 from riskee.settings import Settings, load_settings
+from riskee.storage.bus import WINDOW
 from riskee.storage.database import make_engine
+from riskee.storage.receipts import Receipts
 from riskee.storage.recent_bars import recent_bars
 from serving.bench.plan import MARKET
+from serving.consumers.overlap import Overlap
 
 QUOTE_SUBJECT, EVENT_SUBJECT = "bench.floor.quote", "bench.floor.event"
 QUOTE_STREAM, EVENT_STREAM = "BENCH_QUOTES", "BENCH_EVENTS"
-BATCH, WINDOW = 512, 512
+# A name that stays lets a floor that starts find what was sent before; so the product finds its backlog.
+_DELIVERY = "bench.floor.delivery"
+BATCH, PENDING = 2048, 2048
 
 
 class _Quote(msgspec.Struct):
@@ -66,7 +75,7 @@ class Floor:
 
     def __init__(self, state: FeatureState, booster: lightgbm.Booster, redis: Redis, client: Client) -> None:
         self._state, self._booster, self._redis, self._client = state, booster, redis, client
-        self._jetstream = client.jetstream()
+        self._receipts = Receipts(client)
         self._decode = msgspec.json.Decoder(_Message).decode
         self._encode = msgspec.json.Encoder().encode
         self._waiting: deque[Msg] = deque()
@@ -85,41 +94,61 @@ class Floor:
 
     async def _handle(self, batch: list[Msg]) -> None:
         latest = {quote.ticker: quote for quote in (self._decode(message.data).payload for message in batch)}
-        quotes = list(latest.values())
+        quotes, publishing = list(latest.values()), Overlap()
+        for start in range(0, len(quotes), WINDOW):
+            events = self._events(quotes[start : start + WINDOW])
+            await publishing.finish()
+            publishing.begin(self.publish(events))
+        await publishing.finish()
+        for message in batch:
+            await message.ack()
+
+    def _events(self, quotes: Sequence[_Quote]) -> list[tuple[str, bytes]]:
         index = np.array([self._state.index_of[quote.ticker] for quote in quotes], np.int64)
         columns = ("open", "high", "low", "price", "volume", "adjustment_factor")
         numbers = [np.array([getattr(quote, name) for quote in quotes]) for name in columns]
         self._state.update(index, np.datetime64(quotes[0].session_date, "D"), *numbers)
         scores = self._booster.predict(self._state.features(index), num_threads=1)
-        events = [
+        return [
             (quote.ticker, self._encode(_Event(_Prediction(quote.ticker, quote.received_at, quote.price, score))))
             for quote, score in zip(quotes, np.asarray(scores).tolist(), strict=True)
             if quote.ticker != MARKET
         ]
+
+    async def publish(self, events: Sequence[tuple[str, bytes]]) -> None:
+        """Send a wave's events to the cache and, at the same time, to the bus; at most a window of them."""
+        if events:
+            await asyncio.gather(self._write(events), self._tell(events))
+
+    async def _write(self, events: Sequence[tuple[str, bytes]]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for ticker, data in events:
             pipeline.set(f"floor:{ticker}", data, ex=300)
         await pipeline.execute()
-        for at in range(0, len(events), WINDOW):
-            window = events[at : at + WINDOW]
-            await asyncio.gather(*(self._jetstream.publish(EVENT_SUBJECT, data) for _, data in window))
-        for message in batch:
-            await message.ack()
+
+    async def _tell(self, events: Sequence[tuple[str, bytes]]) -> None:
+        window = await self._receipts.open(len(events))
+        for _, data in events:
+            await self._client.publish(EVENT_SUBJECT, data, window.reply)
+        await window.complete.wait()
+        self._receipts.close(window)
+        if window.reason:
+            raise FatalError(f"{window.refused} events were refused: {window.reason}", "see `riskee logs nats`")
 
 
 async def _consume(client: Client, floor: Floor) -> None:
     jetstream = client.jetstream()
     for name, subject in ((QUOTE_STREAM, QUOTE_SUBJECT), (EVENT_STREAM, EVENT_SUBJECT)):
         await jetstream.add_stream(StreamConfig(name=name, subjects=[subject], storage=StorageType.FILE))
-    inbox = client.new_inbox()
-    await client.subscribe(inbox, cb=floor.receive)
+    await client.subscribe(_DELIVERY, cb=floor.receive, pending_msgs_limit=-1, pending_bytes_limit=-1)
     await jetstream.add_consumer(
         QUOTE_STREAM,
         ConsumerConfig(
-            deliver_subject=inbox,
+            durable_name="bench-floor",
+            deliver_subject=_DELIVERY,
             deliver_policy=DeliverPolicy.NEW,
             ack_policy=AckPolicy.EXPLICIT,
-            max_ack_pending=2048,
+            max_ack_pending=PENDING,
         ),
     )
 

@@ -1,7 +1,7 @@
 """What predict computes, measured alone: made-up bars, quotes and models, no server. `python -m serving.bench.kernel`.
 
-CPU time of one core, medians. A wave is what predict does with a batch between decoding and publishing: the order of
-quotes, the update, features, one model call for each type, and the finished predictions.
+CPU time of one core, medians. A wave is what predict does between decoding and publishing with as many quotes as it
+takes at once: their order, the update, features, one model call for each type, and the finished predictions.
 """
 
 import statistics
@@ -25,11 +25,10 @@ from riskee.model.predictor import Predictor
 from serving.bench.market import LEAVES, TREES, made_model
 from serving.bench.plan import BASE_PRICE, MARKET, ticker_name
 from serving.consumers.forecasting import Forecaster
+from serving.consumers.predict import LARGEST_WAVE
 from serving.consumers.waves import Waves
 
 SIZES = (100, 1_000, 5_000)
-# The largest wave that predict makes of a batch.
-BATCH = 512
 _REPEATS = 15
 _FIRST_DAY = date(2020, 1, 6)
 _QUARTER = 63
@@ -112,15 +111,17 @@ class Bench:
         names = self.forecaster.state.tickers[: count + 1]
         return [_quote(name, at, price) for name, price in zip(names, prices, strict=True)]
 
-    def wave(self, quotes: list[Quote]) -> Callable[[], None]:
-        """What predict does with a batch."""
+    def waves(self, quotes: list[Quote]) -> Callable[[], None]:
+        """What predict computes of a batch: finished predictions, in waves as large as it makes them."""
         waves = Waves(MARKET)
 
         def predict() -> None:
             for wave in waves.split(quotes):
-                self.forecaster.take(wave)
-                waves.took(wave)
-                self.forecaster.forecast(wave, quotes[0].received_at)
+                for start in range(0, len(wave), LARGEST_WAVE):
+                    part = wave[start : start + LARGEST_WAVE]
+                    self.forecaster.take(part)
+                    waves.took(part)
+                    self.forecaster.forecast(part, quotes[0].received_at)
 
         return predict
 
@@ -178,9 +179,9 @@ def measure(tickers: int) -> Iterator[Timing]:
         predictor = bench.model("normal", trees, leaves)
         step = f"model of {trees} trees of {leaves} leaves, intervals, P(up)"
         yield _timing(step, tickers, lambda predictor=predictor: predictor.predict(features, price))  # type: ignore[misc]
-    yield _timing("whole wave with finished predictions", tickers, bench.wave(bench.quotes(tickers)))
-    if tickers > BATCH:
-        yield _timing("wave of one batch", BATCH, bench.wave(bench.quotes(BATCH)))
+    yield _timing("finished predictions", tickers, bench.waves(bench.quotes(tickers)))
+    if tickers > LARGEST_WAVE:
+        yield _timing("wave of the largest size", LARGEST_WAVE, bench.waves(bench.quotes(LARGEST_WAVE)))
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ WAVE_STEPS = (
     "earnings features, within a session",
     f"model of {TREES} trees of {LEAVES} leaves, intervals, P(up)",
 )
-WHOLE_WAVE_STEPS = ("whole wave with finished predictions",)
+WHOLE_WAVE_STEPS = ("finished predictions",)
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ def _kernel(measured: Measured) -> Iterator[Target]:
     spent = {timing.step: timing.milliseconds for timing in measured.kernel if timing.tickers == most}
     for what, steps, bound in (
         ("features, prediction, intervals and P(up)", WAVE_STEPS, 60.0),
-        ("the same and the finished messages", WHOLE_WAVE_STEPS, 60.0),
+        ("the same and finished predictions, in waves of predict's size", WHOLE_WAVE_STEPS, 60.0),
         ("update", UPDATE_STEPS, 1.0),
     ):
         if spent.keys() >= set(steps):
