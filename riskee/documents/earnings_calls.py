@@ -22,13 +22,13 @@ EARLIER_REPORTS = 4
 def earnings_calls(
     stocks: Sequence[History],
     reports: Mapping[str, Dates],
-    sources: Mapping[str, str],
+    sources: Mapping[tuple[str, date], str],
     since: date,
     per_ticker: int,
 ) -> list[Document]:
     """The last `per_ticker` reports of each ticker from `since` on whose reaction is over.
 
-    `sources` names where each ticker's report dates are from.
+    `sources` names where the report of each ticker and date is from.
     """
     documents = []
     for history in stocks:
@@ -37,7 +37,7 @@ def earnings_calls(
         for index in recent[-per_ticker:]:
             report, at = positions[index]
             earlier = [at for _, at in positions[max(0, index - EARLIER_REPORTS) : index]]
-            documents.append(_document(history, report, at, earlier, sources[history.ticker]))
+            documents.append(_document(history, report, at, earlier, sources[history.ticker, report]))
     return documents
 
 

@@ -64,7 +64,8 @@ def published_predictions(connection: Connection, since: date) -> list[PastPredi
     return [PastPrediction(*found) for found in rows]
 
 
-def report_sources(connection: Connection) -> dict[str, str]:
-    """For each ticker, where its report dates are from."""
-    rows = connection.execute(select(earnings_calendar.c.ticker, earnings_calendar.c.source).distinct())
-    return {row.ticker: f"report dates: {row.source}" for row in rows}
+def report_sources(connection: Connection) -> dict[tuple[str, date], str]:
+    """For each ticker and report date, where the report is from."""
+    row = earnings_calendar.c
+    rows = connection.execute(select(row.ticker, row.report_date, row.source))
+    return {(ticker, day): f"report dates: {source}" for ticker, day, source in rows}

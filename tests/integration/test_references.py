@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from riskee.clock import FixedClock
+from riskee.documents.records import report_sources
 from riskee.errors import PoisonError
 from riskee.market.importing import import_earnings, import_file, import_index
 from riskee.market.references import import_companies, import_membership, import_reports
@@ -79,6 +80,16 @@ def test_a_missing_report_that_another_file_brings_is_missed_no_more(engine: Eng
     import_reports(engine, write(tmp_path, "c.csv", "ticker,date", "AAPL,2018-11-01", "IBM,2018-10-17"), LATER)
     with engine.connect() as connection:
         assert [(one.ticker, one.session) for one in read_findings(connection)] == [("IBM", date(2018, 10, 17))]
+
+
+def test_the_source_of_a_report_is_that_of_its_own_row(engine: Engine, tmp_path: Path) -> None:
+    for name, *days in (("b.csv", "2018-05-01"), ("a.csv", "2018-02-01", "2018-08-01")):
+        import_reports(engine, write(tmp_path, name, "ticker,date", *(f"AAPL,{day}" for day in days)), CLOCK)
+    with engine.connect() as connection:
+        found = report_sources(connection)
+    assert {day.month: source for (_, day), source in found.items()} == {
+        2: "report dates: file:a.csv", 5: "report dates: file:b.csv", 8: "report dates: file:a.csv",
+    }  # fmt: skip
 
 
 def test_a_file_of_something_else_leaves_no_trace(engine: Engine, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from riskee.documents.technical_patterns import FOLLOW_UP, PATTERNS, technical_p
 from riskee.market.bars import BarMatrix
 from riskee.storage.macro import MacroValue
 
-from .bars import FIRST, SOURCES, closed, day, history, wobble
+from .bars import FIRST, closed, day, history, wobble
 
 
 def test_a_history_is_adjusted_and_leaves_out_days_that_are_no_session() -> None:
@@ -121,11 +121,12 @@ class TestTechnicalPatterns:
 
 CLOSE = np.array([100.0, 100.0, 110.0, 99.0, 99.0, 120.0, 120.0])
 REPORTS = {"AAPL": np.array([day(2), day(5), day(6)], dtype="datetime64[D]")}
+REPORTED_BY = {("AAPL", day(number)): f"report dates: {name}" for number, name in ((2, "a"), (5, "b"), (6, "a"))}
 
 
 class TestEarningsCalls:
     def test_gives_both_sessions_and_is_known_after_the_second(self) -> None:
-        first, second = earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST, 9)
+        first, second = earnings_calls([history(CLOSE)], REPORTS, REPORTED_BY, FIRST, 9)
         assert (first.published_at, first.known_at) == (closed(2), closed(3))
         assert (
             "gained 10.0% in the session of the report and lost 10.0% in the next, together it lost 1.0%" in first.body
@@ -134,15 +135,19 @@ class TestEarningsCalls:
         assert "at earlier reports (1): 1.0%" in second.body
 
     def test_a_report_whose_reaction_is_not_over_has_no_document(self) -> None:
-        documents = earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST, 9)
+        documents = earnings_calls([history(CLOSE)], REPORTS, REPORTED_BY, FIRST, 9)
         assert [document.published_at for document in documents] == [closed(2), closed(5)]
 
     def test_a_limit_keeps_the_last_and_counts_all_before(self) -> None:
-        everything = earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST, 9)
-        assert earnings_calls([history(CLOSE)], REPORTS, SOURCES, FIRST, 1) == everything[-1:]
+        everything = earnings_calls([history(CLOSE)], REPORTS, REPORTED_BY, FIRST, 9)
+        assert earnings_calls([history(CLOSE)], REPORTS, REPORTED_BY, FIRST, 1) == everything[-1:]
+
+    def test_each_document_names_the_source_of_its_own_report(self) -> None:
+        documents = earnings_calls([history(CLOSE)], REPORTS, REPORTED_BY, FIRST, 9)
+        assert [document.source for document in documents] == ["report dates: a", "report dates: b"]
 
     def test_a_ticker_without_reports_has_none(self) -> None:
-        assert earnings_calls([history(CLOSE)], {}, SOURCES, FIRST, 9) == []
+        assert earnings_calls([history(CLOSE)], {}, {}, FIRST, 9) == []
 
 
 class TestEconomicIndicators:
