@@ -7,6 +7,7 @@ works on what it holds (docs/adr/0091).
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -88,8 +89,7 @@ class Inbox:
         self._first_delivery = f"$JS.ACK.{self._stream}.{durable.name}.1."
         self._waiting: deque[Msg] = deque()
         self._taken: Sequence[Msg] = ()
-        # Of the messages that were finished here, where they are in the stream.
-        self._finished: deque[str] = deque(maxlen=2 * durable.max_pending)
+        self._finished_replies: deque[str] = deque(maxlen=2 * durable.max_pending)
         self._received = 0
         self._received_before = 0
         self._arrived = asyncio.Event()
@@ -117,9 +117,11 @@ class Inbox:
         await self._bus.jetstream.add_consumer(self._stream, config)
 
     async def _receive(self, message: Msg) -> None:
-        self._waiting.append(message)
-        self._received += 1
-        self._arrived.set()
+        # Nobody would take it from a closed inbox: it is delivered again, to whoever reads next.
+        if not self._closed:
+            self._waiting.append(message)
+            self._received += 1
+            self._arrived.set()
 
     async def take(self, count: int, linger_seconds: float = 0.0) -> Sequence[Msg]:
         """The next messages, at least one; none once the inbox is closed and empty.
@@ -134,29 +136,35 @@ class Inbox:
                 await self._arrived.wait()
             if linger_seconds and len(self._waiting) < count and not self._closed:
                 await asyncio.sleep(linger_seconds)
-            arrived = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
-            self._taken = await self._unfinished(arrived)
+            self._taken = await self._unfinished(self._next(count))
             if self._taken:
                 return self._taken
+
+    async def take_more(self, count: int) -> Sequence[Msg]:
+        """What was taken last and is not finished, then up to `count` that have arrived since, if any."""
+        held = [message for message in self._taken if not message.is_acked]
+        self._taken = await self._unfinished([*held, *self._next(count)])
+        return self._taken
+
+    def _next(self, count: int) -> list[Msg]:
+        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
 
     async def _unfinished(self, messages: Sequence[Msg]) -> Sequence[Msg]:
         """Of messages that were delivered several times while this process stood still, one copy of each."""
         if all(message.reply.startswith(self._first_delivery) for message in messages):
             return messages
-        finished = {_sequence(reply) for reply in self._finished}
-        wanted: dict[str, Msg] = {}
+        finished = {_identity(reply) for reply in self._finished_replies}
+        await self.ack([message for message in messages if _identity(message.reply) in finished])
+        wanted: dict[tuple[str, str], Msg] = {}
         for message in messages:
-            if _sequence(message.reply) in finished:
-                await message.ack()
-            else:
-                wanted.setdefault(_sequence(message.reply), message)
+            if _identity(message.reply) not in finished:
+                wanted.setdefault(_identity(message.reply), message)
         return [*wanted.values()]
 
     def refuse_endless(self, message: Msg) -> None:
         """Raises PoisonError for a message whose deliveries have ended without an answer too often."""
-        if message.reply.startswith(self._first_delivery):
-            return
-        if message.metadata.num_delivered > self.durable.max_deliveries:
+        first = message.reply.startswith(self._first_delivery)
+        if not first and message.metadata.num_delivered > self.durable.max_deliveries:
             raise PoisonError(
                 f"delivered {self.durable.max_deliveries} times without an end",
                 "look for crashes of the service in its log",
@@ -169,7 +177,7 @@ class Inbox:
                 await message.ack()
         except nats.errors.Error as error:
             _log.warning("acknowledgements are lost", durable=self.durable.name, cause=repr(error))
-        self._finished.extend(message.reply for message in messages)
+        self._finished_replies.extend(message.reply for message in messages)
 
     async def terminate(self, message: Msg) -> None:
         """Let a message never be delivered again. Where that does not get through, it is delivered again."""
@@ -177,7 +185,7 @@ class Inbox:
             await message.term()
         except nats.errors.Error as error:
             _log.warning("a termination is lost", durable=self.durable.name, cause=repr(error))
-        self._finished.append(message.reply)
+        self._finished_replies.append(message.reply)
 
     async def renew(self) -> None:
         """Tell the server that what was held at the last call and still is, is in work.
@@ -214,17 +222,29 @@ class Inbox:
 
     async def close(self) -> None:
         """Receive no more; what has arrived can still be taken."""
-        if self._subscription is not None and not self._closed and self._bus.connected:
-            try:
-                # Draining, not unsubscribing: what the client has read already arrives.
-                await asyncio.wait_for(self._subscription.drain(), _LAST_MESSAGES_SECONDS)  # type: ignore[no-untyped-call]
-            except (nats.errors.Error, TimeoutError) as error:
-                _log.warning("the bus is away", durable=self.durable.name, cause=repr(error))
+        if self._subscription is not None and not self._closed:
+            await self._unsubscribe(self._subscription)
         self._closed = True
         self._arrived.set()
 
+    async def _unsubscribe(self, subscription: Subscription) -> None:
+        if self._bus.connected:
+            try:
+                # Draining, not unsubscribing: what the client has read already arrives.
+                await asyncio.wait_for(subscription.drain(), _LAST_MESSAGES_SECONDS)  # type: ignore[no-untyped-call]
+                return
+            except (nats.errors.Error, TimeoutError) as error:
+                _log.warning("the bus is away", durable=self.durable.name, cause=repr(error))
+        # Otherwise the client would subscribe again with its next connection, beside who reads then.
+        with suppress(nats.errors.Error):
+            await subscription.unsubscribe()
 
-def _sequence(reply: str) -> str:
-    """A message's place in its stream, of its `$JS.ACK...` reply subject (with a domain it has three more tokens)."""
+
+def _identity(reply: str) -> tuple[str, str]:
+    """A message's place in its stream and when that took it, of its `$JS.ACK...` reply subject.
+
+    A stream that was made anew numbers its messages from 1 again. With a domain the subject has three more tokens.
+    """
     tokens = reply.split(".")
-    return tokens[5] if len(tokens) == 9 else tokens[7]
+    place = 5 if len(tokens) == 9 else 7
+    return tokens[place], tokens[place + 2]
