@@ -36,6 +36,8 @@ SMALLEST_STREAM = 16 * MIB
 MESSAGE_ID = Header.MSG_ID.value
 # JetStream's codes for "not enough room for a stream of this size".
 _NO_ROOM = {10028, 10047}
+# From here on a status says that the server cannot for now, below it that it never will.
+_SERVERS_FAULT = 500
 
 _log = get_logger(__name__)
 
@@ -132,7 +134,12 @@ class Bus:
             try:
                 await self._put_stream(_configuration(stream, size))
             except APIError as error:
-                if error.err_code not in _NO_ROOM or size <= SMALLEST_STREAM:
+                no_room = error.err_code in _NO_ROOM
+                if not no_room and (error.code or 0) >= _SERVERS_FAULT:
+                    raise RetryableError(
+                        f"stream {stream.name} cannot be made yet: {error.description}", "it is tried again"
+                    ) from error
+                if not no_room or size <= SMALLEST_STREAM:
                     raise FatalError(
                         f"stream {stream.name} cannot be made: {error.description}",
                         "free disk space, or set RISKEE_NATS__STORE_LIMIT_BYTES",

@@ -18,9 +18,10 @@ from riskee.storage.receipts import Receipts
 class Server:
     """A JetStream that has no stream yet and so many bytes for each."""
 
-    def __init__(self, room: int, code: int = 10047) -> None:
+    def __init__(self, room: int, code: int = 10047, status: int = 500) -> None:
         self.room = room
         self.code = code
+        self.status = status
         self.made: list[StreamConfig] = []
 
     async def update_stream(self, _config: StreamConfig) -> None:
@@ -28,7 +29,7 @@ class Server:
 
     async def add_stream(self, config: StreamConfig) -> None:
         if (config.max_bytes or 0) > self.room:
-            raise APIError(code=500, err_code=self.code, description="insufficient storage")
+            raise APIError(code=self.status, err_code=self.code, description="insufficient storage")
         self.made.append(config)
 
 
@@ -51,7 +52,14 @@ async def test_no_room_at_all_is_fatal_and_names_the_remedy() -> None:
 
 async def test_another_refusal_is_fatal_at_once() -> None:
     with pytest.raises(FatalError, match="MARKET_DATA cannot be made"):
-        await bus(Server(0, code=10065)).ensure_streams()
+        await bus(Server(0, code=10065, status=400)).ensure_streams()
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_server_that_cannot_for_now_is_asked_again(status: int) -> None:
+    """JetStream says so while it starts, say."""
+    with pytest.raises(RetryableError, match="MARKET_DATA cannot be made yet"):
+        await bus(Server(0, code=10008, status=status)).ensure_streams()
 
 
 async def test_a_silent_server_is_retryable() -> None:
