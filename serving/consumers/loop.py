@@ -2,6 +2,8 @@
 
 - A message that cannot be processed is published to `dead.<subject>` with the reason, then terminated; the rest of
   its batch goes on.
+- Where no message of a batch gets through, for one and the same defect, this process is more likely at fault than each
+  of them: they are kept, and tried again together with those that arrive.
 - While a server is away nothing is lost or used up: the batch is kept, its deliveries are renewed, and the health
   says what is waited for.
 - Where messages wait, the servers answer and still nothing is finished, the process ends, to be started anew.
@@ -58,6 +60,17 @@ class _Batch(NamedTuple, Generic[PayloadT]):
 
     messages: Sequence[Msg]
     envelopes: Sequence[Envelope[PayloadT]]
+
+
+class _Failure(NamedTuple):
+    """A message that cannot be handled by itself, and why."""
+
+    message: Msg
+    error: Exception
+
+
+class _EveryMessageError(RetryableError):
+    """A defect that every message of a batch met."""
 
 
 def dead_letter(subject: str, reason: str, body: bytes, source: str, clock: Clock) -> Outgoing:
@@ -145,12 +158,15 @@ class ConsumerLoop(Generic[PayloadT]):
         began = perf_counter()
 
         async def attempt() -> None:
+            nonlocal messages
             try:
                 await self._handle(await self._decode(messages))
-            except RetryableError:
+            except RetryableError as error:
                 # A server is away: the health says so, and a new process would fare no better.
                 self._progress.made()
                 RETRIES.labels(self._name).inc()
+                if isinstance(error, _EveryMessageError):
+                    messages = await self._inbox.take_more(2 * self._consumption.max_batch - len(messages))
                 raise
 
         await until_done(attempt, dependency=self._name, health=self._health, stopping=self._stopping)
@@ -172,28 +188,40 @@ class ConsumerLoop(Generic[PayloadT]):
         return _Batch(good, envelopes)
 
     async def _handle(self, batch: _Batch[PayloadT]) -> None:
+        """Handle what can be and bury the rest. Raises RetryableError where that is everything, for the same defect."""
+        failures = await self._failures(batch)
+        defects = [failure for failure in failures if not isinstance(failure.error, PoisonError)]
+        if defects:
+            _log.error("a defect, not a bad message", durable=self._name, exc_info=defects[0].error)
+        kinds = {type(failure.error) for failure in defects}
+        common = len(failures) == len(batch.messages) and len(defects) > 1 and len(kinds) == 1
+        for message, error in failures:
+            if isinstance(error, PoisonError):
+                await self._bury(message, str(error))
+            elif not common:
+                await self._bury(message, "".join(traceback.format_exception(error)[-3:]))
+        if common:
+            raise _EveryMessageError(
+                f"all of {len(defects)} messages meet a defect: {defects[0].error!r}",
+                "mend it as the log shows; they are kept",
+            )
+
+    async def _failures(self, batch: _Batch[PayloadT]) -> list[_Failure]:
+        """The messages that cannot be handled, found by handling halves: among thousands in some dozen tries."""
         if not batch.messages:
-            return
+            return []
         try:
             await self._consumption.handle(batch.envelopes)
         except (RetryableError, FatalError):
             raise
         except Exception as error:  # noqa: BLE001 (a defect met by one message must not stop all others)
-            await self._isolate(batch, error)
-        else:
-            MESSAGES.labels(self._name, "ok").inc(len(batch.messages))
-            await self._inbox.ack(batch.messages)
-
-    async def _isolate(self, batch: _Batch[PayloadT], error: Exception) -> None:
-        """Find the message that cannot be handled, by handling halves: of thousands in some dozen tries."""
-        if (middle := len(batch.messages) // 2) > 0:
-            for half in (slice(None, middle), slice(middle, None)):
-                await self._handle(_Batch(batch.messages[half], batch.envelopes[half]))
-            return
-        reason = str(error) if isinstance(error, PoisonError) else "".join(traceback.format_exception(error)[-3:])
-        if not isinstance(error, PoisonError):
-            _log.error("a defect, not a bad message", durable=self._name, exc_info=error)
-        await self._bury(batch.messages[0], reason)
+            if (middle := len(batch.messages) // 2) == 0:
+                return [_Failure(batch.messages[0], error)]
+            first = await self._failures(_Batch(batch.messages[:middle], batch.envelopes[:middle]))
+            return first + await self._failures(_Batch(batch.messages[middle:], batch.envelopes[middle:]))
+        MESSAGES.labels(self._name, "ok").inc(len(batch.messages))
+        await self._inbox.ack(batch.messages)
+        return []
 
     async def _bury(self, message: Msg, reason: str) -> None:
         _log.warning("dead letter", durable=self._name, subject=message.subject, reason=reason)

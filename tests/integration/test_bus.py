@@ -174,8 +174,42 @@ async def test_one_poisonous_message_of_a_batch_does_not_harm_the_others(bus: Bu
     assert ("no good" in letter.reason) or ("a defect" in letter.reason)
 
 
+async def test_a_defect_that_every_message_meets_buries_none(bus: Bus) -> None:
+    """A wrong setting or half a deployment: what waits is handled once that is mended."""
+    mended = False
+
+    def fail(_numbers: list[int]) -> None:
+        if not mended:
+            raise KeyError("a defect")
+
+    await bus.publish(QUOTE, *quotes(5))
+    async with Reader(bus, Durable("test-defect", QUOTE.name), fail) as reader:
+        await eventually(lambda: "a defect" in str(reader.health.report()))
+        mended = True
+        await eventually(lambda: len(reader.handled) == 5)
+        await eventually(lambda: reader.health.ready)
+    assert reader.handled == [0, 1, 2, 3, 4]
+    assert await stored(bus, "DEAD_LETTER") == 0
+
+
+async def test_messages_of_their_own_defect_are_buried_once_another_gets_through(bus: Bus) -> None:
+    """Two alone look as if this process were at fault; they must not hold up those that follow."""
+
+    def fail(numbers: list[int]) -> None:
+        if min(numbers) < 2:
+            raise KeyError("a defect")
+
+    await bus.publish(QUOTE, *quotes(2))
+    async with Reader(bus, Durable("test-two", QUOTE.name), fail) as reader:
+        await eventually(lambda: "a defect" in str(reader.health.report()))
+        await bus.publish(QUOTE, *quotes(3)[2:])
+        await eventually(lambda: reader.handled == [2])
+        await eventually(lambda: _count(bus, 2))
+        await eventually(lambda: reader.health.ready)
+
+
 async def test_a_server_that_is_away_uses_up_no_deliveries(bus: Bus) -> None:
-    """The batch is held for three times the acknowledgement wait: nothing is delivered again, nothing is lost."""
+    """The batch is held for longer than the acknowledgement wait: nothing is delivered again, nothing is lost."""
     away = True
 
     def fail(numbers: list[int]) -> None:
@@ -183,11 +217,12 @@ async def test_a_server_that_is_away_uses_up_no_deliveries(bus: Bus) -> None:
             raise RetryableError("the database is away")
 
     await bus.publish(QUOTE, *quotes(5))
-    durable = Durable("test-away", QUOTE.name, max_deliveries=1)
+    # So long that a slow machine does not miss three renewals.
+    durable = Durable("test-away", QUOTE.name, ack_wait_seconds=6.0, max_deliveries=1)
     async with Reader(bus, durable, fail) as reader:
         await eventually(lambda: not reader.health.ready)
         assert "the database is away" in str(reader.health.report())
-        await asyncio.sleep(3 * durable.ack_wait_seconds)
+        await asyncio.sleep(1.5 * durable.ack_wait_seconds)
         info = await bus.jetstream.consumer_info("MARKET_DATA", "test-away")
         assert (info.num_redelivered, info.num_ack_pending) == (0, 5)
         away = False
@@ -267,8 +302,8 @@ async def test_a_reader_that_stood_still_handles_a_message_once(bus: Bus) -> Non
     inbox = Inbox(bus, durable)
     await inbox.open()
     await bus.publish(QUOTE, *quotes(3))
-    # Nobody renews: each message arrives three times, the last one more often than is accepted.
-    await eventually(lambda: inbox._received == 9)
+    # Nobody renews: each message arrives three times or more, the last one more often than is accepted.
+    await eventually(lambda: inbox._received >= 9)
     taken = [message for count in (2, 1) for message in await inbox.take(count)]
     for message in taken:
         inbox.refuse_endless(message)
