@@ -196,13 +196,21 @@ def _keys(rows: Floats) -> NDArray[np.int64]:
     return np.asarray(rows[:, 1].astype(np.int64) * 1_000_000 + rows[:, 0].astype(np.int64), np.int64)
 
 
+def _relative(left: Floats, right: Floats) -> Floats:
+    """How far two values are apart, as a share of the larger: 0 where they are equal or one is missing, infinite where
+    they differ and one of them is."""
+    size = np.maximum(np.maximum(np.abs(left), np.abs(right)), FLOOR)
+    with np.errstate(invalid="ignore"):
+        apart = np.where(np.isinf(size), np.inf, np.abs(left - right) / size)
+    return np.where((left == right) | np.isnan(size), 0.0, apart)
+
+
 def _report(tickers: tuple[str, ...], bars: Floats, kernel: Floats, table: Floats) -> ParityReport:
     _, ours, theirs = np.intersect1d(_keys(bars), _keys(table), assume_unique=True, return_indices=True)
     left, right = table[theirs, 2:], kernel[ours]
     both = ~np.isnan(left) & ~np.isnan(right)
-    size = np.maximum(np.maximum(np.abs(left), np.abs(right)), FLOOR)
-    relative = np.where(both, np.abs(left - right) / size, 0.0)
-    wrong = (relative > RELATIVE) | (np.isnan(left) != np.isnan(right))
+    relative = _relative(left, right)
+    wrong = np.where(both, relative > RELATIVE, np.isnan(left) != np.isnan(right))
     place = np.unravel_index(int(relative.argmax()), relative.shape) if relative.size else (0, 0)
     examples = tuple(
         Mismatch(

@@ -121,6 +121,13 @@ def test_planted_errors_are_found_and_named(connection: Connection) -> None:
     assert report.worst_feature == "rsi_14"
 
 
+def test_an_infinite_value_beside_a_number_is_a_mismatch(connection: Connection) -> None:
+    where = "WHERE ticker = 'IBM' AND session_date = '2008-10-10'"
+    connection.execute(text(f"UPDATE features_daily SET rsi_14 = 'infinity' {where}"))
+    report = compare(connection, MARKET, since=date(2008, 10, 10), until=date(2008, 10, 10))
+    assert (report.mismatches, report.worst_feature, report.worst) == (1, "rsi_14", np.inf)
+
+
 @pytest.mark.parametrize(("since", "until"), [(date(2008, 10, 10), date(2008, 10, 10)), (date(2011, 1, 3), None)])
 def test_some_sessions_alone_are_compared_as_the_live_service_computes_them(
     interrupted: Engine, since: date, until: date | None
