@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def register_candidate(run: dg.DagsterRun, riskee: Platform, candidate: "TrainingResult") -> dg.MaterializeResult[None]:
-    """Store a candidate with its decision, write its report where it is new, and announce its promotion."""
+    """Store a candidate with its decision, write its report where that is new, and announce its promotion."""
     from riskee.model.aliases import champion_version
     from riskee.model.artifact import report_path
     from riskee.model.registry import Registration, read_evaluation, read_model, register
@@ -28,8 +28,8 @@ def register_candidate(run: dg.DagsterRun, riskee: Platform, candidate: "Trainin
         evaluation = read_evaluation(connection, artifact.version)
         predicting = champion_version(connection, artifact.model_type)
     report = report_path(riskee.settings.home, artifact.version)
-    # A model that is new may have the report of a registry that was deleted.
-    if done is Registration.NEW or not report.exists():
+    # A new model may have the report of a deleted registry, one that is promoted after all that of its refusal.
+    if done in (Registration.NEW, Registration.PROMOTED) or not report.exists():
         write_report(riskee.settings.home, _as_registered(candidate, model, evaluation))
     return dg.MaterializeResult(
         metadata={

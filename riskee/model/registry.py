@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from riskee.errors import NotFoundError, PoisonError
 from riskee.messaging.messages import ModelType
-from riskee.model.aliases import CHAMPION, Action, ModelEvent, champion_version, lock, move
+from riskee.model.aliases import CHAMPION, Action, ModelEvent, champion_version, lock, move, read_events
 from riskee.model.artifact import UNFIT_REMEDY, ModelArtifact
 from riskee.storage.tables import model_metadata
 
@@ -59,6 +59,8 @@ class Registration(StrEnum):
     KNOWN = "before"
     # Known, but its stored artifact was not the one registered: now it is again.
     MENDED = "before, its artifact was mended"
+    # Known and refused; another training on the same data found the way free since.
+    PROMOTED = "before, it was refused then"
 
 
 def register(
@@ -66,15 +68,18 @@ def register(
 ) -> Registration:
     """Store a model and, by its decision, make it champion or challenger, in the connection's transaction.
 
-    A model that is already there keeps its decision and alias. One that was to replace another champion than the
-    present one is refused. Registering is safe to repeat and to run in parallel.
+    A model that is already there keeps its decision and alias, but for one that was never anything but refused and is
+    to be promoted now. One that was to replace another champion than the present one is refused. Registering is safe to
+    repeat and to run in parallel.
     """
     lock(connection)
     artifact, version = result.artifact, result.artifact.version
     known = connection.execute(_ARTIFACT.where(model_metadata.c.model_version == version)).one_or_none()
-    if known is not None:
-        return _mend(connection, known, artifact)
     decision, reason = _decision(result, champion_version(connection, artifact.model_type))
+    event = ModelEvent(created_at, artifact.model_type, version, decision, reason, run_id=run_id)
+    if known is not None:
+        mended = _mend(connection, known, artifact)
+        return Registration.PROMOTED if _promote_after_all(connection, event) else mended
     connection.execute(
         insert(model_metadata).values(
             model_version=version,
@@ -93,8 +98,19 @@ def register(
             created_at=created_at,
         )
     )
-    move(connection, ModelEvent(created_at, artifact.model_type, version, decision, reason, run_id=run_id))
+    move(connection, event)
     return Registration.NEW
+
+
+def _promote_after_all(connection: Connection, event: ModelEvent) -> bool:
+    """Promote a known model that was only ever refused, if that is decided now: what a person decided stands."""
+    of_it = (one for one in read_events(connection, event.model_type) if one.model_version == event.model_version)
+    if event.action is not Action.PROMOTED or any(one.action is not Action.REFUSED for one in of_it):
+        return False
+    changed = update(model_metadata).where(model_metadata.c.model_version == event.model_version)
+    connection.execute(changed.values(decision=event.action.value, reason=event.reason, run_id=event.run_id))
+    move(connection, event)
+    return True
 
 
 def _decision(result: "TrainingResult", present: str | None) -> tuple[Action, str]:

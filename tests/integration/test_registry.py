@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 from riskee.cli.pipeline import missing_champions
 from riskee.errors import PoisonError
-from riskee.model.aliases import champion_version, read_events
+from riskee.model.aliases import Action, ModelEvent, champion_version, lock, move, read_events
 from riskee.model.artifact import FORMAT, Unreadable
 from riskee.model.incumbent import incumbent
 from riskee.model.registry import Registration, champion, list_models, read_model, register
@@ -165,6 +165,56 @@ def test_a_promotion_over_another_champion_than_the_present_one_is_refused(engin
         # The same run, killed after this and begun again, changes nothing.
         assert register(connection, late, "run-2", NOW + timedelta(hours=2)) is Registration.KNOWN
     assert aliases(engine)[2] == "champion"
+
+
+def put_again(engine: Engine, made: TrainingResult) -> Registration:
+    """Register what a later training gave, decided on beside the present champion."""
+    with engine.begin() as connection:
+        again = dataclasses.replace(made, against=champion_version(connection, "normal"), reason="the champion expired")
+        return register(connection, again, "run-2", NOW + timedelta(hours=1))
+
+
+def test_a_refused_model_is_promoted_by_a_later_training(engine: Engine) -> None:
+    """As when the champion has expired since: the same data give the same model, and another decision."""
+    put(engine, result(1, PROMOTED))
+    put(engine, result(2, REFUSED), 1)
+    assert put_again(engine, result(2, REFUSED)) is Registration.KNOWN
+    made = result(2, PROMOTED)
+    assert put_again(engine, made) is Registration.PROMOTED
+    assert aliases(engine) == {1: None, 2: "champion"}
+    with engine.begin() as connection:
+        model = read_model(connection, made.artifact.version)
+        latest, *_ = events = read_events(connection, "normal")
+    assert (model.decision, model.reason, model.run_id) == ("promoted", "the champion expired", "run-2")
+    assert (latest.action, latest.reason) == ("promoted", "the champion expired")
+    assert latest.former_champion == result(1, PROMOTED).artifact.version
+    # Once promoted, it is not promoted again.
+    assert put_again(engine, made) is Registration.KNOWN
+    assert len(events) == 3
+
+
+def test_a_refused_model_is_not_promoted_over_another_champion_than_the_one_beside_it(engine: Engine) -> None:
+    put(engine, result(1, PROMOTED))
+    put(engine, result(2, REFUSED), 1)
+    before = dataclasses.replace(result(2, PROMOTED), against=result(1, PROMOTED).artifact.version)
+    put(engine, result(3, PROMOTED), 2)
+    with engine.begin() as connection:
+        assert register(connection, before, "run-2", NOW + timedelta(hours=1)) is Registration.KNOWN
+    assert aliases(engine)[3] == "champion"
+
+
+def test_what_a_person_decided_of_a_refused_model_stands(engine: Engine) -> None:
+    """Promoted by hand and rolled back: no training with the same data overrides that."""
+    put(engine, result(1, PROMOTED))
+    put(engine, result(2, REFUSED), 1)
+    made = result(2, PROMOTED)
+    with engine.begin() as connection:
+        lock(connection)
+        for minute, (number, action) in enumerate(((2, Action.PROMOTED), (1, Action.ROLLED_BACK))):
+            version = result(number, PROMOTED).artifact.version
+            move(connection, ModelEvent(NOW + timedelta(minutes=10 + minute), "normal", version, action, "by hand"))
+    assert put_again(engine, made) is Registration.KNOWN
+    assert aliases(engine)[1] == "champion"
 
 
 def test_a_failed_registration_leaves_the_old_champion(engine: Engine) -> None:
