@@ -19,7 +19,7 @@ Nothing here asks a clock, and nothing blocks. A minute should be given when it 
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -116,10 +116,11 @@ class RunningBars:
         """Note the last quote of a ticker that an earlier process published: what is told next comes after it."""
         self._told[quote.ticker] = _Told(quote.data_time, quote.sequence, _content(quote))
 
-    def finish(self, session_date: date) -> None:
-        """End the session of this day, for all tickers that have told of it."""
-        for ticker, day in self._days.items():
-            if day.session.session_date == session_date and not day.finished:
+    def finish(self, session_date: date, tickers: Collection[str] | None = None) -> None:
+        """End the session of this day: for these tickers, else for all that have told of it."""
+        for ticker in self._days if tickers is None else tickers:
+            day = self._days.get(ticker)
+            if day is not None and day.session.session_date == session_date and not day.finished:
                 day.finished = True
                 self._changed[ticker] = None
 

@@ -16,11 +16,14 @@ from riskee.storage.bus import Outgoing, codec_of
 from riskee.telemetry import FEED_DATA_TIME, QUOTES_PUBLISHED, QUOTES_REFUSED
 from serving.consumers.feeds.factory import make_feed
 from serving.consumers.feeds.feed import Feed, Unplayable, Wave, rest
+from serving.consumers.feeds.lockstep import until_recorded
 from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service, run
 from serving.database import Database
 
 NAME = "ingest"
+# These go on from the last quotes that are recorded. A number that one of these had is not given to another.
+_GO_ON_FROM_RECORDS = ("yahoo", "alpaca")
 
 _log = get_logger(__name__)
 
@@ -111,6 +114,8 @@ async def main(service: Service) -> None:
     database = Database.connect(service.settings.database)
     feed = make_feed(service, database)
     try:
+        if service.settings.feed.kind in _GO_ON_FROM_RECORDS:
+            await until_recorded(service)
         while True:
             await Ingest(service, feed).run()
             await rest(service, service.settings.feed.stale_after_seconds)

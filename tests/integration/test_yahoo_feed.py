@@ -1,6 +1,8 @@
 """The feed of Yahoo against a local server that speaks its chart protocol, and the real bus and database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,8 +19,13 @@ from riskee.messaging.messages import Quote
 from riskee.settings import Settings, YahooSettings
 from riskee.storage.bus import Bus
 from riskee.storage.sessions import write_sessions
-from serving.consumers import ingest
+from serving.consumers import ingest, record
+from serving.consumers.feeds.feed import Wave
 from serving.consumers.feeds.yahoo.client import ChartClient
+from serving.consumers.feeds.yahoo.feed import YahooFeed
+from serving.consumers.service import Service
+from serving.database import Database
+from serving.health import Health
 from tests.integration.conftest import consumer, eventually
 from tests.integration.live_data import MARKET, TICKERS, fill
 from tests.integration.live_messages import letters, quotes, states
@@ -38,9 +45,13 @@ class Exchange:
     told: datetime
     times: dict[str, datetime] = field(default_factory=dict)
     events: dict[str, Any] = field(default_factory=dict)
+    # By symbol the status that it is always answered with.
+    refused: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, request: Request) -> Reply:
         symbol = unquote(request.path.removeprefix(PREFIX))
+        if symbol in self.refused:
+            return Reply("", self.refused[symbol])
         if symbol not in self.prices:
             error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
             return Reply({"chart": {"result": None, "error": error}}, 404)
@@ -57,6 +68,16 @@ class Exchange:
         result = {"meta": meta, "timestamp": [int(s.timestamp()) for s in starts], "indicators": indicators}
         result |= {"events": self.events[symbol]} if symbol in self.events else {}
         return Reply({"chart": {"result": [result], "error": None}})
+
+
+@dataclass
+class MovedClock:
+    """A clock that the test moves."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
 
 
 def exchange_now(engine: Engine, *, since_close: timedelta) -> Exchange:
@@ -164,6 +185,26 @@ async def test_a_restart_says_nothing_twice(
     assert len(await quotes(bus)) == 4
 
 
+async def test_a_restart_goes_on_from_what_is_not_recorded_yet(
+    bus: Bus, database_settings: Settings, open_now: Exchange
+) -> None:
+    """Else it would say something new by the number of an old quote, which the bus drops."""
+    with serving(open_now) as server:
+        settings = polling(database_settings, server, at_once=10)
+        async with consumer("record", database_settings, record.main) as running:
+            await eventually(lambda: running.health.ready)
+        async with consumer("ingest", settings, ingest.main):
+            await eventually(lambda: has(bus, 4))
+        open_now.prices["IBM"].append(50.0)
+        async with consumer("ingest", settings, ingest.main) as ingesting:
+            await eventually(lambda: "lockstep" in str(ingesting.health.report()))
+            assert len(await quotes(bus)) == 4, "nothing is said before the recorder has what was"
+            async with consumer("record", database_settings, record.main):
+                await eventually(lambda: has(bus, 5))
+    ibm = [quote for quote in await quotes(bus) if quote.ticker == "IBM"]
+    assert [(quote.sequence, quote.price) for quote in ibm] == [(0, 103.0), (1, 50.0)]
+
+
 async def test_an_unknown_symbol_is_named_and_asked_once(
     bus: Bus, database_settings: Settings, open_now: Exchange
 ) -> None:
@@ -175,6 +216,69 @@ async def test_an_unknown_symbol_is_named_and_asked_once(
             assert running.health.ready, "the others are served"
         assert len(server.asked(PREFIX + "MSFT")) == 1
     assert {quote.ticker for quote in await quotes(bus)} == {MARKET, "AAPL", "IBM"}
+
+
+async def test_the_bars_of_a_group_are_final_with_its_own_charts(
+    bus: Bus, database_settings: Settings, closed_now: Exchange
+) -> None:
+    """One ticker at a time: the last prices of the session come after it is known to be over."""
+    clock = MovedClock(closed_now.session.closes_at - MINUTE)
+    closed_now.told = clock.at
+    with serving(closed_now) as server:
+        settings = polling(database_settings, server, at_once=1, seconds=0.5, settle_seconds=0.5)
+        service = Service(settings, clock, Health("ingest"), bus, asyncio.Event())
+        database = Database.connect(settings.database)
+        async with aclosing(YahooFeed(service, database).waves()) as waves:  # type: ignore[type-var]
+            async with asyncio.timeout(15):
+                assert len([await anext(waves) for _ in range(1 + 4)]) == 5
+                clock.at += 2 * MINUTE
+                closed_now.told = closed_now.session.closes_at
+                for prices in closed_now.prices.values():
+                    prices.append(prices[-1] + 1)
+                ticks = [tick async for wave in until_closed(waves) for tick in wave.ticks]
+    database.close()
+    assert sorted(tick.ticker for tick in ticks) == sorted([MARKET, *TICKERS])
+    assert [(tick.final, tick.price) for tick in ticks] == [(True, 102.0 + place) for place in range(4)]
+
+
+async def until_closed(waves: AsyncIterator[Wave]) -> AsyncIterator[Wave]:
+    async for wave in waves:
+        yield wave
+        if wave.status is not None:
+            return
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+@pytest.mark.parametrize("at_once", [1, 4])
+async def test_a_symbol_that_is_always_refused_holds_up_no_other(
+    bus: Bus, database_settings: Settings, closed_now: Exchange, status: int, at_once: int
+) -> None:
+    closed_now.refused["AAPL"] = status
+    with serving(closed_now) as server:
+        settings = polling(database_settings, server, at_once=at_once)
+        async with consumer("ingest", settings, ingest.main) as running:
+            await eventually(lambda: "'left': 'Yahoo gave no chart of AAPL'" in str(running.health.report()), 30)
+            await eventually(lambda: closed(bus))
+            assert running.health.ready, "the last group was served"
+    found = await quotes(bus)
+    assert {quote.ticker for quote in found} == {MARKET, "IBM", "MSFT"}
+    assert all(quote.final for quote in found)
+
+
+async def test_a_market_that_nobody_answers_for_is_not_over(
+    bus: Bus, database_settings: Settings, closed_now: Exchange
+) -> None:
+    """Its final bars would be those of long before, and the closing prices asked for in a quarter of an hour."""
+    symbols = ("^GSPC", *TICKERS)
+    closed_now.refused.update(dict.fromkeys(symbols, 400))
+    with serving(closed_now) as server:
+        async with consumer("ingest", polling(database_settings, server), ingest.main) as running:
+            await eventually(lambda: len(server.requests) > 8)
+            assert await states(bus) == ["open"]
+            assert not running.health.ready
+            closed_now.refused.clear()
+            await eventually(lambda: closed(bus))
+    assert len(await quotes(bus)) == 4
 
 
 async def test_an_old_price_is_not_taken_while_the_market_is_open(
@@ -237,7 +341,7 @@ async def test_a_busy_server_is_left_alone_for_as_long_as_it_wants(
 
 
 async def test_pauses_grow_until_it_answers(client: ChartClient, server: Server, open_now: Exchange) -> None:
-    server.fail(PREFIX + "IBM", Reply("", 500), Reply("", 401), Reply(silent=True))
+    server.fail(PREFIX + "IBM", Reply("", 500), Reply("", 502), Reply(silent=True))
     waited = []
     for _ in range(3):
         with pytest.raises(RetryableError, match="RISKEE_YAHOO__URL"):

@@ -1,8 +1,12 @@
-"""Waiting for the predictions of what was published: a replay that does gives the same predictions every time.
+"""Waiting for what becomes of quotes: for their predictions, and until they are recorded.
 
-Under load predict keeps only the newest quote of each ticker among those that wait, and which these are is chance. A
-feed that sends the quotes of a moment only when those of the last one are acknowledged leaves nothing to coalesce.
+A replay that waits gives the same predictions every time: under load predict keeps only the newest quote of each ticker
+among those that wait, and which these are is chance. A feed that sends the quotes of a moment only when those of the
+last one are acknowledged leaves nothing to coalesce. And a live feed that goes on from the last recorded quotes must
+know them all.
 """
+
+from collections.abc import Awaitable, Callable
 
 import nats
 from nats.js.api import ConsumerInfo
@@ -21,6 +25,7 @@ _STREAM = stream_of(QUOTE.name).name
 _SUBJECTS = (QUOTE.name, f"{QUOTE.name}.*")
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
+_RECORDER = "record-quotes"
 # So long it is nothing to tell of.
 _PATIENCE_SECONDS = 10.0
 
@@ -30,13 +35,38 @@ async def until_predicted(service: Service) -> None:
 
     After a while the health says what is waited for.
     """
+    trouble = "the replay waits until predict has taken the quotes: `riskee status`"
+    await _until(service, _caught_up, "predict", trouble)
+
+
+async def until_recorded(service: Service) -> None:
+    """Wait until the database has all quotes that are on the bus, if anybody records them.
+
+    Raises StoppedError when asked to stop meanwhile. After a while the health says what is waited for.
+    """
+    trouble = "the feed waits until the quotes of before are recorded, to go on from them: `riskee status`"
+    await _until(service, _is_recorded, "record", trouble)
+
+
+async def _until(service: Service, done: Callable[[Service], Awaitable[bool]], name: str, trouble: str) -> None:
     began, delay = service.clock.now(), _FIRST_PAUSE
-    while not await service.until_done("lockstep", lambda: _caught_up(service)):
+    while not await service.until_done("lockstep", lambda: done(service)):
         if (service.clock.now() - began).total_seconds() > _PATIENCE_SECONDS:
-            service.health.down("predict", "the replay waits until predict has taken the quotes: `riskee status`")
+            service.health.down(name, trouble)
         await rest(service, delay)
         delay = min(2 * delay, _LONGEST_PAUSE)
-    service.health.up("predict")
+    service.health.up(name)
+
+
+async def _is_recorded(service: Service) -> bool:
+    try:
+        info = await service.bus.jetstream.consumer_info(_STREAM, _RECORDER)
+        newest = await _newest(service)
+    except NotFoundError:
+        return True
+    except (nats.errors.Error, TimeoutError) as error:
+        raise RetryableError("the message bus does not answer", "it is tried again") from error
+    return _acknowledged(info) >= newest and not (info.num_pending or info.num_ack_pending)
 
 
 async def _caught_up(service: Service) -> bool:

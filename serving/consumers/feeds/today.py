@@ -26,10 +26,10 @@ _LAST_QUOTES = text("""
     CROSS JOIN LATERAL (
         SELECT * FROM quotes
         WHERE quotes.ticker = wanted.ticker AND feed = :feed AND received_at >= :opens_at
-        ORDER BY received_at DESC
+            AND session_date = :session_date
+        ORDER BY data_time DESC, sequence DESC
         LIMIT 1
     ) AS latest
-    WHERE latest.session_date = :session_date
 """).columns(*quotes.columns)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from riskee.clock import Clock
-from riskee.errors import NotFoundError, RetryableError
+from riskee.errors import NotFoundError, PoisonError, RetryableError
 from riskee.market.sessions import Session
 from riskee.market.sources.yahoo_chart import Chart, read_chart, yahoo_symbol
 from riskee.settings import YahooSettings
@@ -57,8 +57,8 @@ class ChartClient:
     async def chart(self, ticker: str, session: Session) -> Chart | None:
         """The ticker's daily bar of the session so far, splits and dividends; None where there is none.
 
-        Raises NotFoundError for a ticker that Yahoo does not know, PoisonError for an answer that makes no sense, and
-        RetryableError where Yahoo is away, busy or refuses us: then nothing may be asked for a while.
+        Raises NotFoundError for a ticker that Yahoo does not know, PoisonError for an answer that makes no sense or
+        refuses the ticker, and RetryableError where Yahoo is away or busy: then nothing may be asked for a while.
         """
         try:
             answer = await self.client.get(f"/v8/finance/chart/{quote(yahoo_symbol(ticker))}", params=_QUERY)
@@ -66,8 +66,10 @@ class ChartClient:
             raise self._left_alone(f"does not answer: {type(error).__name__}") from error
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise NotFoundError(f"Yahoo does not know {yahoo_symbol(ticker)}", "check the ticker")
-        if answer.status_code >= httpx.codes.BAD_REQUEST:
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
             raise self._left_alone(f"answers {answer.status_code}", answer.headers.get("Retry-After", ""))
+        if answer.is_client_error:
+            raise PoisonError(f"Yahoo answers {answer.status_code} for {yahoo_symbol(ticker)}", "it is asked again")
         found = read_chart(answer.content, session)
         self._failures = 0
         return found

@@ -18,6 +18,8 @@ from serving.consumers.service import Service
 from serving.database import Database
 
 NAME = "yahoo"
+# So often a group is asked for in a round; then it is left to the next one.
+_ATTEMPTS = 3
 # Tickers that are named in the health; the log has them all.
 _NAMED = 5
 # No quote of a poll is too far behind another: a price is of its last trade, which may be long ago.
@@ -41,6 +43,8 @@ class YahooFeed:
     _factors: dict[str, float] = field(default_factory=dict)
     _unknown: set[str] = field(default_factory=set)
     _old: set[str] = field(default_factory=set)
+    # Without a readable chart in the last round.
+    _left: set[str] = field(default_factory=set)
     _ended: bool = False
 
     async def waves(self) -> AsyncIterator[Wave]:
@@ -55,7 +59,7 @@ class YahooFeed:
                 over = self._is_over(today)
                 async for wave in self._round(today, over=over):
                     yield wave
-                if over and not self._ended:
+                if over and not self._ended and self._has_answered(today):
                     self._ended = True
                     yield self._state(MarketState.CLOSED, today.session.closes_at)
                 await rest(self.service, self._pause(today))
@@ -88,29 +92,47 @@ class YahooFeed:
         return [ticker for ticker in found if ticker not in self._unknown]
 
     async def _round(self, today: Today, *, over: bool) -> AsyncIterator[Wave]:
-        """A chart of every ticker; some at once, and published together. When the session is over they are final."""
+        """A chart of every ticker; some at once, and published together. When the session is over they are final.
+
+        What no chart could be read of is final in a later round, or when the next session begins.
+        """
         tickers, at_once = self._tickers(today), self.service.settings.yahoo.poll.at_once
+        self._left.clear()
         for start in range(0, len(tickers), at_once):
             group = tickers[start : start + at_once]
-            while missing := await self._ask(group, today):
-                group = missing
+            self._left.update(await self._ask(group, today))
             if over:
-                self._bars.finish(today.session.session_date)
+                self._bars.finish(today.session.session_date, [t for t in group if t not in self._left])
             yield self._wave()
+            if self._is_past(today):
+                break
+        else:
+            if over and self._has_answered(today):
+                self._bars.finish(today.session.session_date, sorted(self._known() - self._left))
+                yield self._wave()
         self._note("unknown", "Yahoo does not know", self._unknown)
         self._note("old", "prices are too old of", self._old)
+        self._note("left", "Yahoo gave no chart of", self._left)
 
-    async def _ask(self, tickers: Sequence[str], today: Today) -> list[str]:
-        """Take the charts of some tickers; those that must be asked for again."""
-        results = await asyncio.gather(*(self._chart(ticker, today) for ticker in tickers))
-        failures = [error for error in results if error is not None]
-        if failures:
-            self.service.health.down(NAME, str(failures[-1]))
-        else:
+    async def _ask(self, group: Sequence[str], today: Today) -> list[str]:
+        """Take the charts of some tickers, asking again where Yahoo is away; those without one."""
+        unread: list[str] = []
+        waiting = list(group)
+        for _ in range(_ATTEMPTS):
+            results = await asyncio.gather(*(self._chart(ticker, today) for ticker in waiting))
+            failures = {t: error for t, error in zip(waiting, results, strict=True) if error is not None}
+            waiting = [ticker for ticker, error in failures.items() if isinstance(error, RetryableError)]
+            unread += failures.keys() - set(waiting)
+            if failures and (waiting or len(unread) == len(group)):
+                self.service.health.down(NAME, str(next(reversed(failures.values()))))
+            if not waiting or self._is_past(today):
+                break
+        if len(unread) + len(waiting) < len(group):
             self.service.health.up(NAME)
-        return [ticker for ticker, error in zip(tickers, results, strict=True) if error is not None]
+        return unread + waiting
 
-    async def _chart(self, ticker: str, today: Today) -> RetryableError | None:
+    async def _chart(self, ticker: str, today: Today) -> PoisonError | RetryableError | None:
+        """What is wrong with the ticker's chart; None where it was taken, or there is none to take."""
         await rest(self.service, self._client.pause())
         try:
             found = await self._client.chart(ticker, today.session)
@@ -119,6 +141,7 @@ class YahooFeed:
             self._unknown.add(ticker)
         except PoisonError as error:
             _log.warning("no chart", ticker=ticker, cause=error.cause)
+            return error
         except RetryableError as error:
             return error
         else:
@@ -157,6 +180,14 @@ class YahooFeed:
     def _known(self) -> frozenset[str]:
         tickers = self._today.tickers if self._today else ()
         return frozenset([self.service.settings.model.market_ticker, *tickers])
+
+    def _has_answered(self, today: Today) -> bool:
+        """Whether the round had any chart. While Yahoo is away no session is over."""
+        return not self._left or len(self._left) < len(self._tickers(today))
+
+    def _is_past(self, today: Today) -> bool:
+        """Whether the next session has begun, which the round must not hold up."""
+        return today.following is not None and self.service.clock.now() >= today.following.opens_at
 
     def _is_over(self, today: Today) -> bool:
         """Whether the close has passed, and the delay that prices come with."""
