@@ -1,7 +1,8 @@
 """`prediction_context`: past predictions with the circumstances and what came of them.
 
 They come from the track record of what was published, and from the walk-forward evaluation: there each was made by a
-model that had not seen the session or any later one. The documents say which of the two they are.
+model that had not seen the session or any later one, fitted for this alone, whether the training's own model was
+promoted or refused. The documents say which of the two they are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,14 @@ from riskee.market.bars import Floats
 BACKTEST = "walk-forward backtest"
 LIVE = "track record"
 CIRCUMSTANCE_SESSIONS = 20
+# Source, who made the prediction, and where it is from.
+_LIVE = (LIVE, "Live: the {} model", "Prediction published at the time.")
+_BACKTEST = (
+    BACKTEST,
+    "Backtest: a model of type {}",
+    "Out-of-fold prediction from the walk-forward backtest of a training, made by a model that was fitted for it "
+    "alone; not published at the time.",
+)
 
 
 @dataclass(frozen=True)
@@ -69,19 +78,14 @@ def _document(history: History, at: int, prediction: PastPrediction, volatility:
     ticker, session, live = history.ticker, prediction.session, prediction.made_at is not None
     right = (prediction.expected_return > 0) == (prediction.outcome > 0)
     direction = "a gain" if prediction.expected_return > 0 else "a loss"
-    source = LIVE if live else BACKTEST
-    origin = (
-        "Prediction published at the time."
-        if live
-        else "Out-of-fold prediction from the walk-forward backtest, not published at the time."
-    )
+    source, who, origin = _LIVE if live else _BACKTEST
     return Document(
         document_id=ids.document_id(
             "prediction_context", source, f"{prediction.model_type}:{ticker}:{session.isoformat()}"
         ),
         collection="prediction_context",
         ticker=ticker,
-        title=f"{'Live' if live else 'Backtest'}: the {prediction.model_type} model expected {direction} of {ticker} "
+        title=f"{who.format(prediction.model_type)} expected {direction} of {ticker} "
         f"{'on' if live else 'after'} {day(session)}",
         # What was published during a session did not know its close.
         body=f"{origin} {_circumstances(history, at - live, volatility)}The model expected {direction} of "

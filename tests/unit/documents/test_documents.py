@@ -189,8 +189,8 @@ class TestPredictionContext:
 
     def test_says_it_is_a_backtest_and_what_came_of_it(self) -> None:
         (document,) = prediction_context([self.past(30, -0.02)], [history(wobble(40))], FIRST, 9)
-        assert document.title == "Backtest: the normal model expected a loss of AAPL after 31 January 2010"
-        assert "not published at the time" in document.body
+        assert document.title == "Backtest: a model of type normal expected a loss of AAPL after 31 January 2010"
+        assert "made by a model that was fitted for it alone; not published at the time" in document.body
         assert "a loss of 2.0% by the next close with 55% for a gain" in document.body
         assert document.body.endswith("AAPL gained 1.0%: the direction was wrong.")
         assert (document.published_at, document.known_at) == (closed(30), closed(31))
