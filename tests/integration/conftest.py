@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from websockets.asyncio.client import connect
 
-from riskee.clock import SystemClock
+from riskee.clock import Clock, SystemClock
 from riskee.embedding.word_pieces import WordPieces
 from riskee.messaging.envelope import wrap
 from riskee.messaging.standing import FeedStatus
@@ -100,7 +100,9 @@ async def cache(settings: Settings) -> AsyncIterator[Cache]:
 
 
 @asynccontextmanager
-async def consumer(name: str, settings: Settings, main: Callable[[Service], Awaitable[None]]) -> AsyncIterator[Running]:
+async def consumer(
+    name: str, settings: Settings, main: Callable[[Service], Awaitable[None]], clock: Clock | None = None
+) -> AsyncIterator[Running]:
     """A consumer in this event loop, stopped as by SIGTERM at the end. Its failure is the test's."""
     running: list[Running] = []
 
@@ -111,7 +113,7 @@ async def consumer(name: str, settings: Settings, main: Callable[[Service], Awai
     stopping = asyncio.Event()
     metrics = settings.metrics.model_copy(update={f"{name}_port": 0})
     own = settings.model_copy(update={"metrics": metrics})
-    task = asyncio.create_task(serve(name, own, started, clock=SystemClock(), stopping=stopping))
+    task = asyncio.create_task(serve(name, own, started, clock=clock or SystemClock(), stopping=stopping))
     try:
         await eventually(lambda: running or task.done())
         if task.done():

@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,10 +26,11 @@ from riskee.storage.bars import upsert_bars
 from riskee.storage.bus import Bus
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import quotes as quotes_table
+from riskee.storage.tickers import TickerInfo, write_tickers
 from serving.consumers import ingest
 from serving.consumers import record as recorder
 from serving.consumers.service import serve
-from tests.integration.conftest import TICKERS, consumer, eventually
+from tests.integration.conftest import TICKERS, Running, consumer, eventually
 from tests.integration.test_processes import free_port, start
 from tests.integration.vendors.alpaca_market import (
     AlpacaMarket,
@@ -49,6 +52,19 @@ FEED = "alpaca/iex"
 
 
 @dataclass
+class MovedClock:
+    """The machine's clock, moved by the test."""
+
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return SystemClock().now() + self.ahead
+
+    def move_to(self, moment: datetime) -> None:
+        self.ahead += moment - self.now()
+
+
+@dataclass
 class Scene:
     """A session of the exchange that began half an hour ago, and all that is said of it."""
 
@@ -57,6 +73,7 @@ class Scene:
     engine: Engine
     plain: Settings
     opens_at: datetime
+    clock: MovedClock
     seen: int = 0
     quotes: list[Quote] = field(default_factory=list)
     statuses: list[MarketStatus] = field(default_factory=list)
@@ -131,16 +148,32 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(bus: Bus, engine: Engine, known: Settings) -> AsyncIterator[Scene]:
+def clock() -> MovedClock:
+    """It begins at noon in UTC, so that no session crosses midnight."""
+    clock = MovedClock()
+    clock.move_to(clock.now().replace(hour=12, minute=0, second=30, microsecond=0))
+    return clock
+
+
+@pytest.fixture
+async def scene(bus: Bus, engine: Engine, known: Settings, clock: MovedClock) -> AsyncIterator[Scene]:
     """Three tickers with a bar in every minute that is over; the session goes on for an hour."""
-    now = SystemClock().now()
+    now = clock.now()
     async with alpaca_market() as market:
-        scene = Scene(market, bus, engine, known, floor(now) - 30 * MINUTE)
+        scene = Scene(market, bus, engine, known, floor(now) - 30 * MINUTE, clock)
         scene.until(now + timedelta(hours=1))
         for number, ticker in enumerate(TICKERS):
             for n, start in enumerate(full_minutes(scene.opens_at, now)):
                 market.history.add(ticker, minute(start, 100.0 * (number + 1) + n))
         yield scene
+
+
+def ingesting(scene: Scene, settings: Settings | None = None) -> AbstractAsyncContextManager[Running]:
+    return consumer("ingest", settings or scene.settings, ingest.main, scene.clock)
+
+
+def recording(scene: Scene) -> AbstractAsyncContextManager[Running]:
+    return consumer("record", scene.settings, recorder.main, scene.clock)
 
 
 def bar_of(quote: Quote) -> tuple[float, ...]:
@@ -153,19 +186,18 @@ def newest(scene: Scene, ticker: str) -> MinuteBar:
 
 async def test_a_session_from_the_open_to_the_stored_daily_bars(scene: Scene) -> None:
     stream, history = scene.market.stream, scene.market.history
-    now = SystemClock().now()
-    scene.until(now + timedelta(seconds=8))
+    closes_at = scene.clock.now() + timedelta(hours=1)
+    scene.until(closes_at)
     history.days = {
         ticker: {"t": f"{scene.opens_at.date()}T05:00:00Z", "o": 10.0 + n, "h": 30.0, "l": 5.0, "c": 20.0, "v": 1e6 + n}
         for n, ticker in enumerate(TICKERS)
     }
-    settings = scene.settings
-    async with consumer("record", settings, recorder.main), consumer("ingest", settings, ingest.main) as running:
+    async with recording(scene), ingesting(scene) as running:
         for ticker in TICKERS:
             await scene.becomes(ticker, scene.whole(ticker))
         assert running.health.ready
         assert "minute bars of 3; halts of 3; trades of 3" in str(running.health.report())
-        moment = SystemClock().now()
+        moment = scene.clock.now()
         open_, high, low, close, volume = scene.whole("AAPL")
         await stream.push(
             trade_message("AAPL", 1, moment, 900.0, 10),
@@ -180,6 +212,8 @@ async def test_a_session_from_the_open_to_the_stored_daily_bars(scene: Scene) ->
         await stream.push(
             status_message("IBM", "H", moment, "News pending"), status_message("IBM", "T", moment + MINUTE)
         )
+        await told(scene, MarketState.OPEN, "IBM")
+        scene.clock.move_to(closes_at + MINUTE)
         await stored_finals(scene)
     await scene.read()
     assert_in_order(scene.quotes)
@@ -190,6 +224,16 @@ async def test_a_session_from_the_open_to_the_stored_daily_bars(scene: Scene) ->
         (None, MarketState.CLOSED),
     ]
     assert scene.statuses[1].reason == "News pending"
+
+
+async def told(scene: Scene, state: MarketState, ticker: str | None = None) -> None:
+    """Wait until the last state that was told of a ticker, or of the session, is this."""
+
+    async def reached() -> bool:
+        await scene.read()
+        return [status.state for status in scene.statuses if status.ticker == ticker][-1:] == [state]
+
+    await eventually(reached)
 
 
 async def stored_finals(scene: Scene) -> None:
@@ -219,11 +263,11 @@ def assert_in_order(quotes: Sequence[Quote]) -> None:
 
 async def test_what_was_missed_is_filled_before_the_live_data_go_on(scene: Scene) -> None:
     stream, history = scene.market.stream, scene.market.history
-    async with consumer("ingest", scene.settings, ingest.main) as running:
+    async with ingesting(scene) as running:
         await scene.becomes("IBM", scene.whole("IBM"))
         before = newest(scene, "IBM")
         missed = minute(before.start, 50.0, 7777.0, revision=1)
-        live = minute(floor(SystemClock().now()), 500.0, 33.0)
+        live = minute(floor(scene.clock.now()), 500.0, 33.0)
         quick = scene.market.rest.answer
         pushing: list[asyncio.Future[None]] = []
 
@@ -256,7 +300,7 @@ async def test_a_split_of_the_day_is_in_the_factor(scene: Scene) -> None:
         upsert_bars(connection, stored)
     split = {"symbol": "IBM", "ex_date": f"{day}", "new_rate": 4, "old_rate": 1}
     scene.market.history.actions = {"forward_splits": [split]}
-    async with consumer("ingest", scene.settings, ingest.main):
+    async with ingesting(scene):
         quote = await scene.becomes("IBM", scene.whole("IBM"))
         other = await scene.becomes("AAPL", scene.whole("AAPL"))
     assert (quote.adjustment_factor, other.adjustment_factor) == (0.5 * 4, 1.0)
@@ -266,7 +310,7 @@ async def test_the_market_leads_each_wave_and_is_subscribed_first(scene: Scene) 
     market = scene.settings.model.model_copy(update={"market_ticker": "MSFT"})
     settings = scene.settings.model_copy(update={"model": market})
     scene.market.stream.limits = {"trades": 1}
-    async with consumer("ingest", settings, ingest.main):
+    async with ingesting(scene, settings):
         await scene.becomes("AAPL", scene.whole("AAPL"))
         await scene.read()
         assert [quote.ticker for quote in scene.quotes[:3]] == ["MSFT", "AAPL", "IBM"]
@@ -278,7 +322,7 @@ async def test_what_the_history_did_not_have_yet_is_fetched_soon_after(scene: Sc
     stream, history = scene.market.stream, scene.market.history
     last = newest(scene, "IBM")
     del history.minutes["IBM"][last.start]
-    async with consumer("ingest", scene.settings, ingest.main):
+    async with ingesting(scene):
         await scene.becomes("IBM", scene.whole("IBM"))
         history.add("IBM", last)
         await scene.becomes("IBM", scene.whole("IBM"))
@@ -287,13 +331,13 @@ async def test_what_the_history_did_not_have_yet_is_fetched_soon_after(scene: Sc
 
 async def test_a_half_open_connection_is_made_again(scene: Scene) -> None:
     stream = scene.market.stream
-    async with consumer("ingest", scene.settings, ingest.main) as running:
+    async with ingesting(scene) as running:
         await scene.becomes("IBM", scene.whole("IBM"))
         stream.connections = 2
         stream.go_deaf()
         await eventually(lambda: stream.logins == 2)
         await eventually(lambda: running.health.ready)
-        live = minute(floor(SystemClock().now()), 500.0)
+        live = minute(floor(scene.clock.now()), 500.0)
         scene.market.history.add("IBM", live)
         await stream.clients[-1].say(minute_message("IBM", live))
         await scene.becomes("IBM", scene.whole("IBM"))
@@ -302,7 +346,7 @@ async def test_a_half_open_connection_is_made_again(scene: Scene) -> None:
 async def test_a_taken_connection_is_waited_for(scene: Scene) -> None:
     stream = scene.market.stream
     stream.connections = 0
-    async with consumer("ingest", scene.settings, ingest.main) as running:
+    async with ingesting(scene) as running:
         await eventually(lambda: "end what else uses the key" in str(running.health.report()))
         assert not running.health.ready
         stream.connections = 1
@@ -327,25 +371,31 @@ async def test_without_the_right_key_the_process_ends_and_says_why(scene: Scene,
 async def test_without_the_history_nothing_is_published(scene: Scene) -> None:
     stream = scene.market.stream
     answer = scene.market.rest.answer
-    scene.market.rest.answer = lambda _: Reply("", 503)
-    async with consumer("ingest", scene.settings, ingest.main) as running:
+    scene.market.rest.answer = lambda request: answer(request) if "actions" in request.path else Reply("", 503)
+    async with ingesting(scene) as running:
         await eventually(lambda: "Alpaca answers 503" in str(running.health.report()))
-        await stream.push(minute_message("IBM", minute(floor(SystemClock().now()), 1.0)))
-        await scene.read()
+        moment = scene.clock.now()
+        live = minute(floor(moment) - MINUTE, 1.0, revision=1)
+        # What is told of trading waits for nothing. When the second word is out, the minute before the first one was
+        # looked at, and would be out too.
+        await stream.push(minute_message("IBM", live), status_message("IBM", "H", moment))
+        await told(scene, MarketState.HALTED, "IBM")
+        await stream.push(status_message("IBM", "T", moment + MINUTE))
+        await told(scene, MarketState.OPEN, "IBM")
         assert scene.quotes == []
+        scene.market.history.add("IBM", live)
         scene.market.rest.answer = answer
-        await eventually(lambda: running.health.ready)
-        quote = await scene.last("IBM")
-        assert quote is None or quote.open == scene.whole("IBM")[0]
+        quote = await scene.becomes("IBM", scene.whole("IBM"))
+        assert quote.low == live.low
 
 
 async def test_a_correction_of_a_trade_from_before_we_came_is_fetched(scene: Scene) -> None:
     stream, history = scene.market.stream, scene.market.history
-    async with consumer("ingest", scene.settings, ingest.main):
+    async with ingesting(scene):
         before = await scene.becomes("IBM", scene.whole("IBM"))
         wrong = newest(scene, "IBM")
         history.add("IBM", minute(wrong.start, 150.0, 1.0))
-        await stream.push(cancel_message("IBM", 77, SystemClock().now()))
+        await stream.push(cancel_message("IBM", 77, scene.clock.now()))
         after = await scene.becomes("IBM", scene.whole("IBM"))
         assert after.volume < before.volume
         assert after.high < before.high
@@ -363,15 +413,15 @@ async def stored(scene: Scene) -> None:
 
 
 async def test_a_restart_goes_on_after_the_last_quote(scene: Scene) -> None:
-    async with consumer("record", scene.settings, recorder.main):
-        async with consumer("ingest", scene.settings, ingest.main):
+    async with recording(scene):
+        async with ingesting(scene):
             await scene.becomes("IBM", scene.whole("IBM"))
 
         await stored(scene)
         first = len(scene.quotes)
         added = minute(newest(scene, "IBM").start, 900.0, 500.0, revision=1)
         scene.market.history.add("IBM", added)
-        async with consumer("ingest", scene.settings, ingest.main):
+        async with ingesting(scene):
             await scene.becomes("IBM", scene.whole("IBM"))
     assert_in_order(scene.quotes)
     assert len({quote.quote_id for quote in scene.quotes}) == len(scene.quotes)
@@ -379,9 +429,11 @@ async def test_a_restart_goes_on_after_the_last_quote(scene: Scene) -> None:
     assert len(again) <= 1, "what was told before is told again"
 
 
-async def test_a_killed_process_leaves_no_hole_and_says_nothing_twice(scene: Scene) -> None:
+@pytest.mark.parametrize("clock", [MovedClock()])
+async def test_a_killed_process_leaves_no_hole_and_says_nothing_twice(scene: Scene, clock: MovedClock) -> None:
+    assert not clock.ahead, "a process of its own has the machine's clock"
     environ = scene.environ | {"RISKEE_METRICS__INGEST_PORT": str(free_port()), "RISKEE_LOG_LEVEL": "DEBUG"}
-    async with consumer("record", scene.settings, recorder.main):
+    async with recording(scene):
         first = start("serving.consumers.ingest", scene.plain, **environ)
         try:
             await scene.becomes("IBM", scene.whole("IBM"))
@@ -407,9 +459,9 @@ async def test_a_killed_process_leaves_no_hole_and_says_nothing_twice(scene: Sce
 async def test_what_comes_faster_than_it_can_be_published_is_one_quote(scene: Scene) -> None:
     stream = scene.market.stream
     count = 400
-    async with consumer("ingest", scene.settings, ingest.main):
+    async with ingesting(scene):
         open_, high, low, _, volume = bar_of(await scene.becomes("IBM", scene.whole("IBM")))
-        before, moment = len(scene.quotes), SystemClock().now()
+        before, moment = len(scene.quotes), scene.clock.now()
         for number in range(count):
             place = moment + timedelta(microseconds=number)
             await stream.push(trade_message("IBM", number, place, 150.0 + number / 100, 1))
@@ -418,30 +470,116 @@ async def test_what_comes_faster_than_it_can_be_published_is_one_quote(scene: Sc
     assert len(scene.quotes) - before < count / 4
 
 
+def tomorrow(scene: Scene) -> datetime:
+    """The session was over five minutes ago; answers when the next one opens."""
+    opens_at = scene.opens_at + timedelta(days=1)
+    scene.until(scene.clock.now() - timedelta(minutes=5), following=opens_at)
+    return opens_at
+
+
 async def test_the_next_session_begins_anew(scene: Scene) -> None:
-    opens_at = SystemClock().now() + timedelta(seconds=2)
-    scene.until(SystemClock().now() - timedelta(minutes=5), following=opens_at)
-    async with consumer("ingest", scene.settings, ingest.main):
-
-        async def opened() -> bool:
-            await scene.read()
-            return [status.state for status in scene.statuses] == ["open", "closed", "open"]
-
-        await eventually(opened)
+    opens_at = tomorrow(scene)
+    async with ingesting(scene):
+        await told(scene, MarketState.CLOSED)
+        scene.clock.move_to(opens_at)
+        await told(scene, MarketState.OPEN)
         await scene.market.stream.push(trade_message("IBM", 1, opens_at + timedelta(seconds=1), 77.0, 5))
         quote = await scene.becomes("IBM", (77.0, 77.0, 77.0, 77.0, 5.0))
     assert quote.session_date == scene.opens_at.date() + timedelta(days=1)
+    assert [status.state for status in scene.statuses] == ["open", "closed", "open"]
     assert scene.statuses[-1].data_time == opens_at
 
 
+async def test_a_session_that_opened_while_nobody_could_connect_is_fetched_from_its_open(scene: Scene) -> None:
+    opens_at, stream, history = tomorrow(scene), scene.market.stream, scene.market.history
+    stream.refusal = 500, "internal error"
+    async with ingesting(scene):
+        await told(scene, MarketState.CLOSED)
+        scene.clock.move_to(opens_at + 10 * MINUTE)
+        await told(scene, MarketState.OPEN)
+        history.minutes = {"IBM": {start: minute(start, 50.0) for start in full_minutes(opens_at, scene.clock.now())}}
+        stream.refusal = None
+        await scene.becomes("IBM", scene.whole("IBM"))
+    assert len(history.minutes["IBM"]) == 10
+
+
+async def test_a_ticker_that_came_to_the_database_is_subscribed_when_the_next_session_begins(scene: Scene) -> None:
+    opens_at = tomorrow(scene)
+    async with ingesting(scene):
+        await told(scene, MarketState.CLOSED)
+        with scene.engine.begin() as connection:
+            write_tickers(connection, [TickerInfo("ORCL", "Oracle", is_index=False, source="made")])
+        scene.clock.move_to(opens_at + 2 * MINUTE)
+        scene.market.history.add("ORCL", minute(opens_at, 5.0))
+        quote = await scene.becomes("ORCL", scene.whole("ORCL"))
+        assert scene.market.stream.clients[-1].channels["bars"] == {*TICKERS, "ORCL"}
+    assert quote.session_date == opens_at.date()
+
+
+async def test_a_history_that_is_away_holds_up_neither_the_close_nor_the_next_day(scene: Scene) -> None:
+    closes_at = scene.clock.now() + timedelta(hours=1)
+    scene.until(closes_at)
+    answer, days = scene.market.rest.answer, scene.market.history.days
+    ours = scene.whole("IBM")
+
+    def without_days(request: Request) -> Reply:
+        return Reply("", 503) if request.query.get("timeframe") == "1Day" else answer(request)
+
+    scene.market.rest.answer = without_days
+    async with ingesting(scene) as running:
+        await scene.becomes("IBM", ours)
+        scene.clock.move_to(closes_at + 4 * MINUTE)
+        await eventually(lambda: "Alpaca answers 503" in str(running.health.report()))
+        assert not any(quote.final for quote in scene.quotes)
+        scene.clock.move_to(closes_at + 10 * MINUTE)
+        await told(scene, MarketState.CLOSED)
+        quote = await scene.becomes("IBM", ours)
+        assert (quote.final, quote.data_time) == (True, closes_at)
+        days["IBM"] = {"t": f"{scene.opens_at.date()}T05:00:00Z", "o": 10.0, "h": 30.0, "l": 5.0, "c": 20.0, "v": 1e6}
+        scene.market.rest.answer = answer
+        quote = await scene.becomes("IBM", (10.0, 30.0, 5.0, 20.0, 1e6))
+        assert (quote.final, quote.data_time, quote.sequence) == (True, closes_at, 1)
+        scene.market.rest.answer = without_days
+        scene.clock.move_to(scene.opens_at + timedelta(days=1))
+        await told(scene, MarketState.OPEN)
+
+
+async def test_what_is_corrected_while_corrections_are_fetched_is_fetched_again(scene: Scene) -> None:
+    stream, history, answer = scene.market.stream, scene.market.history, scene.market.rest.answer
+    loop = asyncio.get_running_loop()
+    pushing: list[Future[None]] = []
+
+    def slow(request: Request) -> Reply:
+        reply = answer(request)
+        if not pushing:
+            # The history changes just after it has answered, and the stream says so before the answer arrives.
+            history.add("IBM", minute(wrong.start, 140.0, 2.0))
+            push = stream.push(cancel_message("IBM", 78, scene.clock.now()))
+            pushing.append(asyncio.run_coroutine_threadsafe(push, loop))
+            pushing[0].result(5)
+            time.sleep(0.3)
+        return reply
+
+    async with ingesting(scene):
+        await scene.becomes("IBM", scene.whole("IBM"))
+        wrong = newest(scene, "IBM")
+        asked = len(history.asked)
+        await eventually(lambda: len(history.asked) > asked)
+        history.add("IBM", minute(wrong.start, 150.0, 1.0))
+        scene.market.rest.answer = slow
+        await stream.push(cancel_message("IBM", 77, scene.clock.now()))
+        await eventually(lambda: pushing)
+        await scene.becomes("IBM", scene.whole("IBM"))
+
+
 async def test_after_the_close_the_bars_of_the_day_are_told_at_once(scene: Scene) -> None:
-    scene.until(SystemClock().now() - timedelta(minutes=5))
+    scene.until(scene.clock.now() - timedelta(minutes=5))
     scene.market.history.days = {
         ticker: {"t": f"{scene.opens_at.date()}T05:00:00Z", "o": 10.0, "h": 30.0, "l": 5.0, "c": 20.0, "v": 1e6}
         for ticker in TICKERS[:2]
     }
     scene.market.stream.connections = 0
-    async with consumer("ingest", scene.settings, ingest.main):
+    async with ingesting(scene):
         for ticker in TICKERS[:2]:
             quote = await scene.becomes(ticker, (10.0, 30.0, 5.0, 20.0, 1e6))
             assert quote.final

@@ -1,9 +1,10 @@
 """What Alpaca's REST API gives for a gap."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.integration.vendors.alpaca_market import AlpacaMarket, alpaca_market,
 from tests.integration.vendors.server import Reply
 
 pytestmark = pytest.mark.integration
+ResultT = TypeVar("ResultT")
 BARS = "/v2/stocks/bars"
 OPEN = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 
@@ -30,9 +32,20 @@ async def market() -> AsyncIterator[AlpacaMarket]:
         yield market
 
 
+async def once(action: Callable[[], Awaitable[ResultT]], /) -> ResultT:
+    return await action()
+
+
+async def thrice(action: Callable[[], Awaitable[ResultT]], /) -> ResultT:
+    for _ in range(2):
+        with suppress(RetryableError):
+            return await action()
+    return await action()
+
+
 async def fetched(market: AlpacaMarket, *tickers: str, **changed: Any) -> dict[str, list[Bar]]:
     found: dict[str, list[Bar]] = {}
-    async with open_history(AlpacaSettings.model_validate(market.settings | changed)) as history:
+    async with open_history(AlpacaSettings.model_validate(market.settings | changed), once) as history:
         async for page in history.bars(tickers, "1Min", OPEN + 2 * MINUTE, OPEN + 8 * MINUTE):
             for ticker, bars in page.items():
                 found.setdefault(ticker, []).extend(bars)
@@ -54,6 +67,36 @@ async def test_a_symbol_that_is_refused_does_not_take_the_others_along(market: A
     assert sorted(found) == ["AAPL", "MSFT"]
 
 
+async def test_which_symbols_were_refused_is_known_until_they_are_not(market: AlpacaMarket) -> None:
+    async with open_history(AlpacaSettings.model_validate(market.settings), once) as history:
+        history.refused.add("MSFT")
+        async for _ in history.bars(["AAPL", "BRK-B", "MSFT"], "1Min", OPEN, OPEN):
+            pass
+        assert history.refused == {"BRK-B"}
+
+
+async def test_only_the_request_that_failed_is_repeated(market: AlpacaMarket) -> None:
+    market.history.page = 3
+    failing = iter([True, False] * 10)
+    answer = market.rest.answer
+    market.rest.answer = lambda request: Reply("", 503) if next(failing) else answer(request)
+    async with open_history(AlpacaSettings.model_validate(market.settings), thrice) as history:
+        found = [page async for page in history.bars(["AAPL"], "1Min", OPEN, OPEN + 8 * MINUTE)]
+    assert [bar.time for page in found for bar in page["AAPL"]] == [OPEN + n * MINUTE for n in range(9)]
+    assert [asked.get("page_token") for asked in market.history.asked] == [None, "3", "6"]
+
+
+async def test_bars_that_no_market_makes_leave_their_neighbours(market: AlpacaMarket) -> None:
+    market.history.add("AAPL", minute(OPEN + 3 * MINUTE, 0.0))
+    found = await fetched(market, "AAPL")
+    assert [bar.time for bar in found["AAPL"]] == [OPEN + n * MINUTE for n in (2, 4, 5, 6, 7, 8)]
+
+
+async def test_what_is_told_late_is_in_the_history_of_all_exchanges(market: AlpacaMarket) -> None:
+    await fetched(market, "AAPL", feed="delayed_sip")
+    assert [asked["feed"] for asked in market.history.asked] == ["sip"]
+
+
 @pytest.mark.parametrize("reply", [Reply("", 503), Reply("{"), Reply('{"bars": 1}'), Reply("x", cut=True)])
 async def test_what_may_pass_is_told_so(market: AlpacaMarket, reply: Reply) -> None:
     market.rest.fail(BARS, reply)
@@ -71,7 +114,7 @@ async def test_requests_keep_their_pace_and_the_pause_that_the_vendor_wants(mark
     """Compared with the clock of the loop, which cannot run ahead."""
     settings = AlpacaSettings.model_validate(market.settings | {"requests_per_minute": 600})
     loop = asyncio.get_running_loop()
-    async with open_history(settings) as history:
+    async with open_history(settings, once) as history:
         began = loop.time()
         async for _ in history.bars(["AAPL", "MSFT"], "1Min", OPEN, OPEN + timedelta(hours=1)):
             pass

@@ -39,8 +39,16 @@ def test_a_taken_connection_is_left_alone_for_longer() -> None:
 )
 def test_silence_counts_while_the_exchange_is_open(now: datetime, silent_for: timedelta, dead: bool) -> None:
     try:
-        require_life(SESSION, now, now - silent_for)
+        require_life(SESSION, now, now - silent_for, timedelta())
     except RetryableError:
         assert dead
     else:
         assert not dead
+
+
+def test_a_delayed_feed_is_silent_for_longer_after_the_open_and_speaks_after_the_close() -> None:
+    delay, before = timedelta(minutes=15), SESSION.opens_at - timedelta(hours=1)
+    require_life(SESSION, SESSION.opens_at + timedelta(minutes=17), before, delay)
+    for late in (SESSION.opens_at + timedelta(minutes=19), SESSION.closes_at + timedelta(minutes=14)):
+        with pytest.raises(RetryableError):
+            require_life(SESSION, late, before, delay)

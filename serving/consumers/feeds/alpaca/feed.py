@@ -2,16 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from riskee.market.quotes import Tick
-from riskee.market.running_bars import RunningBars, Snapshot
+from riskee.market.running_bars import RunningBars
 from riskee.market.sessions import Session
-from riskee.market.sources.alpaca_actions import Actions
 from riskee.messaging.messages import MarketState, MarketStatus
+from serving.consumers.feeds.alpaca.closing import Closing
 from serving.consumers.feeds.alpaca.factors import running_factors
 from serving.consumers.feeds.alpaca.history import History, open_history
 from serving.consumers.feeds.alpaca.link import HISTORY, Link, delay_of
@@ -22,10 +23,12 @@ from serving.consumers.feeds.today import Today, read_today
 from serving.consumers.service import Service
 from serving.database import Database
 
-# A daily bar bears its midnight in New York: before noon of its day in UTC.
-_NOON = time(12, tzinfo=UTC)
 # The prints of the closing auctions come later than other trades: so many times as long.
 _CLOSING = 3
+# Where the calendar knows no next session, it is read again as often.
+_LOOK_AGAIN = timedelta(minutes=5)
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass
@@ -44,6 +47,8 @@ class AlpacaFeed:
     max_lag: timedelta | None = timedelta(hours=8)
     _today: Today = field(init=False)
     _link: Link = field(init=False)
+    _turn_at: datetime = field(init=False)
+    _closing: Closing | None = None
     _told: set[tuple[Session, MarketState]] = field(default_factory=set)
 
     @property
@@ -52,7 +57,7 @@ class AlpacaFeed:
 
     async def waves(self) -> AsyncIterator[Wave]:
         """Waves until asked to stop. Raises FatalError where the vendor will never let us in."""
-        async with open_history(self.service.settings.alpaca) as history:
+        async with open_history(self.service.settings.alpaca, self._patiently) as history:
             await self._begin(history)
             link = asyncio.create_task(self._link.run())
             try:
@@ -66,10 +71,11 @@ class AlpacaFeed:
                 link.cancel()
                 with suppress(asyncio.CancelledError):
                     await link
+                await self._forget_closing()
 
     async def _begin(self, history: History) -> None:
         settings = self.service.settings
-        self._today = today = await self._read_today()
+        today = await self._read_today()
         bars = RunningBars(self.name, self._sessions(), await self._factors(history))
         for quote in today.last_quotes:
             bars.resume(quote)
@@ -88,9 +94,7 @@ class AlpacaFeed:
         """What is to be published now: states of session and tickers, and the quotes that changed."""
         await self._turn()
         found = self._state(MarketState.OPEN, self._today.session.opens_at)
-        ended = self._is_over() and (self._today.session, MarketState.CLOSED) not in self._told
-        if ended:
-            await self.service.until_done(HISTORY, self._close)
+        ended = self._is_over() and self._close()
         taker = self._link.taker
         statuses, taker.statuses = taker.statuses, []
         found += [self._wave(status=status) for status in statuses]
@@ -100,44 +104,49 @@ class AlpacaFeed:
 
     async def _turn(self) -> None:
         """Go on to the next session when it has begun."""
-        following = self._today.following
-        if following is None or self.service.clock.now() < following.opens_at:
+        if self.service.clock.now() < self._turn_at:
             return
-        self._today = await self._read_today()
-        self._link.session = self._today.session
-        self._link.tickers = self._wanted()
-        taker = self._link.taker
-        taker.bars.sessions, taker.bars.factors = self._sessions(), await self._factors(self._link.history)
-        taker.begin(self._today.session.opens_at)
+        last, taker = self._today.session, self._link.taker
+        session = (await self._read_today()).session
+        taker.bars.sessions = self._sessions()
+        if session == last:
+            return
+        await self._forget_closing()
+        self._link.begin(session, self._wanted())
+        taker.begin(session.opens_at)
+        taker.bars.factors = await self._factors(self._link.history)
 
-    async def _close(self) -> None:
-        """The vendor's daily bars of the session that is over, in place of ours."""
-        session, bars = self._today.session, self._link.taker.bars
-        first = datetime.combine(session.session_date, time(), UTC)
-        last = datetime.combine(session.session_date, _NOON)
-        async for page in self._link.history.bars(self._link.tickers, "1Day", first, last):
-            for ticker, found in page.items():
-                for bar in found:
-                    bars.take_snapshot(
-                        ticker,
-                        Snapshot(
-                            time=session.closes_at,
-                            open=bar.open,
-                            high=bar.high,
-                            low=bar.low,
-                            close=bar.close,
-                            volume=bar.volume,
-                        ),
-                    )
-        bars.finish(session.session_date)
-        # What the stream missed of this session is in them.
-        self._link.gap = None
+    def _close(self) -> bool:
+        """End the session with the vendor's daily bars in place of ours. True where that is to be told with its quotes.
+
+        Where the vendor does not give them for some minutes, our own are final; its own follow as a correction.
+        """
+        session, now = self._today.session, self.service.clock.now()
+        if self._closing is None:
+            self._closing = Closing(self._link.history, session, self._link.tickers, now)
+        if not self._closing.is_due(now):
+            return False
+        if self._closing.take_into(self._link.taker.bars):
+            # What the stream missed of this session is in them.
+            self._link.gap = None
+        self._link.taker.bars.finish(session.session_date)
+        return True
+
+    async def _forget_closing(self) -> None:
+        if self._closing is not None:
+            closing, self._closing = self._closing, None
+            await closing.give_up()
 
     async def _read_today(self) -> Today:
         now = self.service.clock.now
-        return await self.service.until_done(
+        self._today = today = await self.service.until_done(
             "feed", lambda: self.database.run(lambda connection: read_today(connection, now(), self.name))
         )
+        self._turn_at = today.following.opens_at if today.following else now() + _LOOK_AGAIN
+        return today
+
+    async def _patiently(self, action: Callable[[], Awaitable[ResultT]], /) -> ResultT:
+        return await self.service.until_done(HISTORY, action)
 
     def _wanted(self) -> list[str]:
         settings = self.service.settings
@@ -146,11 +155,7 @@ class AlpacaFeed:
 
     async def _factors(self, history: History) -> dict[str, float]:
         today = self._today.session.session_date
-
-        async def ask() -> list[Actions]:
-            return [page async for page in history.actions(today)]
-
-        return running_factors(self._today.previous, await self.service.until_done(HISTORY, ask), today)
+        return running_factors(self._today.previous, [page async for page in history.actions(today)], today)
 
     def _sessions(self) -> list[Session]:
         return [session for session in (self._today.session, self._today.following) if session is not None]

@@ -1,11 +1,9 @@
 """The link to the vendor: a connection that is made again for ever, and what was missed meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
-from typing import TypeVar
 
 from riskee.errors import RetryableError
 from riskee.logs import get_logger
@@ -31,8 +29,6 @@ _TAKEN = 30.0
 _LATE = 2 * MINUTE
 _MUTE = timedelta(minutes=3)
 
-ResultT = TypeVar("ResultT")
-
 _log = get_logger(__name__)
 
 
@@ -53,8 +49,20 @@ class Link:
     # From when on something may be missing; None: nothing is, and what the bars say may be published.
     gap: datetime | None = None
     _subscribed: Sequence[str] = ()
+    _connected: bool = False
+    # Set while the connection asks for other tickers than are wanted.
+    _outdated: asyncio.Event = field(default_factory=asyncio.Event)
     _received_at: datetime | None = None
     _failures: int = 0
+
+    def begin(self, session: Session, tickers: Sequence[str]) -> None:
+        """Go on to a session that has just begun, with what is wanted in it."""
+        self.session = session
+        if not self._connected or tickers != self.tickers:
+            self.gap = session.opens_at
+        if tickers != self.tickers:
+            self.tickers = tickers
+            self._outdated.set()
 
     async def run(self) -> None:
         """Stay connected until cancelled. Raises FatalError where the vendor will never let us in."""
@@ -75,12 +83,14 @@ class Link:
 
     async def _connection(self) -> None:
         async with open_stream(self.settings) as stream:
+            self._outdated.clear()
             self._subscribed, line = await subscribe(stream, self.settings.stream, self.tickers)
             self.service.health.up(NAME)
             self.service.health.note(NAME, line)
             _log.info("connected", feed=self.taker.bars.feed, subscribed=line)
-            self._received_at = self.service.clock.now()
+            self._received_at, self._connected = self.service.clock.now(), True
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._renew())
                 group.create_task(self._read(stream))
                 group.create_task(self._mend())
 
@@ -89,20 +99,33 @@ class Link:
             self.taker.take(messages)
             self._received_at = self.service.clock.now()
 
+    async def _renew(self) -> None:
+        await self._outdated.wait()
+        raise RetryableError("other tickers are wanted", "a new connection subscribes to them")
+
     async def _mend(self) -> None:
         """Fill the gap; then again, for what came late at its edge; then whatever corrections have made doubtful."""
-        if self.gap is not None:
-            filled = await self._until_done(partial(self._fill, self.gap))
-            self.gap = None
+        gap = self.gap
+        if gap is not None:
+            filled = await self._fill(gap)
+            # A session that began meanwhile may have opened another one.
+            self.gap = None if self.gap == gap else self.gap
             await asyncio.sleep(self.settings.stream.settle_seconds)
-            await self._until_done(partial(self._fill, filled - _LATE))
+            await self._fill(filled - _LATE)
         while True:
-            doubtful = set(self.taker.doubtful)
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Fetch what is doubtful now, when the vendor's history has it; what becomes doubtful meanwhile waits."""
+        doubtful, self.taker.doubtful = self.taker.doubtful, set()
+        try:
             await asyncio.sleep(self.settings.stream.settle_seconds)
-            require_life(self.session, self.service.clock.now(), self._received_at)
+            require_life(self.session, self.service.clock.now(), self._received_at, delay_of(self.settings))
             if doubtful:
-                await self._until_done(partial(self._restore, doubtful))
-                self.taker.doubtful -= doubtful
+                await self._restore(doubtful)
+            doubtful = set()
+        finally:
+            self.taker.doubtful |= doubtful
 
     async def _fill(self, first: datetime) -> datetime:
         """Take the minutes from `first` to the last that is over; answers that one."""
@@ -114,7 +137,7 @@ class Link:
                 for bar in bars:
                     self.taker.bars.take_minute(ticker, bar.as_minute())
                 FEED_FILLED.labels(NAME).inc(len(bars))
-        self._confirm(self._subscribed, last)
+        self._confirm((ticker for ticker in self._subscribed if ticker not in self.history.refused), last)
         _log.info("filled", first=first.isoformat(), last=last.isoformat())
         return last
 
@@ -139,13 +162,11 @@ class Link:
         return min(floor(now), self.session.closes_at) - MINUTE
 
     def _lost(self, cause: RetryableError) -> None:
+        self._connected = False
         FEED_CONNECTIONS_LOST.labels(NAME).inc()
         self.service.health.down(NAME, str(cause))
         if self.gap is None and self._received_at is not None:
             self.gap = floor(self._received_at - delay_of(self.settings)) - _LATE
-
-    async def _until_done(self, action: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        return await self.service.until_done(HISTORY, action)
 
 
 def delay_of(settings: AlpacaSettings) -> timedelta:
@@ -160,8 +181,11 @@ def pause_after(cause: RetryableError, failures: int, first: float, chance: floa
     return min(longest, first * 2.0 ** min(failures, 16)) * (0.5 + 0.5 * chance)
 
 
-def require_life(session: Session, now: datetime, received_at: datetime | None) -> None:
-    """Raises RetryableError where a connection says nothing while the exchange is open: each minute has its bars."""
-    is_open = session.opens_at + _MUTE < now < session.closes_at
+def require_life(session: Session, now: datetime, received_at: datetime | None, delay: timedelta) -> None:
+    """Raises RetryableError where a connection says nothing while the exchange is open: each minute has its bars.
+
+    A delayed feed begins and ends that much later.
+    """
+    is_open = session.opens_at + _MUTE < now - delay < session.closes_at
     if is_open and received_at is not None and now - received_at > _MUTE:
         raise RetryableError("Alpaca's stream says nothing", "it is connected again")
