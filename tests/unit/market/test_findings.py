@@ -1,6 +1,5 @@
 """What is odd in accepted bars: found, named, and nothing else."""
 
-import os
 import tarfile
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -15,8 +14,8 @@ from riskee.market.sessions import Session, exchange_sessions
 from riskee.market.sources.files import FileSource
 from riskee.market.validation import INTRADAY, validate
 from riskee.storage.findings import WHOLE_SOURCE, Finding, Kind
+from tests.unit.market.real_files import DATA, needs_real_files
 
-DATA = os.environ.get("RISKEE_TEST_DATA")
 SESSIONS = exchange_sessions(date(2012, 1, 3), date(2014, 12, 31))
 CLOSE = 100.0
 
@@ -177,11 +176,11 @@ def test_many_tickers_of_which_none_vanishes_are_a_choice_of_survivors() -> None
     assert [kind for *_, kind in found(*frames[:-1], history("T19", last=599))] == [Kind.EARLY_END]
 
 
-@pytest.mark.skipif(DATA is None, reason="RISKEE_TEST_DATA names no folder with the daily file")
+@needs_real_files
 def test_the_faults_of_the_real_file_are_found() -> None:
     """446 tickers, 2010 to June 2020. What its description counts beyond that (28 days without volume, 63 late tickers,
     PFE's 1.054) lies in the part of the original that was cut off."""
-    raw = FileSource(Path(str(DATA)) / "daily" / "pooksoft_sp500_daily_2010_2020H1.parquet").read()
+    raw = FileSource(DATA / "daily" / "pooksoft_sp500_daily_2010_2020H1.parquet").read()
     sessions = exchange_sessions(date(2010, 1, 4), date(2020, 6, 30))
     checked = validate(raw.bars, sessions, datetime(2021, 1, 1, tzinfo=UTC))
     assert checked.reasons.empty
@@ -198,10 +197,10 @@ def test_the_faults_of_the_real_file_are_found() -> None:
     ) in of_generac  # fmt: skip
 
 
-@pytest.mark.skipif(DATA is None, reason="RISKEE_TEST_DATA names no folder with the intraday file")
+@needs_real_files
 def test_the_faults_of_the_real_intraday_file_are_found(tmp_path: Path) -> None:
     """VIX has no volume; PPLT and UGA trade in few minutes; all intraday rows are refused as such."""
-    with tarfile.open(Path(str(DATA)) / "intraday" / "eqker_24tickers_1min_15min_daily.tar.gz") as archive:
+    with tarfile.open(DATA / "intraday" / "eqker_24tickers_1min_15min_daily.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     sessions = exchange_sessions(date(2017, 12, 1), date(2019, 2, 28))
     told: dict[tuple[str, Kind], str] = {}

@@ -1,7 +1,6 @@
 """Files of an index or a fund: with a close only, without a ticker, as LEAN packs them."""
 
 import io
-import os
 import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,8 +15,8 @@ from riskee.market.sources.files import FileSource
 from riskee.market.sources.index import IndexFile
 from riskee.market.validation import validate
 from riskee.storage.findings import Kind
+from tests.unit.market.real_files import DATA, needs_real_files
 
-DATA = os.environ.get("RISKEE_TEST_DATA")
 LEAN = "20121001 00:00,1437600,1449000,1430500,1443500,130000000\n20121002 00:00,1447000,1449100,1436000,1445000,1\n"
 
 
@@ -116,7 +115,7 @@ def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
         FileSource(path).read()
 
 
-@pytest.mark.skipif(DATA is None, reason="RISKEE_TEST_DATA names no folder with the index files")
+@needs_real_files
 @pytest.mark.parametrize(
     ("name", "ticker", "bars", "first", "last"),
     [
@@ -128,7 +127,7 @@ def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_real_index_files(name: str, ticker: str | None, bars: int, first: date, last: date) -> None:
-    raw = IndexFile(Path(str(DATA)) / "index" / name, ticker).read()
+    raw = IndexFile(DATA / "index" / name, ticker).read()
     checked = validate(raw.bars, exchange_sessions(first, last), datetime(2023, 1, 1, tzinfo=UTC))
     session = checked.accepted["session"]
     assert (len(session), session.min().date(), session.max().date()) == (bars, first, last), checked.reasons

@@ -1,6 +1,5 @@
 """Report dates, members and companies: what files say, and what of it is refused."""
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -19,9 +18,9 @@ from riskee.storage.calendar import Report
 from riskee.storage.findings import Finding, Kind
 from riskee.storage.membership import Membership
 from riskee.storage.tickers import Company
+from tests.unit.market.real_files import DATA, needs_real_files
 from tests.unit.market.test_files import write_parquet
 
-DATA = os.environ.get("RISKEE_TEST_DATA")
 EARNINGS = """symbol,earnings_date,eps_estimate,reported_eps,surprise,implied_volatility
 AAPL,2018-07-31,2.18,2.34,+135997.44,0.2
 AAPL,2018-11-01,-,-,-,no data available
@@ -143,11 +142,10 @@ def test_members_and_companies_are_read_and_wrong_rows_refused(tmp_path: Path) -
     assert companies.refused == (("no name or no sector", "NA,,Energy"),)
 
 
-@pytest.mark.skipif(DATA is None, reason="RISKEE_TEST_DATA names no folder with the earnings files")
+@needs_real_files
 def test_the_real_files() -> None:
-    data = Path(str(DATA))
-    dates = read_reports(data / "earnings" / "stocks_earnings_dates_0.1.9.db")
-    eps = read_reports(data / "earnings" / "historicalearningsdata_0.3.csv")
+    dates = read_reports(DATA / "earnings" / "stocks_earnings_dates_0.1.9.db")
+    eps = read_reports(DATA / "earnings" / "historicalearningsdata_0.3.csv")
     assert (len(dates.entries), len(dates.refused), len(eps.entries), len(eps.refused)) == (36845, 0, 12063, 0)
     known: dict[str, set[date]] = {}
     for one in dates.entries:
@@ -163,9 +161,9 @@ def test_the_real_files() -> None:
     again = reconcile(eps.entries, known)
     assert set(again[0]) == set(stored)
     assert set(again[1]) == set(refused)
-    members = read_membership(data / "meta" / "sp500_membership_history.csv", "SPX")
+    members = read_membership(DATA / "meta" / "sp500_membership_history.csv", "SPX")
     assert (len(members.entries), len(members.refused)) == (887, 2)
-    assert len(read_companies(data / "meta" / "pooksoft_constituents_2021.csv").entries) == 505
+    assert len(read_companies(DATA / "meta" / "pooksoft_constituents_2021.csv").entries) == 505
 
 
 def _members(path: Path) -> ParsedFile[Membership]:
