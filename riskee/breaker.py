@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Breaker:
-    """Allows calls until `limit` fail in a row, then none for `rest_seconds`; each further failure rests again."""
+    """Allows calls until `limit` fail in a row, then none for `rest_seconds`, then one: if it fails too, rest again."""
 
     monotonic: Callable[[], float]
     limit: int = 3
@@ -14,9 +14,14 @@ class Breaker:
     _failures: int = 0
     _open_until: float = 0.0
 
-    @property
     def allows(self) -> bool:
-        return self._failures < self.limit or self.monotonic() >= self._open_until
+        """Whether to ask. After a rest the first caller tries for all others, who rest on until it knows."""
+        if self._failures < self.limit:
+            return True
+        if self.monotonic() < self._open_until:
+            return False
+        self._open_until = self.monotonic() + self.rest_seconds
+        return True
 
     def succeeded(self) -> None:
         self._failures = 0

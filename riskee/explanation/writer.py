@@ -58,7 +58,7 @@ class Writer:
         deadline = self.monotonic() + seconds
         for seed in range(ATTEMPTS):
             left = deadline - self.monotonic()
-            if left < MIN_SECONDS or not self.breaker.allows:
+            if left < MIN_SECONDS or not self.breaker.allows():
                 return None
             draft = await self._attempt(facts, seed, left)
             if draft is not None:

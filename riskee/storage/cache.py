@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -42,6 +42,7 @@ _REMEDY = "see `riskee status`"
 
 Part = str | date | datetime
 Value = str | bytes | int | float
+ValueT = TypeVar("ValueT")
 
 
 class Entry(NamedTuple):
@@ -61,6 +62,16 @@ def _argument(entry: Entry) -> list[int | str]:
     """Name, time to live and fields as the script takes them."""
     texts = [part if type(part) is str else _text(part) for pair in entry.fields.items() for part in pair]
     return [entry.key.of(**entry.parts), entry.key.seconds, *texts]
+
+
+def decoded(body: bytes | None, kind: type[ValueT]) -> ValueT | None:
+    """What a cached JSON says; None where there is none, or one that another version of the product wrote."""
+    if body is None:
+        return None
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError:
+        return None
 
 
 @dataclass
@@ -89,7 +100,7 @@ class Cache:
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
         """Raises RetryableError where the cache does not answer, and without asking where it has just not."""
-        if not self._breaker.allows:
+        if not self._breaker.allows():
             raise RetryableError(self._trouble, _REMEDY)
         async with self._answering():
             yield

@@ -13,7 +13,7 @@ from riskee.logs import get_logger
 from riskee.messaging.messages import Driver, Explanation, Prediction, SourceDocument
 from riskee.messaging.statuses import Status
 from riskee.storage import keys
-from riskee.storage.cache import Cache
+from riskee.storage.cache import Cache, decoded
 from riskee.storage.predictions import latest_predictions
 from riskee.storage.tables import explanations
 from serving.api.standing import Number, Reason, Standings, judged
@@ -61,11 +61,8 @@ class Reader:
         except RetryableError as error:
             _log.warning("answering from the database", cause=str(error))
             return {}
-        return {
-            ticker: msgspec.json.decode(body, type=Prediction)
-            for ticker, body in zip(tickers, bodies, strict=True)
-            if body is not None
-        }
+        found = {ticker: decoded(body, Prediction) for ticker, body in zip(tickers, bodies, strict=True)}
+        return {ticker: prediction for ticker, prediction in found.items() if prediction is not None}
 
     async def _stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
         now = self.clock.now()
@@ -78,7 +75,7 @@ class Reader:
         except RetryableError as error:
             _log.warning("looking for the explanation in the database", cause=str(error))
             body = None
-        cached = None if body is None else msgspec.json.decode(body, type=Explanation)
+        cached = decoded(body, Explanation)
         # The key names the moment; a quote may have a prediction of each model type.
         if cached is not None and cached.prediction_id == prediction.prediction_id:
             return cached

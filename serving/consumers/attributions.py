@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 from sqlalchemy import Connection, select
 
@@ -18,7 +17,7 @@ from riskee.model.predictor import Predictor
 from riskee.model.registry import load_model
 from riskee.settings import ModelSettings
 from riskee.storage import keys
-from riskee.storage.cache import Cache
+from riskee.storage.cache import Cache, decoded
 from riskee.storage.database import database_errors
 from riskee.storage.tables import quotes
 from serving.consumers.knowledge import Knowledge
@@ -28,7 +27,6 @@ _TOLERANCE = 1e-9
 _KEPT_MODELS = 4
 
 _log = get_logger(__name__)
-_decoder = msgspec.json.Decoder(dict[str, float | None])
 
 
 @dataclass
@@ -69,6 +67,8 @@ class Attributions:
     def _drivers(
         self, predictor: Predictor, prediction: Prediction, features: Mapping[str, float]
     ) -> tuple[Driver, ...] | None:
+        if not features.keys() >= set(predictor.artifact.features):
+            return None
         row = np.array([[features[name] for name in predictor.artifact.features]])
         contributions = predictor.contributions(row).tolist()
         if not math.isclose(math.fsum(contributions), prediction.expected_return, rel_tol=1e-6, abs_tol=_TOLERANCE):
@@ -81,9 +81,10 @@ class Attributions:
         except RetryableError as error:
             _log.warning("computing features again", cause=str(error))
             return None
-        if body is None:
+        features = decoded(body, dict[str, float | None])
+        if features is None:
             return None
-        return {name: math.nan if value is None else value for name, value in _decoder.decode(body).items()}
+        return {name: math.nan if value is None else value for name, value in features.items()}
 
     async def _computed(self, prediction: Prediction) -> dict[str, float] | None:
         return await asyncio.to_thread(self._compute, prediction)

@@ -20,7 +20,7 @@ from riskee.messaging.messages import ExplainRequest, Explanation, Prediction
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED
 from riskee.storage import keys
 from riskee.storage.bus import codec_of
-from riskee.storage.cache import Cache, Entry
+from riskee.storage.cache import Cache, Entry, decoded
 from riskee.storage.database import make_service_engine
 from riskee.storage.inbox import Durable
 from riskee.storage.llm import Llm
@@ -85,7 +85,7 @@ class Explain:
         except RetryableError as error:
             self.service.health.down("redis", str(error))
             return None
-        explanation = None if body is None else msgspec.json.decode(body, type=Explanation)
+        explanation = decoded(body, Explanation)
         # One quote may have a prediction of each model type.
         return explanation if explanation and explanation.prediction_id == prediction.prediction_id else None
 

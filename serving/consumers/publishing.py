@@ -16,7 +16,7 @@ from riskee.messaging.subjects import PREDICTION_FAILED, PREDICTION_UPDATED, QUO
 from riskee.model.predictor import Predictor
 from riskee.storage import keys
 from riskee.storage.bus import Outgoing, codec_of
-from riskee.storage.cache import Cache, Entry
+from riskee.storage.cache import Cache, Entry, decoded
 from riskee.telemetry import CACHE_WRITE_ERRORS, PREDICTIONS, PREDICTIONS_FAILED, TICK_SECONDS
 from serving.consumers.cached import forecast_entries, model_entry, quote_entry
 from serving.consumers.forecasting import Failure, Forecast
@@ -85,7 +85,8 @@ class Publisher:
         except RetryableError as error:
             self._service.health.down("redis", str(error))
             return []
-        return [msgspec.json.decode(body, type=Quote) for body in bodies if body is not None]
+        quotes = (decoded(body, Quote) for body in bodies)
+        return [quote for quote in quotes if quote is not None]
 
     async def _write(self, entries: Sequence[Entry]) -> None:
         if not entries:

@@ -97,6 +97,14 @@ async def test_the_database_answers_when_the_cache_is_gone(bus: Bus, known: Sett
         assert "cache does not answer" in health.json()["dependencies"]["redis"]
 
 
+async def test_a_number_in_the_cache_that_another_version_wrote_is_none(
+    client: httpx.AsyncClient, cache: Cache
+) -> None:
+    await put(cache, made())
+    await cache._redis.hset("pred:AAPL", "body", b'{"written_by":"another version"}')
+    problem(await client.get("/predict/AAPL"), 503, "no_prediction")
+
+
 async def test_the_cache_answers_when_the_database_is_gone(
     beating: None, bus: Bus, cache: Cache, settings: Settings
 ) -> None:

@@ -134,7 +134,7 @@ async def test_after_failures_the_model_rests() -> None:
     assert script.asked == 4
     now[0] = 130.0
     assert await writer.write(facts(), 20) is not None
-    assert writer.breaker.allows
+    assert writer.breaker.allows()
 
 
 async def test_a_failed_warm_up_harms_nothing() -> None:
