@@ -6,6 +6,7 @@ from math import log10
 from riskee.model.charts import WIDTH, Axis, standalone, svg_chart, svg_line, svg_text
 from serving.bench.loads import Load
 from serving.bench.result import Measured
+from serving.bench.targets import ALL_SERVICES
 
 _PROCESSES = ("predict", "floor", "record", "api", "nats", "redis", "postgres")
 _SHADES = ("#2a6fc9", "#2a6fc9", "#5a9e6f", "#c2571a", "#8a6fc2", "#b5493f", "#7d8794")
@@ -19,9 +20,9 @@ def charts(measured: Measured) -> Mapping[str, str]:
 
 
 def _latency(measured: Measured) -> str:
-    """p50, p99 and p99.9 of the product and of the floor at every rate, on logarithmic scales."""
+    """p50, p99 and p99.9 of the product at every rate and of the floor at its own, on logarithmic scales."""
     series: dict[str, list[tuple[int, float]]] = {}
-    for load in _paired(measured, "product"):
+    for load in _drawn(measured):
         event = load.latency.get("event")
         for name, value in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999")):
             if event:
@@ -80,7 +81,7 @@ def _backlogs(measured: Measured) -> str:
 
 def _cpu(measured: Measured) -> str:
     """Microseconds of a processor for each quote, stacked by process."""
-    rows = [load for load in _paired(measured, "product") if load.rate >= 1000]
+    rows = [load for load in _drawn(measured) if load.rate >= 1000]
     if not rows:
         return ""
     x = Axis(0, max(sum(load.cpu_us.values()) for load in rows) * 1.05, _LEFT, WIDTH - 20)
@@ -103,7 +104,10 @@ def _cpu(measured: Measured) -> str:
     return svg_chart(60 + _ROW * len(rows), "Processor time by process", shapes)
 
 
-def _paired(measured: Measured, target: str) -> list[Load]:
-    """The loads of a target and of the floor that were measured in turn."""
-    pairs = [pair for load in measured.loads if (pair := measured.pair(target, load.rate)) and load is pair[0]]
-    return [load for pair in pairs for load in pair]
+def _drawn(measured: Measured) -> list[Load]:
+    """The floor, then the product with as many tickers at every rate; void loads are not drawn."""
+    pair = next((pair for load in measured.loads if (pair := measured.pair(ALL_SERVICES, load.rate))), None)
+    if pair is None:
+        return []
+    loads = [load for load in measured.loads if load.target == "product" and load.tickers == pair[1].tickers]
+    return [load for load in (pair[1], *loads) if not load.void]

@@ -11,8 +11,12 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+from sqlalchemy import Engine, func, select
 
-from serving.bench.plan import Plan
+from riskee.errors import FatalError
+from riskee.storage.tables.live import predictions, quotes
+from serving.bench.latency import unseen
+from serving.bench.plan import Plan, Sent
 from serving.bench.probe import Seen
 from serving.bench.processes import CpuLog, started_at
 from serving.bench.rig import FLOOR, PRODUCT, Rig
@@ -32,7 +36,11 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
 
     what: str
     messages: int
+    # Different events, or rows that the database counts; of quotes of which a later one came too there may be none.
     done: int
+    # Quotes without an event or rows that are not there; and quotes that the bus did not take.
+    missing: int
+    refused: int = 0
     a_second: float
     cpu_us: dict[str, float]
     # From the start of the process to the first event, where a process was started.
@@ -83,62 +91,80 @@ class Drains:
     rig: Rig
     tickers: int
     count: int
+    engine: Engine
 
     def all(self, moments: Moments) -> list[Drain]:
         """predict by itself, then record by itself, then both together."""
         rig = self.rig
-        rig.processes.stop("record")
+        rig.stop("record")
         alone = self.predict(moments)
         found = [alone, self.record()]
-        rig.processes.stop("predict", "record")
+        rig.stop("predict", "record")
         return [*found, *self._together(moments)]
 
     def predict(self, moments: Moments) -> Drain:
         """Events a second of a predict that finds a backlog when it starts."""
-        self.rig.processes.stop("predict")
+        self.rig.stop("predict")
         plan = self._plan(moments)
         with self.rig.probe(PRODUCT, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
-            self.rig.load(plan)
+            sent = self._load(plan)
             with self._started("predict") as (log, started):
                 found = seen()
-        return drained(f"predict, {_TOLD[moments]}", plan, found, log, started)
+        return drained(f"predict, {_TOLD[moments]}", plan, sent, found, log, started)
 
     def floor(self, moments: Moments) -> Drain:
-        """Events a second of the floor; it runs already, so that the load is sent beside it."""
+        """Events a second of a floor that finds a backlog when it starts."""
+        with self.rig.floor():
+            pass  # its place in the stream is made, from which it finds what comes
         plan = self._plan(moments, subject=FLOOR.quote_subject, stream=FLOOR.quote_stream)
-        log = CpuLog(self.rig.pids() | self.rig.floors)
-        with self.rig.probe(FLOOR, plan, everything=False, patience=_PATIENCE_SECONDS) as seen, log.running():
-            self.rig.load(plan)
-            found = seen()
-        return drained(f"floor, {_TOLD[moments]}", plan, found, log, None)
+        with self.rig.probe(FLOOR, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
+            sent = self._load(plan)
+            with self.rig.floor():
+                log = CpuLog(self.rig.pids() | self.rig.floors)
+                with log.running():
+                    found = seen()
+        return drained(f"floor, {_TOLD[moments]}", plan, sent, found, log, None)
 
     def record(self) -> Drain:
         """Rows a second of a record that finds quotes and predictions when it starts."""
         acknowledged = _Acknowledged(self.rig, ("record-quotes", "record-predictions"))
-        left = acknowledged.note()
+        left, before = acknowledged.note(), self._rows()
         with acknowledged.running(), self._started("record") as (log, _):
             self.rig.await_quiet("record-quotes", "record-predictions")
             time.sleep(2 * _POLL_SECONDS)
-        return _recorded("record", left, acknowledged, log)
+        rate, first, last = acknowledged.rate()
+        return recorded("record", left, self._rows() - before, rate, log.between(first, last))
 
     def _together(self, moments: Moments) -> list[Drain]:
         plan = self._plan(moments)
         acknowledged = _Acknowledged(self.rig, ("record-quotes", "record-predictions"))
+        before = self._rows()
         with self.rig.probe(PRODUCT, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
-            self.rig.load(plan)
+            sent = self._load(plan)
             with acknowledged.running(), self._started("predict", "record") as (log, started):
                 found = seen()
                 self.rig.await_quiet("record-quotes", "record-predictions")
                 time.sleep(2 * _POLL_SECONDS)
-        events = drained("predict beside record", plan, found, log, started)
-        # What predict publishes meanwhile is not in any count of what was left: rows are counted as twice the quotes.
+        events = drained("predict beside record", plan, sent, found, log, started)
+        # What predict publishes meanwhile is not in any count of what was left: the database's rows are counted.
         first, last = acknowledged.rate()[1:]
-        rows = 2 * plan.count
-        cpu = _each(log.between(first, last), rows)
-        recorded = Drain(
-            what="record beside predict", messages=rows, done=rows, a_second=round(rows / (last - first)), cpu_us=cpu
-        )
-        return [events, recorded]
+        wanted, rows = sent.accepted + events.done, self._rows() - before
+        rate = rows / (last - first)
+        return [events, recorded("record beside predict", wanted, rows, rate, log.between(first, last))]
+
+    def _load(self, plan: Plan) -> Sent:
+        sent = self.rig.load(plan)
+        if sent is None:
+            raise FatalError("the load did not send a backlog", "only paced loads may be late: this is a defect")
+        return sent
+
+    def _rows(self) -> int:
+        """The rows of quotes and predictions."""
+        with self.engine.connect() as connection:
+            return sum(
+                connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (quotes, predictions)
+            )
 
     def _plan(self, moments: Moments, subject: str = "", stream: str = "") -> Plan:
         plan = self.rig.plan(PRODUCT, self.tickers, _RATE, self.count, paced=False)
@@ -164,7 +190,7 @@ class Drains:
 _TOLD: Mapping[Moments, str] = {"own": "each quote of its own time", "round": "the quotes of a round of one time"}
 
 
-def drained(what: str, plan: Plan, seen: Seen, log: CpuLog, started: float | None) -> Drain:
+def drained(what: str, plan: Plan, sent: Sent, seen: Seen, log: CpuLog, started: float | None) -> Drain:
     """The drain of a backlog of quotes, by what was seen of it; `started` is when its worker was."""
     stored = np.sort(np.array(seen.stored))
     skipped = int(len(stored) * _SETTLING)
@@ -173,17 +199,24 @@ def drained(what: str, plan: Plan, seen: Seen, log: CpuLog, started: float | Non
     return Drain(
         what=what,
         messages=plan.count,
-        done=len(stored),
+        done=len({(number, round(due, 6)) for number, due, _ in seen.event}),
+        missing=unseen(plan, seen.event),
+        refused=sent.sent - sent.accepted,
         a_second=round(counted / (last - first)) if last > first else 0.0,
         cpu_us=_each(log.between(first, last), counted),
         first_after=None if started is None or not len(stored) else round(float(stored[0]) - started, 2),
     )
 
 
-def _recorded(what: str, rows: int, acknowledged: _Acknowledged, log: CpuLog) -> Drain:
-    rate, first, last = acknowledged.rate()
+def recorded(what: str, wanted: int, rows: int, rate: float, spent: Mapping[str, float]) -> Drain:
+    """The drain of messages that become a row each, of which the database counts so many more than before."""
     return Drain(
-        what=what, messages=rows, done=rows, a_second=round(rate), cpu_us=_each(log.between(first, last), rows)
+        what=what,
+        messages=wanted,
+        done=rows,
+        missing=max(wanted - rows, 0),
+        a_second=round(rate),
+        cpu_us=_each(spent, rows),
     )
 
 

@@ -12,6 +12,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from datetime import date, datetime
 
 import lightgbm
@@ -34,7 +35,6 @@ from riskee.storage.database import make_engine
 from riskee.storage.receipts import Receipts
 from riskee.storage.recent_bars import recent_bars
 from serving.bench.plan import MARKET
-from serving.consumers.overlap import Overlap
 
 QUOTE_SUBJECT, EVENT_SUBJECT = "bench.floor.quote", "bench.floor.event"
 QUOTE_STREAM, EVENT_STREAM = "BENCH_QUOTES", "BENCH_EVENTS"
@@ -94,12 +94,15 @@ class Floor:
 
     async def _handle(self, batch: list[Msg]) -> None:
         latest = {quote.ticker: quote for quote in (self._decode(message.data).payload for message in batch)}
-        quotes, publishing = list(latest.values()), Overlap()
+        quotes = list(latest.values())
+        publishing: asyncio.Task[None] | None = None
         for start in range(0, len(quotes), WINDOW):
             events = self._events(quotes[start : start + WINDOW])
-            await publishing.finish()
-            publishing.begin(self.publish(events))
-        await publishing.finish()
+            if publishing:
+                await publishing
+            publishing = asyncio.create_task(self.publish(events))
+        if publishing:
+            await publishing
         for message in batch:
             await message.ack()
 

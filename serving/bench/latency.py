@@ -11,6 +11,8 @@ from riskee.market.bars import Floats
 from serving.bench.plan import Plan
 
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)
+# A percentile with fewer values above it is hardly more than the largest one.
+_FEWEST_ABOVE = 3
 # Above every time of one run, in seconds: keeps the tickers apart in one sorted array.
 _APART = 1e4
 
@@ -24,6 +26,10 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     p99: float
     p999: float
     most: float
+
+    def carries(self, percentile: float) -> bool:
+        """Whether there are values enough above a percentile."""
+        return round(self.count * (100 - percentile), 6) >= 100 * _FEWEST_ABOVE
 
 
 def latency_of(milliseconds: Floats) -> Latency | None:
@@ -56,6 +62,11 @@ def until_seen(plan: Plan, seen: Sequence[tuple[int, float, float]]) -> Floats:
     found = (place < len(keys)) & (numbers[here] == tickers)
     waited[found] = earliest[here][found] - due[found]
     return waited
+
+
+def unseen(plan: Plan, seen: Sequence[tuple[int, float, float]]) -> int:
+    """How many quotes of a plan had no effect, neither their own nor a later one's of their ticker."""
+    return int(np.isinf(until_seen(plan, seen)).sum())
 
 
 def _key(numbers: NDArray[Any], seconds: Floats) -> NDArray[np.int64]:

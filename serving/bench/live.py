@@ -12,10 +12,9 @@ from sqlalchemy import Engine
 from serving.bench import kernel
 from serving.bench.drain import Drain, Drains
 from serving.bench.limits import LimitBench
-from serving.bench.loads import ALONE, BARE, DURABLES, WHOLE, Kind, Load, measure, repeated_bursts
+from serving.bench.loads import ALONE, BARE, DURABLES, SERVING, WHOLE, Kind, Load, measure, repeated_bursts
 from serving.bench.machine import describe, load_average
 from serving.bench.market import LEAVES, SESSIONS, TREES, MadeMarket, crown, fill
-from serving.bench.processes import memory_mib
 from serving.bench.result import Measured
 from serving.bench.rig import PRODUCT, SERVICES, Rig
 from serving.bench.targets import PAIR_RATE
@@ -74,6 +73,7 @@ class LiveBench:
             for tickers in self.options.tickers:
                 self.found.kernel += kernel.measure(tickers)
                 self.rig.tell(f"kernel, {tickers:,} tickers: done")
+        self.found.memory_mib = {name: round(mib) for name, mib in self.rig.memory.items()}
         self.found.machine, self.found.seconds = describe(before), round(time.monotonic() - began, 1)
         return self.found
 
@@ -89,9 +89,8 @@ class LiveBench:
             if "limits" in only and largest:
                 self.found.limits = LimitBench(self.rig.settings, self.engine, tickers).run()
                 self.rig.tell(f"limits: {self.found.limits}")
-            if largest:
-                pids = self.rig.pids()
-                self.found.memory_mib = {name: round(memory_mib(pid)) for name, pid in pids.items()}
+            if "burst" in only:
+                self._openings(market)
 
     @contextmanager
     def _market(self, tickers: int) -> Iterator[MadeMarket]:
@@ -108,35 +107,35 @@ class LiveBench:
             self.rig.run(PRODUCT, tickers, _WARM_UP_RATE, tickers, everything=False, patience=60)
             yield market
         finally:
-            self.rig.processes.stop(*SERVICES)
+            self.rig.stop(*SERVICES)
 
     def _loads(self, tickers: int) -> None:
-        """Every rate; with one size of market beside the floor, at one rate also without what the floor has not."""
+        """Every rate, observed everywhere; with one size of market, first predict and all services beside the floor."""
         options = self.options
         paired = tickers == options.pair
 
-        def loads(kinds: Sequence[Kind], rate: int) -> None:
-            self._note_loads(
-                self.found.loads, measure(self.rig, kinds, tickers, rate, options.seconds, options.repeats)
-            )
+        def loads(kinds: Sequence[Kind], rate: int, repeats: int) -> None:
+            self._note_loads(self.found.loads, measure(self.rig, kinds, tickers, rate, options.seconds, repeats))
 
-        if not paired:
-            self._all_services()
-            for rate in options.rates:
-                loads([WHOLE], rate)
-            return
-        with self.rig.floor():
-            loads([BARE, ALONE], PAIR_RATE if PAIR_RATE in options.rates else max(options.rates))
-            self._all_services()
-            for rate in options.rates:
-                loads([BARE, WHOLE], rate)
+        if paired:
+            at = PAIR_RATE if PAIR_RATE in options.rates else max(options.rates)
+            with self.rig.floor():
+                loads([BARE, ALONE], at, options.repeats)
+                self._all_services()
+                loads([BARE, SERVING], at, options.repeats)
+        self._all_services()
+        for rate in options.rates:
+            loads([WHOLE], rate, max(options.repeats - 1, 1))
 
     def _bursts(self, market: MadeMarket) -> None:
-        """Every ticker at once: in the middle of a session, then with the first quotes of the next one."""
+        """Every ticker at once, in the middle of a session."""
         self._all_services()
-        repeats = self.options.repeats
-        self._note_loads(self.found.bursts, measure(self.rig, [WHOLE], market.tickers, 0, 0, repeats))
-        sessions = market.following[:repeats]
+        self._note_loads(self.found.bursts, measure(self.rig, [WHOLE], market.tickers, 0, 0, self.options.repeats))
+
+    def _openings(self, market: MadeMarket) -> None:
+        """The same with the first quotes of sessions; last, for after them no quote of an earlier session counts."""
+        self._all_services()
+        sessions = market.following[: self.options.repeats]
         self._note_loads(self.found.openings, [repeated_bursts(self.rig, market.tickers, sessions)])
 
     def _all_services(self) -> None:
@@ -145,18 +144,17 @@ class LiveBench:
 
     def _drain(self, tickers: int) -> None:
         self._all_services()
-        drains = Drains(self.rig, tickers, self.options.backlog)
+        drains = Drains(self.rig, tickers, self.options.backlog, self.engine)
         for _ in range(self.options.repeats):
             self._note_drains(drains.all("own"))
-            with self.rig.floor():
-                self._note_drains([drains.floor("own")])
+            self._note_drains([drains.floor("own")])
         self._note_drains([drains.predict("round")])
         self.rig.await_quiet(*DURABLES)
 
     def _note_drains(self, drains: Sequence[Drain]) -> None:
         for drain in drains:
             self.found.drains.append(drain)
-            done = f"{drain.done:,} of {drain.messages:,}, {drain.a_second:,.0f} a second"
+            done = f"{drain.done:,} of {drain.messages:,}, {drain.missing} missing, {drain.a_second:,.0f} a second"
             self.rig.tell(f"{drain.what}: {done}, {_told(drain.cpu_us)}")
 
     def _note_loads(self, where: list[Load], loads: Sequence[Load]) -> None:
@@ -165,7 +163,7 @@ class LiveBench:
             seen = ", ".join(f"{name} {each.p50:.1f}/{each.p99:.1f}" for name, each in load.latency.items())
             self.rig.tell(
                 f"{load.target}, {load.tickers:,} tickers, {load.rate:,}/s: p50/p99 ms {seen}; {_told(load.cpu_us)};"
-                f" {load.events:,} events of {load.quotes:,} quotes, {load.missing} missing, lag {load.lag_ms:.1f} ms"
+                f" {load.events:,} events of {load.quotes:,} quotes, {load.lost} missing, lag {load.lag_ms:.1f} ms"
                 f"{', VOID' if load.void else ''}"
             )
 

@@ -1,5 +1,6 @@
 """Loads at a steady rate and bursts, repeated, and what they say together."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from statistics import median
@@ -8,7 +9,7 @@ import msgspec
 import numpy as np
 
 from riskee.market.bars import Floats
-from serving.bench.latency import Latency, latency_of, until_seen
+from serving.bench.latency import Latency, latency_of, unseen, until_seen
 from serving.bench.rig import FLOOR, PRODUCT, Observed, Rig, Target
 
 # Quotes that are due earlier find caches cold, connections unused and, in the first load, code not yet run.
@@ -19,13 +20,21 @@ LONGEST_LAG_MS, LONGEST_LAG_SHARE = 5.0, 0.1
 DURABLES = ("predict-quotes", "record-quotes", "record-predictions")
 
 
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One repeat of a load that counts: milliseconds to the durable event, microseconds of a processor by process."""
+
+    p99: float
+    cpu_us: dict[str, float]
+
+
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """One load at one rate, repeated: medians. A `rate` of 0 is a burst of one quote of every ticker at once.
 
     `beside` is what it was measured in turn with; `latency` has milliseconds from when a quote was due by where its
     effect was seen, `cpu_us` microseconds of a processor for each quote by process. `events` are of one repeat, fewer
-    than quotes where several of a ticker became one; `missing` are quotes of all repeats without any effect. `void`:
-    the generator lagged in every repeat.
+    than quotes where several of a ticker became one; `missing` are quotes of all repeats without any effect, by where
+    it was looked for. `void`: the generator lagged in every repeat. `turns` are the repeats that count; of loads that
+    were measured in turn, those of the same turns.
     """
 
     target: str
@@ -35,16 +44,24 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     quotes: int
     repeats: int
     events: int
-    missing: int
+    missing: dict[str, int]
     refused: int
     latency: dict[str, Latency]
     cpu_us: dict[str, float]
     lag_ms: float
     void: bool
+    turns: list[Turn]
+
+    @property
+    def lost(self) -> int:
+        """Quotes that were refused or had no effect, counted at each place where it was looked for."""
+        return sum(self.missing.values()) + self.refused
 
 
 Kind = tuple[str, Target, bool]
 WHOLE: Kind = ("product", PRODUCT, True)
+# The same services, observed as the floor is: what the observation takes meets both alike.
+SERVING: Kind = ("all services", PRODUCT, False)
 ALONE: Kind = ("predict alone", PRODUCT, False)
 BARE: Kind = ("floor", FLOOR, False)
 
@@ -52,15 +69,26 @@ BARE: Kind = ("floor", FLOOR, False)
 def measure(rig: Rig, kinds: Sequence[Kind], tickers: int, rate: int, seconds: float, repeats: int) -> list[Load]:
     """Measure kinds of load in turn, again and again, so that what else the machine does meets them all."""
     count = int(rate * (WARM_UP_SECONDS + seconds)) if rate else tickers
-    found: dict[str, list[Observed]] = {name: [] for name, _, _ in kinds}
+    turns: list[list[Observed]] = []
     for _ in range(repeats):
-        for name, target, everything in kinds:
-            found[name].append(rig.run(target, tickers, rate, count, everything=everything))
-            rig.await_quiet(*(DURABLES if everything else DURABLES[:1]))
-    names = list(found)
+        turns.append([])
+        for _, target, everything in kinds:
+            turns[-1].append(rig.run(target, tickers, rate, count, everything=everything))
+            rig.await_quiet(*DURABLES)
+    return side_by_side([name for name, _, _ in kinds], turns)
+
+
+def side_by_side(names: Sequence[str], turns: Sequence[Sequence[Observed]]) -> list[Load]:
+    """The loads of these names, measured in turn; a turn in which one of them is void counts for none of them."""
+    kept = [turn for turn in turns if all(map(_in_time, turn))]
     return [
-        together(name, observed, ", ".join(other for other in names if other != name))
-        for name, observed in found.items()
+        _load(
+            name,
+            [turn[place] for turn in turns],
+            [turn[place] for turn in kept],
+            ", ".join(other for other in names if other != name),
+        )
+        for place, name in enumerate(names)
     ]
 
 
@@ -74,11 +102,15 @@ def repeated_bursts(rig: Rig, tickers: int, sessions: Sequence[date]) -> Load:
     return together("product", found)
 
 
-def together(name: str, observed: Sequence[Observed], beside: str = "") -> Load:
+def together(name: str, observed: Sequence[Observed]) -> Load:
     """The medians of repeats; of those whose generator kept its times, where there are such."""
-    found = {id(each): latencies(each) for each in observed}
-    kept = [each for each in observed if _in_time(each, found[id(each)])]
+    return _load(name, observed, [each for each in observed if _in_time(each)], "")
+
+
+def _load(name: str, observed: Sequence[Observed], kept: Sequence[Observed], beside: str) -> Load:
     used = kept or observed
+    found = [latencies(each) for each in used]
+    cpu = [{process: spent / each.plan.count * 1e6 for process, spent in each.cpu.items()} for each in used]
     plan = used[0].plan
     return Load(
         target=name,
@@ -88,20 +120,34 @@ def together(name: str, observed: Sequence[Observed], beside: str = "") -> Load:
         quotes=plan.count,
         repeats=len(used),
         events=int(median(len(each.seen.stored) for each in used)),
-        missing=sum(int(np.isinf(until_seen(each.plan, each.seen.event)).sum()) for each in observed),
+        missing=_missing(observed),
         refused=sum(each.sent.sent - each.sent.accepted for each in observed),
-        latency=_medians([found[id(each)] for each in used]),
-        cpu_us={
-            process: round(median(each.cpu[process] for each in used) / plan.count * 1e6, 1) for process in used[0].cpu
-        },
+        latency=_medians(found),
+        cpu_us={process: round(median(each[process] for each in cpu), 1) for process in cpu[0]},
         lag_ms=median(each.sent.lag_ms[1] for each in observed),
         void=not kept,
+        turns=[
+            Turn(p99=latency["event"].p99, cpu_us=spent)
+            for latency, spent in zip(found, cpu, strict=True)
+            if "event" in latency
+        ],
     )
 
 
-def _in_time(observed: Observed, latency: Mapping[str, Latency]) -> bool:
+def _missing(observed: Sequence[Observed]) -> dict[str, int]:
+    """Quotes without an effect in all repeats; of Redis and the database of those that were asked for."""
+    missing: Counter[str] = Counter()
+    for each in observed:
+        missing["event"] += unseen(each.plan, each.seen.event)
+        if each.everything:
+            missing["websocket"] += unseen(each.plan, each.seen.websocket)
+        missing.update(each.seen.unseen)
+    return dict(missing)
+
+
+def _in_time(observed: Observed) -> bool:
     """Whether the generator kept its times. Of a burst every quote but the first is late, however fast it is sent."""
-    lag = observed.sent.lag_ms[1]
+    lag, latency = observed.sent.lag_ms[1], latencies(observed)
     measured = latency["event"].p99 if "event" in latency else 0.0
     return not observed.plan.rate or lag <= max(LONGEST_LAG_MS, LONGEST_LAG_SHARE * measured)
 

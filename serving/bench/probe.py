@@ -215,7 +215,7 @@ def _seen(events: Watched, frames: Watched, samplers: Mapping[str, Sampler]) -> 
         websocket=[each for each in frames.read if each[2]],
         redis=found.get("redis", []),
         database=found.get("database", []),
-        unseen={name: len(sampler.waiting) for name, sampler in samplers.items()},
+        unseen={name: sampler.left for name, sampler in samplers.items()},
     )
 
 

@@ -43,16 +43,20 @@ def tables(measured: Measured) -> list[Table]:
     )
     cpu = ("load", "tickers", "quotes/s", *_CPU)
     burst = ("burst", "tickers", "durable event", "most", "Redis", "row", "WebSocket", "missing")
-    drain = ("backlog", "messages", "done", "a second", *_CPU[:2], *_CPU[3:], "first event after s")
+    drain = ("backlog", "messages", "done", "missing", "a second", *_CPU[:2], *_CPU[3:], "first event after s")
     found = [
         Table("Bars of the live path", target, list(map(_target, targets.bars(measured)))),
-        Table("Targets of the owner's document", target, list(map(_target, targets.owners(measured)))),
+        Table("Performance targets", target, list(map(_target, targets.owners(measured)))),
         Table("Latency, p50 / p95 / p99 ms", load, list(map(_load, measured.loads))),
         Table("CPU, us for each quote", cpu, list(map(_cpu, measured.loads))),
         Table("Every ticker at once, p50 / p95 / p99 ms", burst, list(_bursts(measured))),
         Table("Backlogs: messages a second, and CPU in us for each", drain, list(_drains(measured))),
         Table("Kernel, one core", ("step", "tickers", "ms", "us each"), list(_kernel(measured))),
-        Table("Memory at the end", ("process", "MiB"), [(n, f"{m:,}") for n, m in measured.memory_mib.items()]),
+        Table(
+            "Memory, the most of each process",
+            ("process", "MiB"),
+            [(n, f"{m:,}") for n, m in measured.memory_mib.items()],
+        ),
     ]
     return [table for table in found if table.rows]
 
@@ -86,11 +90,30 @@ def _target(target: Target) -> tuple[str, ...]:
 
 
 def _three(latency: Latency | None) -> str:
-    return "" if latency is None else f"{latency.p50:.1f} / {latency.p95:.1f} / {latency.p99:.1f}"
+    """p50, p95 and p99, without those for which the values are too few."""
+    if latency is None:
+        return ""
+    shown = [
+        f"{value:.1f}" if latency.carries(percentile) else "-"
+        for percentile, value in ((50, latency.p50), (95, latency.p95), (99, latency.p99))
+    ]
+    return " / ".join(shown)
+
+
+def _sampled(latency: Latency | None) -> str:
+    """The same of a sample, whose size it tells."""
+    return "" if latency is None else f"{_three(latency)} of {latency.count:,.0f}"
 
 
 def _named(load: Load) -> str:
     return f"{load.target}{f' (beside {load.beside})' if load.target == 'floor' else ''}{', void' if load.void else ''}"
+
+
+def _lost(load: Load) -> str:
+    """How many are missing and, where any are, in which place."""
+    places = ", ".join(f"{name} {count:,}" for name, count in load.missing.items() if count)
+    refused = f"refused {load.refused:,}" if load.refused else ""
+    return ", ".join(filter(None, (places, refused))) or "0"
 
 
 def _load(load: Load) -> tuple[str, ...]:
@@ -100,10 +123,12 @@ def _load(load: Load) -> tuple[str, ...]:
         f"{load.tickers:,}",
         f"{load.rate:,}",
         _three(event),
-        f"{event.p999:.1f}" if event else "",
-        *(_three(load.latency.get(name)) for name in ("stored", "redis", "database", "websocket")),
+        f"{event.p999:.1f}" if event and event.carries(99.9) else "-",
+        _three(load.latency.get("stored")),
+        *(_sampled(load.latency.get(name)) for name in ("redis", "database")),
+        _three(load.latency.get("websocket")),
         f"{load.events:,} of {load.quotes:,}",
-        f"{load.missing + load.refused:,}",
+        _lost(load),
     )
 
 
@@ -121,8 +146,9 @@ def _bursts(measured: Measured) -> Iterator[tuple[str, ...]]:
                 f"{load.tickers:,}",
                 _three(event),
                 f"{event.most:.1f}" if event else "",
-                *(_three(load.latency.get(name)) for name in ("redis", "database", "websocket")),
-                f"{load.missing + load.refused:,}",
+                *(_sampled(load.latency.get(name)) for name in ("redis", "database")),
+                _three(load.latency.get("websocket")),
+                _lost(load),
             )
 
 
@@ -133,7 +159,15 @@ def _drains(measured: Measured) -> Iterator[tuple[str, ...]]:
             continue
         spent = (f"{drain.cpu_us[name]:,.0f}" if drain.cpu_us.get(name) else "" for name in (*_CPU[:2], *_CPU[3:]))
         first = "" if drain.first_after is None else f"{drain.first_after:.1f}"
-        yield (what, f"{drain.messages:,}", f"{drain.done:,}", f"{drain.a_second:,.0f}", *spent, first)
+        yield (
+            what,
+            f"{drain.messages:,}",
+            f"{drain.done:,}",
+            f"{drain.missing + drain.refused:,}",
+            f"{drain.a_second:,.0f}",
+            *spent,
+            first,
+        )
 
 
 def _kernel(measured: Measured) -> Iterator[tuple[str, ...]]:

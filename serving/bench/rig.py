@@ -20,7 +20,7 @@ from riskee.settings import Settings
 from serving.bench import floor
 from serving.bench.plan import Plan, Sent
 from serving.bench.probe import Seen, Wanted
-from serving.bench.processes import CpuLog
+from serving.bench.processes import CpuLog, memory_mib
 
 SERVICES = ("predict", "record", "api")
 SERVERS = ("nats", "redis", "postgres")
@@ -79,6 +79,8 @@ class Observed:
     sent: Sent
     seen: Seen
     cpu: Mapping[str, float]
+    # Whether more than the durable events was looked for.
+    everything: bool
 
 
 @dataclass
@@ -93,6 +95,8 @@ class Rig:
     today: date = date.min
     # The floor's process while it runs.
     floors: dict[str, int] = field(default_factory=dict)
+    # The most that each process has held so far, in MiB.
+    memory: dict[str, float] = field(default_factory=dict)
     _prepare: float = _PREPARE_SECONDS
 
     def plan(self, target: Target, tickers: int, rate: float, count: int, *, paced: bool = True) -> Plan:
@@ -122,7 +126,7 @@ class Rig:
                 found = seen() if sent else None
             if sent and found:
                 log.note()
-                return Observed(plan, sent, found, log.between(0, time.time()))
+                return Observed(plan, sent, found, log.between(0, time.time()), everything)
             self._prepare *= 2
             if self._prepare > _LONGEST_PREPARE_SECONDS:
                 raise FatalError("this machine is too busy to prepare a load", "measure when it is quiet")
@@ -130,6 +134,12 @@ class Rig:
     def pids(self) -> dict[str, int]:
         """Services and servers that run."""
         return {name: pid for name, pid in self.processes.pids().items() if name in (*SERVICES, *SERVERS)}
+
+    def stop(self, *names: str) -> None:
+        """Stop services, when it is noted what memory all processes hold."""
+        for name, pid in self.pids().items():
+            self.memory[name] = max(self.memory.get(name, 0.0), memory_mib(pid))
+        self.processes.stop(*names)
 
     def load(self, plan: Plan) -> Sent | None:
         """Send a plan's quotes from a process of its own; None where it was not ready when they were due."""

@@ -43,7 +43,13 @@ class Sampler:
     poll: float
     samples: list[tuple[int, float]]
     found: list[tuple[int, float, float]] = field(default_factory=list)
-    waiting: dict[int, float] = field(default_factory=dict)
+    # By ticker the due times of which nothing was found yet: one that waits hides none that comes after it.
+    waiting: dict[int, list[float]] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        """Quotes that were not found, asked for or not."""
+        return len(self.samples) - len(self.found)
 
     async def run(self) -> None:
         """Ask until all are found."""
@@ -51,14 +57,21 @@ class Sampler:
         while queue or waiting:
             while queue and queue[-1][1] <= time.time():
                 number, due = queue.pop()
-                waiting.setdefault(number, due)
+                waiting.setdefault(number, []).append(due)
             if waiting:
                 newest = await self._newest([ticker_name(number) for number in waiting])
                 at = time.time()
                 for name, moment in newest.items():
-                    if moment >= waiting[ticker_number(name)] - 1e-6:
-                        self.found.append((ticker_number(name), waiting.pop(ticker_number(name)), at))
+                    self._reach(ticker_number(name), moment, at)
             await asyncio.sleep(self.poll if waiting or not queue else queue[-1][1] - time.time())
+
+    def _reach(self, number: int, moment: float, at: float) -> None:
+        """At a time the prediction of a moment was there: that of the quotes due until then, whichever it is of."""
+        reached = [due for due in self.waiting[number] if due <= moment + 1e-6]
+        self.found += [(number, due, at) for due in reached]
+        self.waiting[number] = self.waiting[number][len(reached) :]
+        if not self.waiting[number]:
+            del self.waiting[number]
 
     async def _newest(self, tickers: Sequence[str]) -> Mapping[str, float]:
         """What is there now; nothing where a server that is overrun did not answer in time, for it is asked again."""

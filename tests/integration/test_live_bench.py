@@ -35,9 +35,9 @@ def quick() -> Measured:
 
 @pytest.mark.slow
 def test_nothing_is_lost_and_every_effect_is_seen(quick: Measured) -> None:
-    assert [load.target for load in quick.loads] == ["floor", "predict alone", "floor", "product"]
+    assert [load.target for load in quick.loads] == ["floor", "predict alone", "floor", "all services", "product"]
     for load in (*quick.loads, *quick.bursts, *quick.openings):
-        assert (load.missing, load.refused) == (0, 0), load
+        assert load.lost == 0, load
         assert 0 < load.events <= load.quotes
     for load in (quick.loads[-1], *quick.bursts, *quick.openings):
         assert set(load.latency) == {"event", "stored", "redis", "database", "websocket"}

@@ -4,10 +4,10 @@ from serving.bench.drain import Drain
 from serving.bench.kernel import Timing
 from serving.bench.latency import Latency
 from serving.bench.limits import Limits
-from serving.bench.loads import Load
+from serving.bench.loads import Load, Turn
 from serving.bench.machine import Machine
 from serving.bench.result import Measured
-from serving.bench.targets import FLOOR, RECORD, UPDATE_STEPS, WAVE_STEPS, WHOLE_WAVE_STEPS
+from serving.bench.targets import ALL_SERVICES, FLOOR, RECORD, UPDATE_STEPS, WAVE_STEPS, WHOLE_WAVE_STEPS
 from serving.bench.targets import PREDICT as PREDICTED
 
 
@@ -27,12 +27,13 @@ def load(target: str, beside: str, p99: float, cpu: dict[str, float], rate: int 
         quotes=6000,
         repeats=3,
         events=5990,
-        missing=0,
+        missing={"event": 0},
         refused=0,
         latency=seen,
         cpu_us=cpu,
         lag_ms=0.3,
         void=False,
+        turns=[Turn(p99=p99, cpu_us=cpu)] * 3,
     )
 
 
@@ -41,15 +42,18 @@ def measured(predict_p99: float = 5.0, drained: float = 9000.0) -> Measured:
     loads = []
     for rate in (100, 1000):
         loads += [
-            load("floor", "product", 3.0, {"floor": 100.0, "nats": 50.0}, rate),
-            load("product", "floor", predict_p99, {"predict": 140.0, "nats": 80.0, "postgres": 30.0}, rate),
+            load("product", "", predict_p99, {"predict": 140.0, "nats": 80.0, "postgres": 30.0}, rate),
+            load("floor", ALL_SERVICES, 3.0, {"floor": 100.0, "nats": 50.0}, rate),
+            load(ALL_SERVICES, "floor", predict_p99, {"predict": 140.0, "nats": 80.0, "postgres": 30.0}, rate),
         ]
     drains = [
-        Drain(what=PREDICTED, messages=100, done=100, a_second=rate, cpu_us={"predict": 110.0}, first_after=4.0)
+        Drain(
+            what=PREDICTED, messages=100, done=100, missing=0, a_second=rate, cpu_us={"predict": 110.0}, first_after=4.0
+        )
         for rate in (drained - 100, drained, drained + 100)
     ]
-    drains.append(Drain(what=FLOOR, messages=100, done=100, a_second=9000, cpu_us={"floor": 100.0}))
-    drains.append(Drain(what=RECORD, messages=200, done=200, a_second=15000, cpu_us={"record": 30.0}))
+    drains.append(Drain(what=FLOOR, messages=100, done=100, missing=0, a_second=9000, cpu_us={"floor": 100.0}))
+    drains.append(Drain(what=RECORD, messages=200, done=200, missing=0, a_second=15000, cpu_us={"record": 30.0}))
     kernel = [Timing(step, 5000, 10.0, 2.0) for step in (*WAVE_STEPS, *WHOLE_WAVE_STEPS)]
     kernel.append(Timing(UPDATE_STEPS[0], 5000, 0.5, 0.1))
     return Measured(

@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from serving.bench.drain import drained
-from serving.bench.loads import together
+from serving.bench.drain import drained, recorded
+from serving.bench.loads import side_by_side, together
 from serving.bench.plan import Plan, Sent
 from serving.bench.probe import Seen
 from serving.bench.processes import CpuLog
@@ -32,14 +32,14 @@ def observed(wait: float = 0.005, lag: float = 0.5, load: Plan = LOAD) -> Observ
         lag_ms=(0.1, lag, lag),
         cpu_seconds=0.0,
     )
-    return Observed(load, sent, seen(load, wait), {"predict": 0.03})
+    return Observed(load, sent, seen(load, wait), {"predict": 0.03}, everything=True)
 
 
 def test_the_median_of_the_repeats_counts() -> None:
     load = together("product", [observed(wait) for wait in (0.002, 0.004, 0.9)])
     assert load.latency["event"].p99 == pytest.approx(4, abs=0.1)
     assert load.cpu_us == {"predict": pytest.approx(100)}
-    assert (load.repeats, load.events, load.missing, load.void) == (3, 300, 0, False)
+    assert (load.repeats, load.events, load.lost, load.void) == (3, 300, 0, False)
 
 
 def test_the_first_second_does_not_count() -> None:
@@ -68,8 +68,8 @@ def test_what_is_missing_or_refused_is_told() -> None:
     whole = observed()
     cut = msgspec.structs.replace(whole.seen, event=whole.seen.event[:-10], stored=whole.seen.stored[:-10])
     refused = msgspec.structs.replace(whole.sent, accepted=299, refused=1)
-    load = together("product", [Observed(whole.plan, refused, cut, whole.cpu)])
-    assert (load.missing, load.events, load.refused) == (10, 290, 1)
+    load = together("product", [Observed(whole.plan, refused, cut, whole.cpu, everything=True)])
+    assert (load.missing["event"], load.events, load.refused) == (10, 290, 1)
 
 
 class _Log(CpuLog):
@@ -81,8 +81,9 @@ class _Log(CpuLog):
 
 def test_a_backlog_is_rated_by_what_came_after_its_first_tenth() -> None:
     slow_start = np.concatenate([np.linspace(5, 10, 100), np.linspace(10, 10.9, 901)[1:]]) + START
-    found = msgspec.structs.replace(seen(LOAD, 0.1), stored=slow_start.tolist())
-    drain = drained("predict", plan(10, 0, 1000), found, _Log({}), START + 1)
+    backlog = plan(10, 100, 1000)
+    found = msgspec.structs.replace(seen(backlog, 0.1), stored=slow_start.tolist())
+    drain = drained("predict", backlog, observed().sent, found, _Log({}), START + 1)
     assert (drain.messages, drain.done) == (1000, 1000)
     assert drain.a_second == pytest.approx(1000, rel=0.01)
     assert drain.cpu_us["predict"] == pytest.approx(1000, rel=0.01)
@@ -91,5 +92,40 @@ def test_a_backlog_is_rated_by_what_came_after_its_first_tenth() -> None:
 
 def test_a_backlog_of_which_nothing_came_is_told_too() -> None:
     nothing = Seen(event=[], stored=[], websocket=[], redis=[], database=[], unseen={})
-    drain = drained("predict", LOAD, nothing, _Log({}), START)
+    drain = drained("predict", LOAD, observed().sent, nothing, _Log({}), START)
     assert (drain.done, drain.a_second, drain.first_after) == (0, 0, None)
+
+
+def test_of_a_backlog_different_events_count_and_each_quote_without_one_is_missing() -> None:
+    whole = seen(LOAD, 0.1)
+    twice = msgspec.structs.replace(whole, event=[*whole.event[:-10], *whole.event[:10]])
+    drain = drained("predict", LOAD, observed().sent, twice, _Log({}), None)
+    assert (len(twice.event), drain.done, drain.missing) == (300, 290, 10)
+
+
+def test_of_rows_the_databases_count_counts() -> None:
+    drain = recorded("record", 200, 199, 5000.0, {"record": 0.01})
+    assert (drain.messages, drain.done, drain.missing) == (200, 199, 1)
+
+
+def test_a_void_turn_counts_for_no_half_of_it() -> None:
+    turns = [
+        [observed(0.002), observed(0.004)],
+        [observed(0.003, lag=20), observed(0.5)],
+        [observed(0.004), observed(0.006)],
+    ]
+    floor, product = side_by_side(["floor", "product"], turns)
+    assert (floor.repeats, product.repeats, floor.void, product.void) == (2, 2, False, False)
+    assert [turn.p99 for turn in product.turns] == pytest.approx([4, 6], abs=0.1)
+    assert all(load.void for load in side_by_side(["floor", "product"], turns[1:2]))
+
+
+@pytest.mark.parametrize("place", ["websocket", "redis", "database"])
+def test_what_was_never_seen_in_a_place_is_told(place: str) -> None:
+    whole = observed()
+    if place == "websocket":
+        cut = msgspec.structs.replace(whole.seen, websocket=whole.seen.websocket[:-3])
+    else:
+        cut = msgspec.structs.replace(whole.seen, unseen={place: 3})
+    load = together("product", [Observed(whole.plan, whole.sent, cut, whole.cpu, everything=True)])
+    assert load.missing[place] == load.lost == 3

@@ -34,10 +34,51 @@ def test_of_backlogs_the_median_counts(drained: float, met: bool) -> None:
 
 
 def test_a_lost_message_misses_the_bar() -> None:
+    assert bar(measured(), "backlogs: missing").met
+    for lost in ({"missing": 1}, {"refused": 1}):
+        found = measured()
+        found.drains[0] = msgspec.structs.replace(found.drains[0], **lost)
+        assert bar(found, "backlogs: missing").met is False
+
+
+@pytest.mark.parametrize("place", ["event", "websocket", "redis", "database"])
+def test_a_quote_that_was_not_seen_somewhere_misses_the_bar(place: str) -> None:
+    assert bar(measured(), "loads and bursts: missing").met
     found = measured()
-    found.drains[0] = msgspec.structs.replace(found.drains[0], done=99)
-    assert bar(found, "each quote of its own time, lost").met is False
-    assert bar(measured(), "each quote of its own time, lost").met
+    found.bursts[0] = msgspec.structs.replace(found.bursts[0], missing={"event": 0, place: 2})
+    assert bar(found, "loads and bursts: missing").measured == 2
+
+
+@pytest.mark.parametrize("half", ["floor", targets.ALL_SERVICES])
+def test_where_either_half_is_void_there_is_no_ratio(half: str) -> None:
+    found = measured()
+    found.loads = [msgspec.structs.replace(load, void=load.target == half) for load in found.loads]
+    for words in ("p99 to the durable event against", "CPU a quote against", "p99.9 to"):
+        against = bar(found, words)
+        assert (against.measured, against.met, against.note) == (None, None, targets.VOID)
+
+
+def test_void_loads_tell_nothing_of_the_tickers_at_once() -> None:
+    found = measured()
+    found.loads = [msgspec.structs.replace(load, void=True) for load in found.loads]
+    (at_once,) = (target for target in targets.owners(found) if target.what == "tickers at once")
+    assert (at_once.measured, at_once.note) == (None, targets.VOID)
+
+
+def test_the_processor_is_not_compared_where_the_product_is_late() -> None:
+    cpu = bar(measured(predict_p99=20.0), "CPU a quote against")
+    assert cpu.measured is None
+    assert "larger" in cpu.note
+    assert bar(measured(predict_p99=5.0), "CPU a quote against").met
+
+
+def test_a_percentile_is_shown_only_where_values_enough_are_above_it() -> None:
+    found = measured()
+    few = msgspec.structs.replace(found.bursts[0].latency["redis"], count=120)
+    found.bursts[0] = msgspec.structs.replace(found.bursts[0], latency={**found.bursts[0].latency, "redis": few})
+    (row,) = next(table for table in tables(found) if table.title.startswith("Every ticker")).rows
+    assert row[4].endswith(" / - of 120")
+    assert "-" not in row[2]
 
 
 def test_the_ratio_says_how_many_times_better() -> None:
@@ -53,7 +94,7 @@ def test_every_target_of_the_owner_has_a_line_even_where_nothing_was_measured() 
     lines = [target.what for target in targets.owners(nothing)]
     assert lines == [target.what for target in targets.owners(measured())]
     assert all(target.measured is None for target in targets.owners(nothing))
-    assert [table.title for table in tables(nothing)] == ["Targets of the owner's document"]
+    assert [table.title for table in tables(nothing)] == ["Performance targets"]
 
 
 def test_the_pictures_are_svg() -> None:
