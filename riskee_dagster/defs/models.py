@@ -148,6 +148,23 @@ def leak_check(found: Rows) -> dg.AssetCheckResult:
     )
 
 
+def require_checked(instance: dg.DagsterInstance, model_type: ModelType, sha256: str) -> None:
+    """Refuse rows other than those that the checks of the training set saw: bars come in while a run goes on.
+
+    Raises RetryableError.
+    """
+    from riskee.errors import RetryableError
+
+    key = training_key(model_type)
+    name, event = key.to_user_string(), instance.get_latest_materialization_event(key)
+    made = event.asset_materialization.metadata["sha256"].value if event and event.asset_materialization else "none"
+    if made != sha256:
+        raise RetryableError(
+            f"the rows of {name} were {str(made)[:16]} when they were checked, now they are {sha256[:16]}",
+            f"materialise {name} and what follows it together",
+        )
+
+
 def _model(model_type: ModelType) -> dg.AssetsDefinition:
     @dg.asset(
         key=candidate_key(model_type),
@@ -172,6 +189,7 @@ def _model(model_type: ModelType) -> dg.AssetsDefinition:
 
         with database_errors(), riskee.engine.connect() as connection:
             rows = read_rows(connection, riskee, model_type)
+            require_checked(context.instance, model_type, rows.data.sha256)
             present = incumbent(connection, model_type)
             as_of = judged_on(connection, riskee.settings)
             opened = count_openings(connection, model_type, rows.holdout_from) if rows.holdout_from else 0

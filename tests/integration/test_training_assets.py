@@ -26,6 +26,7 @@ from riskee.model.training import TrainingResult
 from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
 from riskee_dagster.candidates import candidate_store
+from riskee_dagster.declare import RETRY
 from riskee_dagster.defs.models import ASSETS, candidate_key, champion_key, read_rows, training_key
 from riskee_dagster.registration import register_candidate
 from riskee_dagster.resources import Platform
@@ -99,8 +100,8 @@ def test_on_a_live_feed_a_training_knows_the_newest_outcome(platform: Platform) 
     settings = platform.settings
     live = Platform(settings.model_copy(update={"feed": settings.feed.model_copy(update={"kind": "alpaca"})}))
     with live.engine.connect() as connection:
-        rows = read_rows(connection, live, "earnings")
-        replayed = read_rows(connection, platform, "earnings")
+        rows = read_rows(connection, live, "normal")
+        replayed = read_rows(connection, platform, "normal")
         sessions = last_sessions(connection, settings.model.holdout_sessions)
     live.close()
     assert rows.data.outcome_session.max().item() == sessions[-1]
@@ -205,6 +206,23 @@ def test_a_damaged_champion_stops_no_training_and_is_whole_afterwards(
     )
     with platform.engine.connect() as connection:
         assert champion(connection, "normal") == made
+
+
+def test_rows_that_changed_since_they_were_checked_are_not_learnt_from(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    shown = metadata(instance, training_key("normal"))
+    resources = {"riskee": dg.ResourceDefinition.hardcoded_resource(platform), "candidates": candidate_store}
+    with platform.engine.begin() as connection:
+        connection.execute(text("UPDATE features_daily SET macd = macd + 1e-9"))
+    result = dg.materialize(
+        ASSETS, instance=instance, resources=resources, selection=[candidate_key("normal")], raise_on_error=False
+    )
+    (failure,) = (event for event in result.all_events if event.is_step_failure)
+    told = str(failure.step_failure_data.error)
+    assert f"the rows of training_set_normal were {shown['sha256'][:16]} when they were checked" in told
+    assert len([event for event in result.all_events if event.is_step_up_for_retry]) == RETRY.max_retries
+    assert materialise(platform, instance).success
 
 
 def test_a_feature_that_knows_the_outcome_stops_the_training(platform: Platform, instance: dg.DagsterInstance) -> None:
