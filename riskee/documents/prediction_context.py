@@ -76,8 +76,9 @@ def _documents(history: History, predictions: Sequence[PastPrediction]) -> list[
 
 def _document(history: History, at: int, prediction: PastPrediction, volatility: Floats) -> Document:
     ticker, session, live = history.ticker, prediction.session, prediction.made_at is not None
-    right = (prediction.expected_return > 0) == (prediction.outcome > 0)
-    direction = "a gain" if prediction.expected_return > 0 else "a loss"
+    # As the mart `prediction_outcomes` counts hits: the likelier direction, and no move is no gain.
+    called = prediction.p_up >= 0.5
+    right, direction = called == (prediction.outcome > 0), "a gain" if called else "a loss"
     source, who, origin = _LIVE if live else _BACKTEST
     return Document(
         document_id=ids.document_id(
@@ -88,8 +89,9 @@ def _document(history: History, at: int, prediction: PastPrediction, volatility:
         title=f"{who.format(prediction.model_type)} expected {direction} of {ticker} "
         f"{'on' if live else 'after'} {day(session)}",
         # What was published during a session did not know its close.
-        body=f"{origin} {_circumstances(history, at - live, volatility)}The model expected {direction} of "
-        f"{percent(prediction.expected_return)} by the next close with {prediction.p_up:.0%} for a gain. "
+        body=f"{origin} {_circumstances(history, at - live, volatility)}The model expected {direction} by the next "
+        f"close, with {prediction.p_up:.0%} for a gain and a mean move of {percent(prediction.expected_return)} "
+        f"{'up' if prediction.expected_return > 0 else 'down'}. "
         f"{ticker} {moved(prediction.outcome)}: the direction was {'right' if right else 'wrong'}.",
         source=source,
         published_at=prediction.made_at or history.closed_at[at],

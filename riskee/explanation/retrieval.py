@@ -58,7 +58,7 @@ class Retrieval:
 
 
 def _query(collection: Collection, prediction: Prediction, drivers: Sequence[Driver]) -> str:
-    way = "gain" if prediction.expected_return > 0 else "loss"
+    way = "gain" if prediction.p_up >= 0.5 else "loss"
     moved_by = ", ".join(driver.name for driver in drivers)
     return {
         "market_news": f"{prediction.ticker} {moved_by}",

@@ -49,8 +49,8 @@ class Measures:
     """Measures of a forecast; None where a method says nothing of the kind, or there are too few sessions.
 
     `ic` is Spearman's correlation over all rows; `daily_ic` and `daily_rank_ic` are means over the sessions of
-    Pearson's and Spearman's within each. `mae`, `pinball_*` and `width_80` are log returns; `mae_skill` is the share of
-    the mean absolute error of forecasting zero that was saved.
+    Pearson's and Spearman's within each; `hit_rate` counts hits of the score's sign. `mae`, `pinball_*` and `width_80`
+    are log returns; `mae_skill` is the share of the mean absolute error of forecasting zero that was saved.
     """
 
     rows: int
@@ -142,7 +142,10 @@ def series_mean(values: Floats, session: Numbers) -> Estimate | None:
 
 
 def hit_rate(score: Floats, outcome: Floats, session: Numbers) -> Estimate | None:
-    """Share of rows whose direction was called, of those that moved and had a call."""
+    """Share of rows whose direction was called by the score's sign, of those that moved and had a score.
+
+    The live record has other hits: those of the likelier direction (`p_up`), where no move counts as a fall.
+    """
     called = (score != 0) & (outcome != 0)
     hits = (np.sign(score) == np.sign(outcome))[called].astype(np.float64)
     return series_mean(hits, session[called])

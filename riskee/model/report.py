@@ -83,7 +83,7 @@ def draw(found: Evaluation) -> dict[str, str]:
         made["methods"] = charts.forest_chart(ranked, "rank IC within sessions", charts.signed, 0.0)
     parts = _estimates({name: one[MODEL].hit_rate for name, one in {**found.regimes, **found.years}.items()})
     if parts:
-        made["parts"] = charts.forest_chart(parts, "hit rate of the model", charts.percent, 0.5)
+        made["parts"] = charts.forest_chart(parts, "hits of the sign of the model's score", charts.percent, 0.5)
     correlations = [one[MODEL].ic for one in found.tickers.values()]
     there = [ic for ic in correlations if ic is not None]
     if len(there) >= LEAST_FOR_HISTOGRAM:

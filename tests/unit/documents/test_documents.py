@@ -184,14 +184,14 @@ class TestEconomicIndicators:
 
 class TestPredictionContext:
     @staticmethod
-    def past(at: int, expected: float, outcome: float = 0.01, ticker: str = "AAPL") -> PastPrediction:
-        return PastPrediction(ticker, day(at), "normal", expected, 0.55, outcome)
+    def past(at: int, expected: float, outcome: float = 0.01, p_up: float = 0.55) -> PastPrediction:
+        return PastPrediction("AAPL", day(at), "normal", expected, p_up, outcome)
 
     def test_says_it_is_a_backtest_and_what_came_of_it(self) -> None:
-        (document,) = prediction_context([self.past(30, -0.02)], [history(wobble(40))], FIRST, 9)
+        (document,) = prediction_context([self.past(30, -0.02, p_up=0.45)], [history(wobble(40))], FIRST, 9)
         assert document.title == "Backtest: a model of type normal expected a loss of AAPL after 31 January 2010"
         assert "made by a model that was fitted for it alone; not published at the time" in document.body
-        assert "a loss of 2.0% by the next close with 55% for a gain" in document.body
+        assert "expected a loss by the next close, with 45% for a gain and a mean move of 2.0% down." in document.body
         assert document.body.endswith("AAPL gained 1.0%: the direction was wrong.")
         assert (document.published_at, document.known_at) == (closed(30), closed(31))
 
@@ -208,6 +208,27 @@ class TestPredictionContext:
         assert "the 20 sessions before, AAPL gained 100.0%" in backtest.body
         assert (document.published_at, document.known_at) == (made_at, closed(31))
         assert document.document_id != backtest.document_id
+
+    @pytest.mark.parametrize(
+        ("p_up", "outcome", "direction", "verdict"),
+        [
+            (0.45, 0.01, "a loss", "wrong"),
+            (0.45, -0.01, "a loss", "right"),
+            (0.5, 0.01, "a gain", "right"),
+            (0.55, 0.0, "a gain", "wrong"),
+            (0.45, 0.0, "a loss", "right"),
+        ],
+    )
+    def test_the_direction_is_the_likelier_one_as_in_the_live_record(
+        self, p_up: float, outcome: float, direction: str, verdict: str
+    ) -> None:
+        """Not the sign of the mean, which rare large moves decide."""
+        predictions = [self.past(30, 0.02, outcome, p_up)]
+        (document,) = prediction_context(predictions, [history(wobble(40))], FIRST, 9)
+        assert f"expected {direction} of AAPL" in document.title
+        assert f"expected {direction} by the next close, with {p_up:.0%} for a gain" in document.body
+        assert "a mean move of 2.0% up." in document.body
+        assert document.body.endswith(f"the direction was {verdict}.")
 
     def test_keeps_the_telling_ones_in_time_order(self) -> None:
         predictions = [self.past(30, 0.001), self.past(31, 0.03), self.past(29, -0.02)]
