@@ -9,7 +9,10 @@ from sqlalchemy import Connection, Row, Table, select, text
 
 from riskee.errors import NotFoundError
 from riskee.messaging.messages import Flag, Interval, Prediction, Quote
+from riskee.settings import DatabaseSettings
 from riskee.storage.tables import predictions, quotes
+
+_KEPT_DAYS = DatabaseSettings.model_fields["predictions_retention_days"].default
 
 # Of the partitions of one table a query looks into those alone whose time it names. Most tickers were predicted today.
 _RECENT = timedelta(days=1)
@@ -57,6 +60,7 @@ def _find(connection: Connection, table: Table, key: str, identity: uuid.UUID) -
     if row is None:
         raise NotFoundError(
             f"there is no {table.name.removesuffix('s')} {identity}",
-            "it was not recorded, or its retention is over (RISKEE_DATABASE__PREDICTIONS_RETENTION_DAYS)",
+            "it was not recorded, or its retention is over: quotes and predictions are kept for"
+            f" RISKEE_DATABASE__PREDICTIONS_RETENTION_DAYS, {_KEPT_DAYS} days unless set; the track record for ever",
         )
     return row

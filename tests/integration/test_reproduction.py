@@ -207,8 +207,9 @@ async def test_a_prediction_of_unknown_bars_says_so(
 
 async def test_what_is_missing_or_altered_is_named(one: uuid.UUID, database_settings: Settings, engine: Engine) -> None:
     with engine.begin() as connection:
-        with pytest.raises(NotFoundError, match="there is no prediction"):
+        with pytest.raises(NotFoundError, match="there is no prediction") as caught:
             reproduce(connection, database_settings, uuid.uuid4())
+        assert "kept for RISKEE_DATABASE__PREDICTIONS_RETENTION_DAYS, 90 days unless set" in caught.value.remedy
         spoil(connection, made_model("normal"), "a flipped bit")
         with pytest.raises(PoisonError, match="digest"):
             reproduce(connection, database_settings, one)
