@@ -4,7 +4,9 @@ materialized: view
 description: >
   How often the live predictions were right: by ticker and model, by ticker, by model, and of all, where * stands for
   all. Predictions of one session share the market's day: the interval of the hit rate is Wilson's, of as many
-  independent predictions as the spread between sessions leaves; of fewer than 30 sessions, each counts once.
+  independent predictions as the spread between sessions leaves; of fewer than 30 sessions, each counts once. Sessions
+  count as independent of each other, for an outcome spans one only: where runs of sessions went alike (a regime), the
+  interval is too narrow.
 unique_key: [ticker, model_type, model_version]
 columns:
   ticker: {description: exchange symbol or *, not_null: true}
