@@ -3,7 +3,8 @@
 A daily bar does not say when its extremes happened. The rule here: the low comes first when the session closed at or
 above its open, else the high. The extremes are placed at 30 % and 70 % of the session, and the running volume at each
 quote is a fixed share of the day's; only the last quote has the whole volume and is marked final. All else is exact:
-folding the quotes back gives the bar.
+folding the quotes back gives the bar. So the quotes before the last one tell something of the close, and what is
+predicted from them is not scored (riskee.storage.outcomes).
 """
 
 import math
@@ -18,6 +19,8 @@ TIMES = (0.0, 0.3, 0.7, 1.0)
 VOLUME_SHARES = (0.05, 0.35, 0.65, 1.0)
 WAVES = len(TIMES)
 REPLAY = "replay"
+# Feeds of minute bars are named `replay/minutes/...`.
+MINUTES = "minutes"
 
 
 def feed_name(pass_number: int, window: str = REPLAY) -> str:

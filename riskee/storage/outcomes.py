@@ -1,4 +1,9 @@
-"""What became of published predictions: each is scored into the track record, once its horizon has passed."""
+"""What became of published predictions: each is scored into the track record, once its horizon has passed.
+
+The replay tells a daily bar in four quotes, whose order and volumes come of the whole bar (riskee.market.replay): who
+reads the first three knows something of the close. Only what was predicted at the close is scored of it; of replayed
+minutes and of live feeds everything is.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -6,7 +11,7 @@ from datetime import UTC, timedelta
 from sqlalchemy import Connection, text
 
 from riskee.clock import Clock
-from riskee.market.replay import REPLAY
+from riskee.market.replay import MINUTES, REPLAY
 from riskee.messaging.messages import Flag
 from riskee.storage.track_record import BATCH, Head, append, head, lock
 
@@ -70,6 +75,7 @@ _SEEN = text("""
     calendar AS (
         SELECT
             session_date,
+            closes_at,
             lead(session_date) OVER sessions AS outcome_session,
             lead(closes_at) OVER sessions AS outcome_closes_at
         FROM trading_sessions
@@ -93,7 +99,9 @@ _SEEN = text("""
         ) AS settled
     FROM recent
     LEFT JOIN calendar USING (session_date)
-    WHERE NOT EXISTS (
+    WHERE (recent.feed NOT LIKE :told_daily_bars OR recent.feed LIKE :told_minutes
+            OR recent.data_time >= calendar.closes_at)
+        AND NOT EXISTS (
         SELECT 1
         FROM track_record AS scored
         WHERE scored.ticker = recent.ticker
@@ -189,7 +197,8 @@ def score(connection: Connection, clock: Clock) -> Scored:
     seen = {"session": session, "replays": feed.split("/")[0] == REPLAY, "newest": connection.scalar(_NEWEST)}
     connection.execute(text("DROP TABLE IF EXISTS seen, closes"))
     limits = {"late": _LATE, "given_up": scored_at - _GIVEN_UP, "in_sample": Flag.IN_SAMPLE.value}
-    connection.execute(_SEEN, known | seen | limits)
+    played = {"told_daily_bars": f"{REPLAY}/%", "told_minutes": f"{REPLAY}/{MINUTES}/%"}
+    connection.execute(_SEEN, known | seen | limits | played)
     connection.execute(_CLOSES)
     # Without their statistics the planner takes them for small, and joins them row by row.
     connection.execute(text("ANALYZE seen, closes"))

@@ -65,14 +65,15 @@ def predict(
     flags: Sequence[Flag] = (),
     version: str = "m1",
     ticker: str = "AAPL",
+    before_close: timedelta = timedelta(),
 ) -> uuid.UUID:
-    """A prediction at the session's close."""
-    price, made = CLOSES[session][0], predicted_at(session, int(feed.partition("/")[2]))
+    """A prediction at the session's close, or before it."""
+    price, made = CLOSES[session][0], predicted_at(session, int(feed.rpartition("/")[2])) - before_close
     identity = uuid.uuid4()
     connection.execute(
         insert(predictions).values(
             prediction_id=identity, quote_id=uuid.uuid4(), prediction_time=made, ticker=ticker, feed=feed,
-            data_time=at(session), as_of=made, session_date=at(session).date(), horizon="1d",
+            data_time=at(session) - before_close, as_of=made, session_date=at(session).date(), horizon="1d",
             model_type="normal", model_version=version, feature_set="f", expected_return=0.0, p_up=p_up,
             confidence=max(p_up, 1 - p_up), flags=list(flags), price=price, predicted_price=price,
             price_p10=price * 0.97, price_p50=price, price_p90=price * 1.04,
@@ -106,6 +107,22 @@ def test_a_prediction_is_scored_on_adjusted_closes_once_its_horizon_has_passed(c
     assert done.head.sha256 == second.sha256
     assert first.scored_at == CLOCK.at
     assert verify(connection).broken is None
+
+
+@pytest.mark.parametrize(
+    ("feed", "scored"),
+    [
+        # Of a replay the session before the running one, of a live feed all three, whose bars are there.
+        ("replay/1", 1), ("replay/2012-09-03..2012-09-07/1", 1),
+        ("replay/minutes/2012-09-03..2012-09-07/2012-09-04/1", 2), ("yahoo/1", 6),
+    ],
+)  # fmt: skip
+def test_of_a_told_daily_bar_only_the_close_is_scored(connection: Connection, feed: str, scored: int) -> None:
+    """Its other quotes are made with the close in hand."""
+    for session in range(3):
+        predict(connection, session, 0.6, feed)
+        predict(connection, session, 0.6, feed, before_close=timedelta(hours=2))
+    assert score(connection, CLOCK).rows == scored
 
 
 def test_scoring_again_adds_only_what_has_passed_since(connection: Connection) -> None:
