@@ -18,7 +18,8 @@ from riskee.messaging.streams import MIB
 
 # With less the next block of a stream would fail as well.
 ENOUGH_BYTES = 32 * MIB
-_TIMEOUT_SECONDS = 1.0
+# supervisord does nothing else meanwhile.
+_TIMEOUT_SECONDS = 0.2
 _FAILURE = b"write error"
 
 
@@ -32,13 +33,20 @@ class FullDiskWatch:
 
     def _look(self, _event: object) -> None:
         group = self._supervisord.process_groups.get("nats")
-        if group is not None and has_room(self._home) and write_failed(self._port()):
+        if group is None or not has_room(self._home):
+            return
+        port = monitor_port(self._home)
+        if port is not None and write_failed(port):
             # A signal, not a stop: supervisord starts again what ends by itself.
             group.processes["nats"].signal(signal.SIGTERM)
 
-    def _port(self) -> int:
-        # Written before supervisord starts.
-        return int(json.loads((self._home / "run" / "ports.json").read_text())["nats-monitor"])
+
+def monitor_port(home: Path) -> int | None:
+    """Where NATS tells its health; None where the file does not say: an exception would end supervisord."""
+    try:
+        return int(json.loads((home / "run" / "ports.json").read_text())["nats-monitor"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def has_room(home: Path) -> bool:

@@ -37,3 +37,20 @@ def test_a_server_of_the_users_own_is_left_alone(home: Path) -> None:
 
 def test_a_folder_that_is_gone_has_no_room(tmp_path: Path) -> None:
     assert not full_disk.has_room(tmp_path)
+
+
+@pytest.mark.parametrize("ports", ["", "{", "{}", '{"nats-monitor": "x"}'])
+def test_ports_that_cannot_be_read_leave_the_server_alone(
+    ports: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nats = Mock()
+    monkeypatch.setattr(full_disk, "ENOUGH_BYTES", 0)
+    watch = full_disk.FullDiskWatch(
+        SimpleNamespace(process_groups={"nats": SimpleNamespace(processes={"nats": nats})}), home
+    )
+    file = home / "run" / "ports.json"
+    file.write_text(ports)
+    watch._look(None)
+    file.unlink()
+    watch._look(None)
+    assert not nats.signal.called
