@@ -12,7 +12,6 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from datetime import date, datetime
 
 import lightgbm
