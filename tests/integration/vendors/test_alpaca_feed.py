@@ -329,6 +329,26 @@ async def test_what_the_history_did_not_have_yet_is_fetched_soon_after(scene: Sc
     assert stream.logins == 1
 
 
+async def test_of_a_ticker_that_the_history_refuses_nothing_is_confirmed(scene: Scene) -> None:
+    """A minute without a bar says that nothing was traded only where the vendor was willing to say so."""
+    stream, history, answer = scene.market.stream, scene.market.history, scene.market.rest.answer
+
+    def without_ibm(request: Request) -> Reply:
+        return Reply("", 400) if "IBM" in request.query.get("symbols", "") else answer(request)
+
+    scene.market.rest.answer = without_ibm
+    settings = scene.with_alpaca(stream=scene.market.settings["stream"] | {"settle_seconds": 2.0})
+    async with ingesting(scene, settings):
+        await scene.becomes("AAPL", scene.whole("AAPL"))
+        traded = scene.opens_at + timedelta(seconds=1)
+        await stream.push(trade_message("IBM", 1, traded, 77.0, 5))
+        await scene.becomes("IBM", (77.0, 77.0, 77.0, 77.0, 5.0))
+        # The edge of the gap is fetched again.
+        history.add("AAPL", minute(newest(scene, "AAPL").start, 300.0, 5000.0))
+        await scene.becomes("AAPL", scene.whole("AAPL"))
+    assert {quote.data_time for quote in scene.quotes if quote.ticker == "IBM"} == {traded}
+
+
 async def test_a_half_open_connection_is_made_again(scene: Scene) -> None:
     stream = scene.market.stream
     async with ingesting(scene) as running:
