@@ -32,8 +32,8 @@ class Evidence:
     events: Sequence[uuid.UUID]
     # One for each row of `predictions`.
     predictions: Sequence[PredictionRow]
-    # The last accepted quote of each ticker that is predicted.
-    last_quotes: Collection[uuid.UUID] = ()
+    # The quotes that must have a prediction: the last of each ticker, or all where none waits behind another.
+    due: Collection[uuid.UUID] = ()
     # Bodies of the poison sent, of the dead letters on the bus and of those in quarantine.
     poison: Sequence[str] = ()
     letters: Sequence[str] = ()
@@ -57,7 +57,7 @@ def _violations(it: Evidence) -> Iterator[str]:
     yield from _told("predictions of quotes that are not stored", predicted - {*it.quotes})
     yield from _told("quotes predicted twice by a model", _repeated(pairs))
     yield from _told("predictions whose id is not derived", [row for row in it.predictions if not _derived(row)])
-    yield from _told("last quotes without prediction", {*it.last_quotes} - predicted)
+    yield from _told("quotes without their prediction", {*it.due} - predicted)
     yield from _equal("poison", "sent", it.poison, "dead-lettered", it.letters)
     yield from _equal("dead letters", "on the bus", it.letters, "in quarantine", it.quarantined)
     yield from _told("differences from a run without faults", it.differences)

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,12 @@ class Arena:
     def kill(self, name: str) -> None:
         self.signal(name, signal.SIGKILL)
 
-    def keep_logs(self) -> None:
-        """Leave the processes' logs where they can be read after a failure."""
-        shutil.rmtree(LOGS, ignore_errors=True)
-        shutil.copytree(self.stack.home / "logs", LOGS)
-        print(f"    the logs are in {LOGS}", flush=True)
+    def keep_logs(self, scenario: str) -> None:
+        """Leave the processes' logs where they can be read after a failure, in a folder for each scenario."""
+        folder = LOGS / re.sub(r"\W+", "-", scenario)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.stack.home / "logs", folder)
+        print(f"    the logs are in {folder}", flush=True)
 
     def shift_clock(self, seconds: float) -> None:
         """Move the clock of the services that have a shifted one."""
@@ -88,30 +90,29 @@ def _write(file: Path, data: bytes) -> None:
 @asynccontextmanager
 async def running(setup: Setup) -> AsyncIterator[Arena]:
     """Start the product with an empty database, fill it, and leave nothing behind."""
-    home = Path(tempfile.mkdtemp(prefix="riskee-faults-"))
-    home.chmod(0o711)
-    (home / "data").mkdir(mode=0o711)
-    with pytest.MonkeyPatch.context() as patch:
+    # Each undoes its own step, whatever became of the others.
+    async with AsyncExitStack() as undo:
+        home = Path(tempfile.mkdtemp(prefix="riskee-faults-"))
+        undo.callback(shutil.rmtree, home)
+        home.chmod(0o711)
+        (home / "data").mkdir(mode=0o711)
+        patch = undo.enter_context(pytest.MonkeyPatch.context())
         for name, value in {**_ELSEWHERE, **setup.environ, "RISKEE_HOME": str(home)}.items():
             patch.setenv(name, value)
         _change_commands(patch, setup.changes)
+        setup.prepare(home)
+        undo.callback(setup.clear, home)
         stack = Stack(home, REPOSITORY)
-        try:
-            setup.prepare(home)
-            await asyncio.to_thread(stack.start_servers)
-            async with _filled(stack, setup) as arena:
-                yield arena
-        finally:
-            await asyncio.to_thread(stack.stop)
-            setup.clear(home)
-            shutil.rmtree(home)
+        undo.push_async_callback(asyncio.to_thread, stack.stop)
+        await asyncio.to_thread(stack.start_servers)
+        yield await undo.enter_async_context(_filled(stack, setup))
 
 
 @asynccontextmanager
 async def _filled(stack: Stack, setup: Setup) -> AsyncIterator[Arena]:
     settings = load_settings()
     engine = make_engine(settings.database.url, 4)
-    targets = {"nats": stack.ports["nats"], "database": stack.ports["postgres"]}
+    targets = {"nats": stack.ports["nats"], "database": stack.ports["postgres"], "redis": stack.ports["redis"]}
     proxies = {name: Proxy(targets[name], seed=1) for name in sorted(setup.proxied)}
     ports = {f"{name}_port": await proxy.start() for name, proxy in proxies.items()}
     changes = {name: msgspec.structs.replace(change, **ports) for name, change in setup.changes.items()}

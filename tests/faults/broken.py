@@ -1,5 +1,6 @@
 """Defects put in on purpose, to see that the fault tests find them, and deaths at the worst moment."""
 
+import asyncio
 import hashlib
 import os
 import signal
@@ -23,6 +24,7 @@ from riskee.storage.recording import Recording
 from serving.consumers import forecasting, record
 from serving.consumers.forecasting import Forecaster
 from serving.consumers.knowledge import Knowledge
+from serving.consumers.publishing import Publisher
 
 _LATE_SECONDS = 0.5
 _LIFE_SECONDS = 8.0
@@ -60,6 +62,23 @@ def _dies_after_commit() -> None:
         return written
 
     mock.patch.object(record, "record", mortal).start()
+
+
+def _ack_before_publishing() -> None:
+    """predict goes on as if its predictions were published, and publishes them a little later."""
+    honest = Publisher.publish
+    waiting: set[asyncio.Task[None]] = set()
+
+    async def later(*arguments: Any) -> None:
+        await asyncio.sleep(_LATE_SECONDS)
+        await honest(*arguments)
+
+    async def publish(*arguments: Any) -> None:
+        task = asyncio.create_task(later(*arguments))
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
+
+    mock.patch.object(Publisher, "publish", publish).start()
 
 
 def _dies_after_publishing() -> None:
@@ -125,6 +144,7 @@ def _slow_start() -> None:
 
 BROKEN: Mapping[str, Callable[[], None]] = {
     "ack before commit": _ack_before_commit,
+    "ack before publishing": _ack_before_publishing,
     "no ON CONFLICT": _no_on_conflict,
     "dies after commit": _dies_after_commit,
     "dies after publishing": _dies_after_publishing,

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -13,6 +14,7 @@ from riskee.messaging.envelope import wrap
 from riskee.messaging.messages import Quote
 from riskee.messaging.subjects import QUOTE
 from riskee.storage.bus import Bus, Outgoing, codec_of
+from tests.faults.observing import LONG_AGO
 from tests.faults.poison import Poisoner
 
 _RETRY_SECONDS = 0.1
@@ -34,7 +36,14 @@ class Driver:
     poisoner: Poisoner | None = None
     accepted: dict[uuid.UUID, Quote] = field(default_factory=dict)
     last_round: list[Quote] = field(default_factory=list)
+    # The time of the data that was told last, accepted or not.
+    told: datetime = LONG_AGO
     _stopping: bool = False
+
+    @property
+    def due(self) -> set[uuid.UUID]:
+        """The last quote of each ticker: of those that wait only the newest is predicted."""
+        return {quote.quote_id for quote in self.last_round[1:]}
 
     async def run(self) -> None:
         """Publish until asked to stop; the round under way is finished."""
@@ -52,6 +61,7 @@ class Driver:
         self._stopping = True
 
     async def _publish(self, told: list[Quote]) -> None:
+        self.told = told[0].data_time
         quotes = [msgspec.structs.replace(quote, received_at=self.clock.now()) for quote in told]
         messages = [_outgoing(quote, self.subject(quote.ticker)) for quote in quotes]
         if self.poisoner:

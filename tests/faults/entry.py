@@ -27,6 +27,7 @@ class Change(msgspec.Struct, frozen=True):
 
     database_port: int | None = None
     nats_port: int | None = None
+    redis_port: int | None = None
     shifted: bool = False
     broken: tuple[str, ...] = ()
 
@@ -48,6 +49,7 @@ def _go_through(home: Path, change: Change) -> None:
     for variable, url, port in (
         ("RISKEE_NATS__URL", settings.nats.url, change.nats_port),
         ("RISKEE_DATABASE__URL", settings.database.url, change.database_port),
+        ("RISKEE_REDIS__URL", settings.redis.url, change.redis_port),
     ):
         if port is not None:
             head, _, tail = url.get_secret_value().rpartition(":")

@@ -3,18 +3,24 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
+import msgspec
 import nats.errors
 from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from riskee.messaging.messages import Prediction
 from riskee.messaging.streams import stream_of
+from riskee.storage import keys
 from riskee.storage.bus import Bus
 from riskee.storage.tables import predictions
+from tests.faults.market import TICKERS
 
 # The streams whose messages the services under test turn into others, or into rows.
 WATCHED = ("MARKET_DATA", "PREDICTIONS", "DEAD_LETTER")
@@ -23,12 +29,23 @@ _PATIENCE_SECONDS = 1.0
 _AWAY = (nats.errors.Error, JetStreamError, TimeoutError, OSError)
 
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class Moment(NamedTuple):
+    """A point of a run: by the load's clock, and by the time of the last data that was told before it."""
+
+    clock: datetime
+    data: datetime
+
+
 @dataclass(frozen=True)
 class Observer:
     """Reads by connections of its own. What cannot be read because a server is away is simply not there yet."""
 
     bus: Bus
     engine: Engine
+    cache: Redis
 
     @property
     def _jetstream(self) -> JetStreamContext:
@@ -92,14 +109,37 @@ class Observer:
         with self.engine.connect() as connection:
             return list(connection.execute(statement))
 
-    async def newest_prediction(self) -> datetime | None:
-        """When the quote of the newest stored prediction was received; None while the database is away."""
+    async def predicted_since(self, moment: Moment) -> bool:
+        """Whether database and cache have for every ticker a prediction from a quote that came after this moment."""
+        return await self._stored_since(moment) and await self._cached_since(moment)
+
+    async def _stored_since(self, moment: Moment) -> bool:
+        stored = predictions.c
+        # Both times, for the load's clock may have been set back since.
+        after = (stored.prediction_time > moment.clock, stored.data_time > moment.data)
         try:
-            rows = await asyncio.to_thread(self.rows, select(func.max(predictions.c.prediction_time)))
+            rows = await asyncio.to_thread(self.rows, select(func.count(stored.ticker.distinct())).where(*after))
         except SQLAlchemyError:
-            return None
-        newest: datetime | None = rows[0][0]
-        return newest
+            return False
+        return int(rows[0][0]) == len(TICKERS)
+
+    async def _cached_since(self, moment: Moment) -> bool:
+        try:
+            cached = await self.cached()
+        except (RedisError, OSError):
+            return False
+        return len(cached) == len(TICKERS) and all(
+            each.prediction_time > moment.clock and each.data_time > moment.data for each in cached.values()
+        )
+
+    async def cached(self) -> dict[str, Prediction]:
+        """The predictions that the cache shows, by ticker."""
+        async with self.cache.pipeline(transaction=False) as pipeline:
+            for ticker in TICKERS:
+                pipeline.hget(keys.PREDICTION.of(ticker=ticker), keys.BODY)
+            bodies = await pipeline.execute()
+        decoded = [msgspec.json.decode(body, type=Prediction) for body in bodies if body is not None]
+        return {prediction.ticker: prediction for prediction in decoded}
 
 
 def _floor(consumer: Any) -> int:

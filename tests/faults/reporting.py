@@ -1,17 +1,29 @@
-"""The results of a run of the fault tests: a table to read and a file to keep."""
+"""The results of the fault tests: a table to read, a file to keep, and the table of docs/faults.md.
 
-from collections.abc import Iterator
+`python -m tests.faults.reporting` writes the kept results into the document.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from tests.faults.recovery import Recovery, percentile
+from tests.conftest import REPOSITORY
+from tests.faults.recovery import Recovery, Verdict, judge, percentile
+
+FILE = REPOSITORY / ".riskee" / "reports" / "faults.json"
+DOCUMENT = REPOSITORY / "docs" / "faults.md"
+BEGIN, END = "<!-- results: `python -m tests.faults.reporting` -->", "<!-- end of results -->"
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One scenario. Recoveries in seconds; `bar` None: none is asked for. `slowness` multiplies the bar."""
+    """One scenario. Recoveries and `bar` in seconds, `rate` in quotes a second; `bar` None: none is asked for.
+
+    `slowness` is by how much the machine was slowed, which eases the bar up to a limit.
+    """
 
     name: str
+    rate: float
     seconds: float
     accepted: int
     predictions: int
@@ -21,22 +33,44 @@ class Result(msgspec.Struct, frozen=True):
     bar: float | None = None
     slowness: float = 1.0
 
+    @property
+    def times(self) -> list[float]:
+        return [recovery.seconds for recovery in self.recoveries]
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the recoveries say of the bar; None without one."""
+        if self.bar is None or not self.recoveries:
+            return None
+        return judge(percentile(self.times, 0.95), self.bar, self.slowness)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Every bar that does not hold."""
+        if self.verdict is not Verdict.MISSED:
+            return self.violations
+        p95 = percentile(self.times, 0.95)
+        return (*self.violations, f"recovery p95 {p95:.1f} s, allowed {self.bar:g} s; slowness {self.slowness:.2f}")
+
     def row(self) -> tuple[str, ...]:
-        recovered = [recovery.seconds for recovery in self.recoveries]
-        measured = (
-            (str(len(recovered)), f"{percentile(recovered, 0.5):.1f}", f"{percentile(recovered, 0.95):.1f}")
-            if recovered
-            else ("", "", "")
-        )
-        bar = "" if self.bar is None else f"{self.bar:g} x {self.slowness:.1f}"
-        counts = (str(self.accepted), str(self.predictions), str(self.dead_letters))
-        return (self.name, *counts, *measured, bar, "; ".join(self.violations) or "ok")
+        """As _HEAD says."""
+        times = self.times
+        measured = [f"{percentile(times, share):.1f}" for share in (0.5, 0.95)] if times else ["", ""]
+        bar = "" if self.bar is None else f"{self.bar:g}"
+        counts = (f"{self.rate:g}", str(self.accepted), str(self.predictions), str(self.dead_letters))
+        recovery = (str(len(times) or ""), *measured, bar, f"{self.slowness:.1f}", self.verdict or "")
+        return (self.name, *counts, *recovery, "; ".join(self.failures) or "ok")
 
 
-_HEAD = ("scenario", "quotes", "predictions", "dead", "faults", "p50 s", "p95 s", "bar s", "result")
+# Every scenario of this run, those that broke off too.
+FINISHED: list[Result] = []
+_HEAD = (
+    *("scenario", "quotes/s", "quotes", "predictions", "dead", "faults", "p50 s", "p95 s", "bar s", "slowness"),
+    *("bar", "comparison"),
+)
 
 
-def table(results: list[Result]) -> Iterator[str]:
+def table(results: Iterable[Result]) -> Iterator[str]:
     """The results as lines of a table."""
     rows = [_HEAD, *(result.row() for result in results)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD) - 1)]
@@ -44,7 +78,30 @@ def table(results: list[Result]) -> Iterator[str]:
         yield "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]])
 
 
-def write(results: list[Result], file: Path) -> None:
-    """Keep the results; earlier ones are replaced."""
+def markdown(results: Iterable[Result]) -> Iterator[str]:
+    """The results as lines of a table of Markdown."""
+    for row in (_HEAD, ("---",) * len(_HEAD), *(result.row() for result in results)):
+        yield f"| {' | '.join(row)} |"
+
+
+def read(file: Path) -> list[Result]:
+    """The results that are kept; none yet: an empty list."""
+    return msgspec.json.decode(file.read_bytes(), type=list[Result]) if file.exists() else []
+
+
+def write(results: Sequence[Result], file: Path) -> None:
+    """Keep the results. A scenario's earlier one is replaced, those of other scenarios stay."""
+    kept = {result.name: result for result in (*read(file), *results)}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
+    file.write_bytes(msgspec.json.format(msgspec.json.encode([*kept.values()])))
+
+
+def into(document: str, lines: Iterable[str]) -> str:
+    """The document with these lines between its marks. Raises ValueError where it has none."""
+    head, rest = document.split(BEGIN)
+    _, tail = rest.split(END)
+    return "\n".join([head + BEGIN, "", *lines, "", END + tail])
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(into(DOCUMENT.read_text(), markdown(read(FILE))))

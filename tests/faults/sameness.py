@@ -2,14 +2,15 @@
 
 import random
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, select
 
 from riskee.errors import NotFoundError, PoisonError
-from riskee.messaging.messages import Quote
+from riskee.messaging.messages import Prediction, Quote
 from riskee.settings import Settings
 from riskee.storage import tables
+from riskee.storage.predictions import prediction_of
 from serving.reproduction import reproduce
 
 _SAMPLES = 40
@@ -23,6 +24,18 @@ def differences(engine: Engine, settings: Settings, last_round: Sequence[Quote],
     """
     with engine.connect() as connection:
         return list(_differences(connection, settings, last_round, chance))
+
+
+def stale(engine: Engine, cached: Mapping[str, Prediction], last_round: Sequence[Quote]) -> list[str]:
+    """The tickers whose cached prediction is not the stored one of their last quote, number for number."""
+    last = tables.predictions.c.quote_id.in_([quote.quote_id for quote in last_round])
+    with engine.connect() as connection:
+        stored = [prediction_of(row) for row in connection.execute(select(tables.predictions).where(last))]
+    return [
+        f"pred:{each.ticker} in the cache is not {each.prediction_id}"
+        for each in stored
+        if cached.get(each.ticker) != each
+    ]
 
 
 def _differences(

@@ -1,6 +1,7 @@
 """The comparison and the bars themselves, each seen to fail."""
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,8 +9,8 @@ import pytest
 
 from riskee.ids import prediction_id
 from tests.faults.accounting import Evidence, PredictionRow, violations
-from tests.faults.recovery import Recovery, percentile, too_slow
-from tests.faults.reporting import Result, table
+from tests.faults.recovery import Recovery, Verdict, judge, percentile
+from tests.faults.reporting import BEGIN, END, Result, into, markdown, read, table, write
 
 A, B, C = (uuid.UUID(int=number) for number in range(1, 4))
 
@@ -24,7 +25,7 @@ GOOD: dict[str, Any] = {
     "quotes": [A, B],
     "events": [each.prediction_id for each in ROWS],
     "predictions": ROWS,
-    "last_quotes": {B},
+    "due": {B},
     "poison": ["x"],
     "letters": ["x"],
     "quarantined": ["x"],
@@ -38,7 +39,7 @@ def test_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"quotes": [A], "predictions": [row(A)], "last_quotes": {A}}, "1 quotes accepted but not stored"),
+        ({"quotes": [A], "predictions": [row(A)], "due": {A}}, "1 quotes accepted but not stored"),
         ({"quotes": [A, B, B]}, "1 quotes stored twice"),
         ({"quotes": [A, B, C]}, "1 quotes stored but not accepted"),
         ({"events": []}, "2 predictions stored but not published"),
@@ -48,7 +49,7 @@ def test_all_is_well() -> None:
         ({"predictions": [*ROWS, row(C)]}, "1 predictions of quotes that are not stored"),
         ({"predictions": [*ROWS, PredictionRow(C, A, "1d", "m")]}, "1 predictions whose id is not derived"),
         ({"predictions": [*ROWS, PredictionRow(C, A, "1d", "m")]}, "1 quotes predicted twice by a model"),
-        ({"last_quotes": {C}}, "1 last quotes without prediction"),
+        ({"due": {C}}, "1 quotes without their prediction"),
         ({"letters": []}, "1 poison sent but not dead-lettered"),
         ({"letters": ["x", "y"]}, "1 poison dead-lettered but not sent"),
         ({"letters": ["x", "x"]}, "1 poison dead-lettered twice"),
@@ -66,17 +67,48 @@ def test_percentiles_are_values(share: float, value: float) -> None:
     assert percentile([4.0, 1.0, 3.0, 2.0], share) == value
 
 
-def test_a_slow_machine_gets_more_time_and_both_times_count() -> None:
-    slow = [Recovery(1.0, 6.0)]
-    assert too_slow(slow, 5.0, 1.0) == ["recovery p95 6.0 s, allowed 5 s x 1.00"]
-    assert too_slow(slow, 5.0, 1.5) == []
-    assert too_slow([Recovery(6.0, 1.0)], 5.0, 1.0)
+@pytest.mark.parametrize(
+    ("p95", "slowed", "verdict"),
+    [
+        (5.0, 1.0, Verdict.HELD),
+        (6.0, 1.0, Verdict.MISSED),
+        (6.0, 1.5, Verdict.EASED),
+        (10.5, 2.5, Verdict.UNDECIDED),
+        (13.0, 2.5, Verdict.MISSED),
+    ],
+)
+def test_a_slow_machine_eases_a_bar_but_not_for_ever(p95: float, slowed: float, verdict: Verdict) -> None:
+    assert judge(p95, 5.0, slowed) is verdict
+
+
+RESULT = Result("kill", 300, 1.0, 10, 8, 0, (), (Recovery(1.0, 2.0),), 5.0, 1.25)
+
+
+@pytest.mark.parametrize("recovery", [Recovery(1.0, 7.0), Recovery(7.0, 1.0)])
+def test_both_times_count(recovery: Recovery) -> None:
+    slow = msgspec.structs.replace(RESULT, recoveries=(recovery,))
+    assert slow.failures == ("recovery p95 7.0 s, allowed 5 s; slowness 1.25",)
+    assert msgspec.structs.replace(slow, bar=None).failures == ()
 
 
 def test_the_table_tells_of_every_result() -> None:
-    result = Result("kill", 1.0, 10, 8, 0, (), (Recovery(1.0, 2.0),), 5.0, 1.25)
-    lost = msgspec.structs.replace(result, violations=("1 quotes lost",))
-    _, good, bad = table([result, lost])
-    assert good.split()[:8] == ["kill", "10", "8", "0", "1", "2.0", "2.0", "5"]
-    assert good.endswith("ok")
+    lost = msgspec.structs.replace(RESULT, violations=("1 quotes lost",))
+    _, good, bad = table([RESULT, lost])
+    assert good.split() == ["kill", "300", "10", "8", "0", "1", "2.0", "2.0", "5", "1.2", "held", "ok"]
     assert bad.endswith("1 quotes lost")
+
+
+def test_a_part_of_the_scenarios_replaces_its_own_results_only(tmp_path: Path) -> None:
+    file, other = tmp_path / "reports" / "faults.json", msgspec.structs.replace(RESULT, name="stop")
+    write([RESULT, other], file)
+    again = msgspec.structs.replace(RESULT, accepted=11)
+    write([again], file)
+    assert read(file) == [again, other]
+
+
+def test_the_document_is_written_between_its_marks() -> None:
+    written = into(f"before\n{BEGIN}\nold\n{END}\nafter\n", markdown([RESULT]))
+    assert written.startswith(f"before\n{BEGIN}\n\n| scenario | quotes/s |")
+    assert written.endswith(f"| held | ok |\n\n{END}\nafter\n")
+    assert "old" not in written
+    assert into(written, markdown([RESULT])) == written

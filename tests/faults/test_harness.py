@@ -10,7 +10,8 @@ from tests.faults.conftest import full_only
 from tests.faults.entry import Change
 from tests.faults.recovery import SERVICE_SECONDS
 from tests.faults.scenario import Load, Scenario, play
-from tests.faults.test_messages import corrupt_promotion
+from tests.faults.test_messages import corrupt_promotion, versions
+from tests.integration.conftest import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -18,6 +19,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 async def _kill_both(scenario: Scenario) -> None:
     for name in ("record", "predict"):
         await scenario.strike(lambda name=name: scenario.arena.kill(name), 1)  # type: ignore[misc]
+
+
+async def _trust(scenario: Scenario) -> None:
+    model = await corrupt_promotion(scenario)
+    await eventually(lambda: model.version in versions(scenario))
 
 
 async def _wait(scenario: Scenario) -> None:
@@ -36,14 +42,14 @@ NOT_ONCE = ("no ON CONFLICT", "dies after commit")
         pytest.param(PREDICT, ("stale state",), _kill_both, "differences from a run without", marks=full_only),
         pytest.param(BOTH, ("no dead letters",), _kill_both, "poison sent but not dead-lettered", marks=full_only),
         pytest.param(RECORD, NOT_ONCE, _wait, "poison dead-lettered but not sent", marks=full_only),
-        pytest.param(PREDICT, ("trusting",), corrupt_promotion, "cannot be made again", marks=full_only),
+        pytest.param(PREDICT, ("trusting",), _trust, "cannot be made again", marks=full_only),
     ],
 )
 async def test_a_defect_is_found(
     services: tuple[str, ...], defects: tuple[str, ...], fault: Callable[[Scenario], Awaitable[None]], told: str
 ) -> None:
     setup = Setup(changes={service: Change(broken=defects) for service in services})
-    result = await play(f"defect: {', '.join(defects)}", Load(200, 8, poison=0.01), fault, setup=setup)
+    result = await play(f"defect: {', '.join(defects)}", Load(200, 8, poison=0.01), fault, setup=setup, defective=True)
     assert any(told in violation for violation in result.violations), result.violations
 
 
@@ -54,5 +60,5 @@ async def test_a_slow_recovery_is_found() -> None:
     async def kill(scenario: Scenario) -> None:
         await scenario.strike(lambda: scenario.arena.kill("record"), 1)
 
-    result = await play("defect: slow start", Load(100, 5), kill, setup=setup, bar=SERVICE_SECONDS)
-    assert [violation for violation in result.violations if violation.startswith("recovery p95")]
+    result = await play("defect: slow start", Load(100, 5), kill, setup=setup, bar=SERVICE_SECONDS, defective=True)
+    assert [failure for failure in result.failures if failure.startswith("recovery p95")]

@@ -1,6 +1,5 @@
 """Poison among the quotes, and a model that was altered before its promotion."""
 
-import asyncio
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -48,14 +47,14 @@ async def announce(scenario: Scenario, model: ModelArtifact) -> None:
     await scenario.bus.publish(MODEL_PROMOTED, sealed)
 
 
-async def corrupt_promotion(scenario: Scenario) -> None:
-    """Promote a model whose stored artifact has one bit flipped, and wait until predict has met it."""
+async def corrupt_promotion(scenario: Scenario) -> ModelArtifact:
+    """Promote a model whose stored artifact has one bit flipped."""
     model = made_model("normal", seed=2)
     with scenario.arena.engine.begin() as connection:
         promote(connection, model)
         spoil(connection, model, "a flipped bit")
     await announce(scenario, model)
-    await asyncio.sleep(3)
+    return model
 
 
 def versions(scenario: Scenario) -> set[str]:
@@ -73,9 +72,12 @@ async def test_a_corrupt_artifact_is_never_served(holds: Holds) -> None:
         await corrupt_promotion(scenario)
         port = scenario.arena.status("predict").port
         async with httpx.AsyncClient() as client:
-            answer = await client.get(f"http://127.0.0.1:{port}/health/ready")
-            assert answer.status_code == 503
-            assert "riskee models rollback" in answer.text
+
+            async def told() -> bool:
+                answer = await client.get(f"http://127.0.0.1:{port}/health/ready")
+                return answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and "riskee models rollback" in answer.text
+
+            await eventually(told)
         seen.append(versions(scenario))
         with scenario.arena.engine.begin() as connection:
             promote(connection, after)

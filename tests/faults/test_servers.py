@@ -32,7 +32,7 @@ async def test_a_cache_that_is_flushed_and_killed(holds: Holds) -> None:
             await scenario.strike(cache.flushall, 3)
         await scenario.strike(lambda: scenario.arena.kill("redis"), 3)
 
-    holds(await play("redis flushed and killed", load(), spoil, bar=SERVER_SECONDS))
+    holds(await play("redis flushed, and killed", load(), spoil, bar=SERVER_SECONDS))
 
 
 @full_only
@@ -42,9 +42,21 @@ async def test_a_database_that_is_stopped(holds: Holds) -> None:
     async def stop(scenario: Scenario) -> None:
         arena = scenario.arena
         before = [arena.status(name).pid for name in ("predict", "record")]
-        await scenario.measure(
-            lambda: asyncio.to_thread(arena.stack.restart, "postgres", while_stopped=lambda: time.sleep(AWAY_SECONDS))
-        )
+        starts, coming = asyncio.Event(), []
+        loop = asyncio.get_running_loop()
+
+        def away() -> None:
+            time.sleep(AWAY_SECONDS)
+            loop.call_soon_threadsafe(starts.set)
+
+        async def stopped() -> None:
+            restart = asyncio.to_thread(arena.stack.restart, "postgres", while_stopped=away)
+            coming.append(asyncio.create_task(restart))
+            async with asyncio.timeout(2 * AWAY_SECONDS):
+                await starts.wait()
+
+        await scenario.measure(stopped)
+        await coming[0]
         assert [arena.status(name).pid for name in ("predict", "record")] == before
 
     holds(await play(f"database stopped for {AWAY_SECONDS:g} s", load(), stop, bar=SERVER_SECONDS))
