@@ -1,6 +1,7 @@
 """Whose turn it is."""
 
 import asyncio
+from itertools import count
 
 from serving.consumers.turns import Turns
 
@@ -11,7 +12,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_jobs_come_before_waves_even_those_that_came_later() -> None:
+async def test_jobs_that_wait_come_before_a_wave_that_came_earlier_and_later_ones_after_it() -> None:
     turns, order, gates = Turns(), [], {name: asyncio.Event() for name in ("wave 1", "wave 2", "job 1", "job 2")}
 
     async def take(name: str) -> None:
@@ -31,7 +32,31 @@ async def test_jobs_come_before_waves_even_those_that_came_later() -> None:
         for gate in gates.values():
             gate.set()
             await settle()
-    assert order == ["wave 1", "job 1", "job 2", "wave 2"]
+    assert order == ["wave 1", "job 1", "wave 2", "job 2"]
+
+
+async def test_jobs_without_a_pause_do_not_hold_up_the_waves() -> None:
+    """Two consumers of jobs, each with the next batch in hand when the last is answered."""
+    turns, order = Turns(), list[str]()
+
+    async def answer(name: str) -> None:
+        for _ in range(30):
+            async with turns.job():
+                order.append(name)
+                await asyncio.sleep(0)
+
+    async def predict() -> None:
+        for _ in range(5):
+            async with turns.wave():
+                order.append("wave")
+                await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        for work in (answer("normal"), answer("earnings"), predict()):
+            group.create_task(work)
+    places = [place for place, name in zip(count(), order, strict=False) if name == "wave"]
+    between = [later - earlier for earlier, later in zip([-1, *places], places, strict=False)]
+    assert max(between) <= 4, f"three turns of jobs at most before each wave: {order}"
 
 
 async def test_a_turn_that_fails_or_is_given_up_leaves_the_next_one_free() -> None:
