@@ -22,10 +22,20 @@ from riskee.telemetry import CACHE_READS
 
 # HSET and EXPIRE for each key. One command with one argument for many keys: redis-py spends 20 to 40 us on each command
 # and one on each argument. So the keys are not declared, which only a cluster needs (docs/adr/0041).
+# A hash with a place stays as it is where a later one of the same feed is there: a process that stood still for a while
+# must not put old numbers over new ones.
 _WRITE = """
+local function overtaken(key, feed, moment, sequence)
+    local there = redis.call('HMGET', key, 'feed', 'moment', 'sequence')
+    if there[1] ~= feed or not there[2] then return false end
+    local ours, theirs = tonumber(moment), tonumber(there[2])
+    return ours < theirs or (ours == theirs and tonumber(sequence) < tonumber(there[3]))
+end
 for _, entry in ipairs(cmsgpack.unpack(ARGV[1])) do
-    redis.call('HSET', entry[1], unpack(entry, 3))
-    redis.call('EXPIRE', entry[1], entry[2])
+    if entry[3] ~= 'feed' or not overtaken(entry[1], entry[4], entry[6], entry[8]) then
+        redis.call('HSET', entry[1], unpack(entry, 3))
+        redis.call('EXPIRE', entry[1], entry[2])
+    end
 end
 """
 # Few enough to leave other clients their turn within a millisecond or two.
@@ -45,12 +55,24 @@ Value = str | bytes | int | float
 ValueT = TypeVar("ValueT")
 
 
+class Place(NamedTuple):
+    """Where in its feed something is that the cache shows. It is shown as three fields, `moment` in seconds of Unix."""
+
+    feed: str
+    moment: datetime
+    sequence: int
+
+
 class Entry(NamedTuple):
-    """One hash to write: `fields` are set under `key.of(**parts)`, which then lives for the key's time."""
+    """One hash to write: `fields` are set under `key.of(**parts)`, which then lives for the key's time.
+
+    With a place it is not written over one of the same feed that has a later place.
+    """
 
     key: Key
     parts: Mapping[str, Part]
     fields: Mapping[str, Value]
+    place: Place | None = None
 
 
 def _text(part: Value) -> str:
@@ -59,9 +81,13 @@ def _text(part: Value) -> str:
 
 
 def _argument(entry: Entry) -> list[int | str]:
-    """Name, time to live and fields as the script takes them."""
+    """Name, time to live and fields as the script takes them, the place's first."""
     texts = [part if type(part) is str else _text(part) for pair in entry.fields.items() for part in pair]
-    return [entry.key.of(**entry.parts), entry.key.seconds, *texts]
+    name, place = entry.key.of(**entry.parts), entry.place
+    if place is None:
+        return [name, entry.key.seconds, *texts]
+    moment, sequence = repr(place.moment.timestamp()), str(place.sequence)
+    return [name, entry.key.seconds, "feed", place.feed, "moment", moment, "sequence", sequence, *texts]
 
 
 def decoded(body: bytes | None, kind: type[ValueT]) -> ValueT | None:

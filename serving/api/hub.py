@@ -79,6 +79,8 @@ class Hub:
         self._standings = standings
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
         self._encoder = msgspec.json.Encoder()
+        # Of each ticker the last prediction's feed and moment.
+        self._last: dict[str, tuple[str, datetime]] = {}
 
     def subscribe(self, listener: Listener, tickers: Iterable[str]) -> None:
         for ticker in tickers:
@@ -93,7 +95,12 @@ class Hub:
                 del self._listeners[ticker]
 
     def publish(self, prediction: Prediction) -> None:
-        """Offer a new prediction to everyone who wants it."""
+        """Offer a new prediction to everyone who wants it; not one from an older quote of the feed than the last, which
+        comes of a predictor that stood still for a while."""
+        last = self._last.get(prediction.ticker)
+        if last and last[0] == prediction.feed and prediction.data_time < last[1]:
+            return
+        self._last[prediction.ticker] = (prediction.feed, prediction.data_time)
         self._standings.predicted(prediction)
         listeners = self._listeners.get(prediction.ticker, set()) | self._listeners.get(ALL, set())
         if not listeners:

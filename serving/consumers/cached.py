@@ -9,7 +9,7 @@ from riskee.messaging.messages import Flag, Prediction, Quote
 from riskee.messaging.statuses import gravest
 from riskee.model.predictor import Predictor
 from riskee.storage import keys
-from riskee.storage.cache import Entry
+from riskee.storage.cache import Entry, Place
 
 _encode = msgspec.json.Encoder().encode
 
@@ -25,13 +25,19 @@ def quote_entry(quote: Quote) -> Entry:
         keys.BODY: _encode(quote).decode(),
         "price": repr(quote.price),
         "data_time": quote.data_time.isoformat(),
-        "feed": quote.feed,
     }
-    return Entry(keys.QUOTE, {"ticker": quote.ticker}, fields)
+    return Entry(keys.QUOTE, {"ticker": quote.ticker}, fields, _place_of(quote))
 
 
-def forecast_entries(prediction: Prediction, body: bytes, features: Mapping[str, float]) -> tuple[Entry, Entry]:
+def _place_of(quote: Quote) -> Place:
+    return Place(quote.feed, quote.data_time, quote.sequence)
+
+
+def forecast_entries(
+    quote: Quote, prediction: Prediction, body: bytes, features: Mapping[str, float]
+) -> tuple[Entry, Entry]:
     """`pred:{ticker}`, where `body` is the prediction's JSON, and `features:{ticker}`."""
+    place = _place_of(quote)
     parts, data_time = {"ticker": prediction.ticker}, prediction.data_time.isoformat()
     shown = {
         keys.BODY: body.decode(),
@@ -44,7 +50,7 @@ def forecast_entries(prediction: Prediction, body: bytes, features: Mapping[str,
     }
     # NaN is null in JSON: a feature whose window is not full.
     inputs = {keys.BODY: _encode(features).decode(), "data_time": data_time}
-    return Entry(keys.PREDICTION, parts, shown), Entry(keys.FEATURES, parts, inputs)
+    return Entry(keys.PREDICTION, parts, shown, place), Entry(keys.FEATURES, parts, inputs, place)
 
 
 def model_entry(predictor: Predictor) -> Entry:

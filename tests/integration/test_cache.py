@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from riskee.errors import RetryableError
 from riskee.messaging.messages import Quote
 from riskee.settings import RedisSettings, Settings
 from riskee.storage import keys
-from riskee.storage.cache import Cache, Entry, decoded
+from riskee.storage.cache import Cache, Entry, Place, decoded
 from tests.unit.messaging import samples
 
 pytestmark = pytest.mark.integration
@@ -31,6 +32,26 @@ async def test_a_wave_is_written_as_hashes_that_expire(cache: Cache) -> None:
     assert await cache.body(keys.FEATURES, **AAPL) == b'{"rsi_14":null}'
     assert 290 <= await cache._redis.ttl("pred:AAPL") <= 300
     assert 50 <= await cache._redis.ttl("features:AAPL") <= 60
+
+
+async def test_a_later_one_of_the_feed_is_not_written_over(cache: Cache) -> None:
+    """A process that stood still goes on with what it had, after another has gone further."""
+    now = datetime(2026, 1, 5, 15, tzinfo=UTC)
+
+    async def written(feed: str, seconds: float, sequence: int) -> bytes | None:
+        place = Place(feed, now + timedelta(seconds=seconds), sequence)
+        body = f"{feed} {seconds} {sequence}"
+        await cache.write([Entry(keys.PREDICTION, AAPL, {"body": body}, place)])
+        return await cache.body(keys.PREDICTION, **AAPL)
+
+    await cache.write([Entry(keys.PREDICTION, AAPL, {"body": "of another version", "feed": "live"})])
+    assert await written("live", 0, 9) == b"live 0 9"
+    assert await written("live", -0.000001, 10) == b"live 0 9"
+    assert await written("live", 0, 8) == b"live 0 9"
+    assert await written("live", 0, 9) == b"live 0 9"
+    assert await written("live", 0, 10) == b"live 0 10"
+    assert await written("live", 0.000001, 0) == b"live 1e-06 0"
+    assert await written("replay/1", -1e9, 0) == b"replay/1 -1000000000.0 0", "another feed has times of its own"
 
 
 async def test_bodies_keep_the_order_and_miss_as_none(cache: Cache) -> None:

@@ -1,6 +1,7 @@
 """A slow listener gets the latest, never a backlog."""
 
 import asyncio
+from datetime import timedelta
 
 import msgspec
 
@@ -40,6 +41,20 @@ async def test_only_what_was_subscribed_arrives_and_the_latest_wins() -> None:
         hub.publish(prediction("AAPL", price))
         hub.publish(prediction("IBM", price))
     assert await prices(listener) == [("AAPL", 3.0, False)]
+
+
+async def test_an_older_number_does_not_replace_a_newer_one() -> None:
+    """A predictor that stood still goes on with the quotes that it had, after another has gone further."""
+    hub, listener = made_hub(), Listener()
+    hub.subscribe(listener, ["AAPL"])
+    newer = prediction("AAPL", 2.0)
+    older = msgspec.structs.replace(newer, price=1.0, data_time=newer.data_time - timedelta(seconds=20))
+    hub.publish(newer)
+    hub.publish(older)
+    assert await prices(listener) == [("AAPL", 2.0, False)]
+    hub.publish(msgspec.structs.replace(newer, price=3.0))
+    hub.publish(msgspec.structs.replace(older, price=4.0, feed="replay/9"))
+    assert await prices(listener) == [("AAPL", 4.0, False)], "another feed has times of its own"
 
 
 async def test_the_waiting_line_is_bounded_by_the_tickers() -> None:
