@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from riskee.messaging.messages import Quote
 from riskee.storage.tables import quotes
@@ -28,12 +28,23 @@ _LAST = text("""
     ORDER BY came.ticker, came.data_time DESC, came.sequence DESC
 """).columns(*quotes.columns)
 
+# Of each ticker the quote that came last, of any feed.
+_NEWEST = text("""
+    SELECT came.*
+    FROM unnest(CAST(:tickers AS text[])) AS wanted (ticker)
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM quotes
+        WHERE quotes.ticker = wanted.ticker
+        ORDER BY received_at DESC
+        LIMIT 1
+    ) AS came
+""").columns(*quotes.columns)
 
-def newest_quote(connection: Connection, ticker: str) -> Quote | None:
-    """The quote of a ticker that was received last, of any feed."""
-    query = select(quotes).where(quotes.c.ticker == ticker).order_by(quotes.c.received_at.desc()).limit(1)
-    row = connection.execute(query).mappings().one_or_none()
-    return Quote(**row) if row else None
+
+def newest_quotes(connection: Connection, tickers: Collection[str]) -> list[Quote]:
+    """The quote of each ticker that was received last, of any feed."""
+    return [Quote(**row) for row in connection.execute(_NEWEST, {"tickers": list(tickers)}).mappings()]
 
 
 def session_quotes(

@@ -19,7 +19,7 @@ from riskee.settings import ModelSettings
 from riskee.storage.bars import newest_recording
 from riskee.storage.calendar import reports
 from riskee.storage.database import database_errors
-from riskee.storage.last_quotes import closing_quotes, newest_quote, session_quotes
+from riskee.storage.last_quotes import closing_quotes, newest_quotes, session_quotes
 from riskee.storage.recent_bars import bars_of, known_tickers
 from riskee.storage.sessions import read_sessions
 from serving.consumers.forecasting import Forecaster
@@ -101,10 +101,10 @@ class Knowledge:
         with self._connection() as connection:
             return champion(connection, model_type)
 
-    def latest_quote(self, ticker: str) -> Quote | None:
-        """The newest quote of a ticker that was recorded."""
+    def latest_quotes(self, tickers: Collection[str]) -> list[Quote]:
+        """The newest quote of each ticker that was recorded."""
         with self._connection() as connection:
-            return newest_quote(connection, ticker)
+            return newest_quotes(connection, tickers)
 
     def session_quotes(self, feed: str, day: date, tickers: Collection[str], until: datetime) -> list[Quote]:
         """Each ticker's last quote of a session, by its own time, of those that a feed had brought until a moment."""

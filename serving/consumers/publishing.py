@@ -49,19 +49,21 @@ class Publisher:
             await writing
         self._count(forecasts, failures)
 
-    async def answer(self, job: PredictJob, result: Forecast | Failure) -> None:
-        """Publish the result of a job; its correlation id is the job's."""
-        if isinstance(result, Failure):
-            await self._fail(job, result.status, result.reason, result.quote)
-            return
-        body = _encode(result.prediction)
-        await self._write(_entries([result], [body]))
-        message_id = answer_id(result.prediction.prediction_id, job.job_id)
-        await self._service.bus.publish_encoded([self._sealed(result.prediction, body, message_id, job.job_id)])
-
-    async def no_quote(self, job: PredictJob, reason: str) -> None:
-        """Tell that a job asks for a ticker of which there is no quote to predict from."""
-        await self._fail(job, Status.NO_QUOTE, reason, None)
+    async def answer(self, answers: Sequence[tuple[PredictJob, Forecast | Failure | str]]) -> None:
+        """Publish the results of jobs, or a text that says why a job has none; their correlation ids are the jobs'."""
+        entries: list[Entry] = []
+        messages: list[Outgoing] = []
+        for job, result in answers:
+            if isinstance(result, Forecast):
+                body, message_id = _encode(result.prediction), answer_id(result.prediction.prediction_id, job.job_id)
+                entries += _entries([result], [body])
+                messages.append(self._sealed(result.prediction, body, message_id, job.job_id))
+            elif isinstance(result, Failure):
+                messages.append(self._refused(job, result.status, result.reason, result.quote))
+            else:
+                messages.append(self._refused(job, Status.NO_QUOTE, result, None))
+        await self._write(entries)
+        await self._service.bus.publish_encoded(messages)
 
     async def unknown(self, quotes: Sequence[Quote]) -> None:
         """Dead-letter quotes of tickers that even the database does not know."""
@@ -73,10 +75,6 @@ class Publisher:
     async def show_models(self, predictors: Iterable[Predictor]) -> None:
         """Write what serves to `model:{type}:active`."""
         await self._write([model_entry(predictor) for predictor in predictors])
-
-    async def cached_quote(self, ticker: str) -> Quote | None:
-        """The latest quote that the cache has, if any."""
-        return next(iter(await self.cached_quotes([ticker])), None)
 
     async def cached_quotes(self, tickers: Sequence[str]) -> list[Quote]:
         """The latest quotes that the cache has; none while it is away."""
@@ -133,7 +131,7 @@ class Publisher:
             ),
         )
 
-    async def _fail(self, job: PredictJob, status: Status, reason: str, quote: Quote | None) -> None:
+    def _refused(self, job: PredictJob, status: Status, reason: str, quote: Quote | None) -> Outgoing:
         PREDICTIONS_FAILED.labels(status).inc()
         payload = PredictionFailed(
             ticker=job.ticker,
@@ -142,8 +140,7 @@ class Publisher:
             status=status,
             reason=reason,
         )
-        message_id = failure_id(job.job_id, job.ticker, status)
-        await self._service.bus.publish_encoded([self._failure(message_id, job.job_id, payload)])
+        return self._failure(failure_id(job.job_id, job.ticker, status), job.job_id, payload)
 
     def _failure(self, message_id: uuid.UUID, correlation: uuid.UUID, payload: PredictionFailed) -> Outgoing:
         envelope = wrap(
@@ -159,5 +156,5 @@ class Publisher:
 def _entries(forecasts: Sequence[Forecast], bodies: Sequence[bytes]) -> list[Entry]:
     entries: list[Entry] = []
     for forecast, body in zip(forecasts, bodies, strict=True):
-        entries += forecast_entries(forecast.prediction, body, forecast.features)
+        entries += forecast_entries(forecast.quote, forecast.prediction, body, forecast.features)
     return entries

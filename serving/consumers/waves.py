@@ -25,7 +25,7 @@ class Waves:
 
         A session's wave ends where the market's next quote begins, so that a ticker is predicted with the market of
         its own moment: neither a later one, which would look ahead, nor an older one than need be. Quotes of an
-        earlier session than a ticker's last, older quotes and a feed that was left are dropped.
+        earlier session than the one that runs, older quotes and a feed that was left are dropped.
         """
         newest: dict[str, Quote] = {}
         waves = []
@@ -34,7 +34,7 @@ class Waves:
             market: dict[datetime, Quote] = {}
             for quote in session:
                 ticker = quote.ticker
-                if _outdated(quote, newest.get(ticker) or self.latest.get(ticker)):
+                if self._outdated(quote, newest.get(ticker) or self.latest.get(ticker)):
                     continue
                 newest[ticker] = wanted[ticker] = quote
                 if ticker == self.market_ticker:
@@ -44,8 +44,9 @@ class Waves:
         return waves
 
     def outdated(self, quote: Quote) -> bool:
-        """Whether the state has taken a later quote of the ticker, or one of a feed that came after this one's."""
-        return _outdated(quote, self.latest.get(quote.ticker))
+        """Whether the state is in a later session, or has taken a later quote of the ticker, or one of a feed that came
+        after this one's."""
+        return self._outdated(quote, self.latest.get(quote.ticker))
 
     def took(self, quotes: Sequence[Quote]) -> None:
         """Note quotes that the state has taken."""
@@ -68,18 +69,24 @@ class Waves:
         """Note the session that runs now and the one after it."""
         self.day, self._following = day, following
 
+    def _outdated(self, quote: Quote, last: Quote | None) -> bool:
+        if quote.session_date < self.day and quote.feed == self.feed:
+            # One late quote must not throw the state of all tickers back.
+            return True
+        if last is None:
+            return False
+        if quote.feed != last.feed:
+            return quote.received_at < last.received_at
+        # The same quote again is not outdated: it was delivered twice, and must give its prediction once more.
+        return (quote.session_date, quote.data_time, quote.sequence) < (
+            last.session_date,
+            last.data_time,
+            last.sequence,
+        )
+
 
 def _session(quote: Quote) -> tuple[str, date]:
     return quote.feed, quote.session_date
-
-
-def _outdated(quote: Quote, last: Quote | None) -> bool:
-    if last is None:
-        return False
-    if quote.feed != last.feed:
-        return quote.received_at < last.received_at
-    # The same quote again is not outdated: it was delivered twice, and must give its prediction once more.
-    return (quote.session_date, quote.data_time, quote.sequence) < (last.session_date, last.data_time, last.sequence)
 
 
 def _beside_market(quotes: list[Quote], market: list[Quote]) -> list[list[Quote]]:

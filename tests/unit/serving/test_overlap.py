@@ -1,6 +1,7 @@
-"""Work on servers beside computation: in order, one at a time, and no failure lost."""
+"""Work on servers beside computation: in order, one at a time, and none of it lost by a failure."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -18,22 +19,40 @@ async def test_work_goes_on_beside_its_caller_and_in_order() -> None:
 
     overlap = Overlap()
     await overlap.finish()
-    overlap.begin(work("first"))
+    await overlap.begin(partial(work, "first"))
     await asyncio.sleep(0)
     told.append("computed")
     let_go.set()
-    await overlap.finish()
-    overlap.begin(work("second"))
+    await overlap.begin(partial(work, "second"))
     await overlap.finish()
     assert told == ["first begins", "computed", "first ends", "second begins", "second ends"]
 
 
-async def test_a_failure_is_raised_once_by_the_next_who_waits() -> None:
+async def test_what_failed_is_begun_again_and_what_waited_for_it_comes_after() -> None:
+    told: list[str] = []
+    failures = ["once"]
+
+    async def work(name: str) -> None:
+        if name == "first" and failures:
+            raise ValueError(failures.pop())
+        told.append(name)
+
+    overlap = Overlap()
+    await overlap.begin(partial(work, "first"))
+    with pytest.raises(ValueError, match="once"):
+        await overlap.begin(partial(work, "second"))
+    assert told == []
+    await overlap.finish()
+    assert told == ["first", "second"]
+
+
+async def test_resting_waits_and_raises_nothing_yet() -> None:
     async def fail() -> None:
         raise ValueError("lost")
 
     overlap = Overlap()
-    overlap.begin(fail())
+    await overlap.rest()
+    await overlap.begin(fail)
+    await overlap.rest()
     with pytest.raises(ValueError, match="lost"):
         await overlap.finish()
-    await overlap.finish()
