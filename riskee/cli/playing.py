@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from infra.embedded.stack import Stack
     from riskee.cli.board import Task
     from riskee.settings import ReplaySettings, Settings
+    from riskee.storage.feed_state import FeedState
     from riskee.storage.replay import Window
 
 _POLL_SECONDS = 0.25
@@ -33,32 +34,38 @@ class Played:
     first: str
     last: str
     sessions: int
+    quotes: int
     seconds: float
 
 
 def play(settings: Settings, wanted: ReplaySettings, task: Task) -> Played:
     """Play the days that `wanted` names once, to their end; an interrupted play goes on where it stopped.
 
-    The stack's ingest is stopped meanwhile. Raises FatalError where the stack does not run, or the play fails.
+    The stack's ingest is stopped meanwhile. Raises FatalError where the stack does not run, the play fails, or there
+    was nothing to tell.
     """
     from riskee.clock import SystemClock
     from riskee.storage.database import database_errors
-    from riskee.storage.replay import begin_pass
+    from riskee.storage.replay import begin_pass, quotes_played
 
     stack = embedded_stack(settings)
     with open_engine(settings) as engine, database_errors(), engine.begin() as connection:
         window = begin_pass(connection, wanted, SystemClock())
     began = time.monotonic()
-    passes: list[int] = []
+    ends: list[FeedState] = []
 
     def playing() -> None:
         with _ingest(stack, wanted) as process:
-            passes.append(_follow(settings, window, process, stack, task))
+            ends.append(_follow(settings, window, process, stack, task))
 
     stack.restart("ingest", while_stopped=playing)
-    feed = window.feed(passes[0], window.days[-1])
+    feed, count = window.feed(ends[0].pass_number, window.days[-1]), quotes_played(ends[0])
+    if not count:
+        raise FatalError(
+            "the days gave no quotes", f"the log {stack.log_path(_LOG)} says why; were their bars refused?"
+        )
     seconds = round(time.monotonic() - began, 1)
-    return Played(feed, str(window.days[0]), str(window.days[-1]), len(window.days), seconds)
+    return Played(feed, str(window.days[0]), str(window.days[-1]), len(window.days), count, seconds)
 
 
 @contextmanager
@@ -85,8 +92,10 @@ def _settings(wanted: ReplaySettings) -> dict[str, str]:
     return {"RISKEE_FEED__KIND": "replay"} | told
 
 
-def _follow(settings: Settings, window: Window, process: subprocess.Popen[bytes], stack: Stack, task: Task) -> int:
-    """Wait until the last day is played; returns the number of the pass."""
+def _follow(
+    settings: Settings, window: Window, process: subprocess.Popen[bytes], stack: Stack, task: Task
+) -> FeedState:
+    """Wait until the last day is played; returns where the feed is then."""
     from riskee.storage.database import database_errors
     from riskee.storage.feed_state import read_feed_state
 
@@ -98,7 +107,7 @@ def _follow(settings: Settings, window: Window, process: subprocess.Popen[bytes]
                 done = window.days.index(state.session_date) + 1
                 task.advance(done, len(window.days), f"{state.session_date}")
                 if done == len(window.days):
-                    return state.pass_number
+                    return state
             time.sleep(_POLL_SECONDS)
     log = stack.log_path(_LOG)
     tail = log.read_text(errors="replace").splitlines()[-3:]

@@ -67,7 +67,8 @@ def _play(settings: Settings, wanted: ReplaySettings, *, json: bool) -> None:
         print_json(played)
         return
     days = f"{played.first} to {played.last}" if played.sessions > 1 else played.first
-    console().print(f"played {days} as {played.feed} in {played.seconds:g} s; the usual feed goes on")
+    told = f"played {days} as {played.feed}: {played.quotes:,} quotes in {played.seconds:g} s"
+    console().print(f"{told}; the usual feed goes on")
 
 
 def status(connection: Connection, settings: Settings) -> dict[str, Any]:

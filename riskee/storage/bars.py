@@ -1,6 +1,6 @@
 """Daily bars in the database: reading those of sessions, and merging new ones in as versions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
@@ -49,6 +49,17 @@ _KNOWN = text("""
 
 # The newest day counts only if at least half as many tickers traded as on the day with bars before it: a stray late bar
 # of one ticker among hundreds must not move the window. Each ticker's last days suffice, read backwards along the key.
+_DAYS_WITH_BARS = text("""
+    SELECT day
+    FROM unnest(CAST(:days AS date[])) AS wanted (day)
+    WHERE EXISTS (
+        SELECT 1
+        FROM market_data
+        WHERE resolution = '1d' AND "timestamp" = CAST(day AS timestamp) AT TIME ZONE 'UTC'
+    )
+    ORDER BY day
+""")
+
 _LAST_SESSIONS = text("""
     WITH traded AS (
         SELECT last.day, count(*) AS tickers, lag(count(*), 1, CAST(0 AS bigint)) OVER (ORDER BY last.day) AS before
@@ -115,6 +126,11 @@ def session_bars(connection: Connection, first: date, last: date) -> list[Bar]:
     """All daily bars from `first` to `last`, both included, ordered by session and ticker."""
     rows = connection.execute(_SESSION_BARS, {"first": _midnight(first), "last": _midnight(last)})
     return [Bar(*row) for row in rows]
+
+
+def days_with_bars(connection: Connection, days: Sequence[date]) -> tuple[date, ...]:
+    """Those of some days of which there is any daily bar, in order."""
+    return tuple(connection.scalars(_DAYS_WITH_BARS, {"days": list(days)}))
 
 
 def bar_sources(connection: Connection, first: date) -> dict[str, list[tuple[date, str]]]:

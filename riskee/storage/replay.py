@@ -8,13 +8,15 @@ from sqlalchemy import Connection, select
 
 from riskee.clock import Clock
 from riskee.errors import RetryableError
-from riskee.market.replay import REPLAY, feed_name
+from riskee.market.replay import MINUTES, REPLAY, feed_name
 from riskee.market.sessions import Session
 from riskee.settings import ReplaySettings
-from riskee.storage.bars import last_sessions
+from riskee.storage.bars import days_with_bars, last_sessions
 from riskee.storage.feed_state import FeedState, read_feed_state, write_feed_state
 from riskee.storage.sessions import read_sessions
 from riskee.storage.tables import quotes
+
+_QUOTES = "quotes"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ def find_window(connection: Connection, settings: ReplaySettings) -> Window:
         newest = last_sessions(connection, 1)
         last = settings.last or (newest[-1] if newest else settings.first)
         days = tuple(session.session_date for session in read_sessions(connection, settings.first, last))
-        kind = "minutes/" if settings.minutes else ""
+        if settings.minutes is None:
+            days = days_with_bars(connection, days)
+        kind = f"{MINUTES}/" if settings.minutes else ""
         window = Window(f"{REPLAY}/{kind}{settings.first}..{last}", days, of_minutes=settings.minutes is not None)
     if not window.days:
         wanted = f" from {settings.first} to {last}" if settings.first else ""
@@ -117,6 +121,15 @@ def begin_pass(connection: Connection, settings: ReplaySettings, clock: Clock) -
     return window
 
 
-def remember(connection: Connection, act: Act, clock: Clock) -> None:
-    """Note that an act was played in full."""
-    write_feed_state(connection, FeedState(act.window.name, act.pass_number, act.session.session_date, clock.now()))
+def remember(connection: Connection, act: Act, clock: Clock, count: int) -> None:
+    """Note that an act, of so many quotes, was played in full."""
+    state = read_feed_state(connection, act.window.name)
+    before = quotes_played(state) if state is not None and state.pass_number == act.pass_number else 0
+    position = {_QUOTES: before + count}
+    day = act.session.session_date
+    write_feed_state(connection, FeedState(act.window.name, act.pass_number, day, clock.now(), position))
+
+
+def quotes_played(state: FeedState) -> int:
+    """How many quotes the pass had so far."""
+    return int((state.position or {}).get(_QUOTES, 0))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from typer.testing import CliRunner, Result
 from infra.embedded.stack import Stack
 from riskee.cli.app import app
 from riskee.errors import PoisonError, RetryableError
+from riskee.market.sessions import Session
 from riskee.settings import load_settings
 from riskee.storage.database import make_engine
 from riskee.storage.migrations import migrate
+from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import predictions
 from tests.conftest import running_stack
 from tests.integration.conftest import eventually
@@ -59,6 +61,7 @@ async def test_past_days_are_played_once_and_the_usual_feed_goes_on(own: tuple[S
         assert result.exit_code == 0, result.output
         told = json.loads(result.stdout)
         assert (told["feed"], told["sessions"]) == (f"{window}/{number}", 3)
+        assert told["quotes"] == 4 * (len(TICKERS) + 1) * 3, "of the market too"
         expected = {(ticker, day) for ticker in TICKERS for day in days}
         await eventually(partial(is_predicted, engine, f"{window}/{number}", expected))
     assert stack.running
@@ -82,6 +85,26 @@ def test_what_cannot_be_played_shows_its_log(own: tuple[Stack, Engine, Market], 
     result = replay("--from", day, "--to", day, "--minutes", str(tmp_path))
     assert result.exit_code == 1
     assert "has no files of minute bars" in str(result.exception)
+
+
+def test_sessions_without_bars_are_not_played(own: tuple[Stack, Engine, Market]) -> None:
+    """They would be told as played, with no quote."""
+    _, engine, _ = own
+    day = datetime(2013, 3, 23, 14, 30, tzinfo=UTC)
+    with engine.begin() as connection:
+        write_sessions(connection, [Session(day.date(), day, day + timedelta(hours=6))])
+    result = replay("--from", str(day.date()), "--to", str(day.date()))
+    assert isinstance(result.exception, RetryableError)
+    assert "no sessions to replay from 2013-03-23" in str(result.exception)
+
+
+def test_minutes_of_which_none_can_be_told_are_a_failure(own: tuple[Stack, Engine, Market], tmp_path: Path) -> None:
+    _, _, market = own
+    (tmp_path / "IBM_1min.csv").write_text("datetime,open,high,low,close,volume\n2030-01-02 10:00:00,1,1,1,1,1\n")
+    day = str(market.sessions[50].session_date)
+    result = replay("--from", day, "--to", day, "--minutes", str(tmp_path), "--seconds", "0")
+    assert result.exit_code == 1
+    assert "gave no quotes" in str(result.exception)
 
 
 @pytest.mark.parametrize("options", [("--to", "2013-01-02"), ("--seconds", "1"), ("--minutes", "folder")])

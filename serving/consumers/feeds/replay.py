@@ -26,6 +26,9 @@ from serving.consumers.feeds.lockstep import until_predicted
 from serving.consumers.service import Service
 from serving.database import Database
 
+# A replay that repeats must not spin over sessions of which there is nothing to tell.
+_NOTHING_SECONDS = 0.25
+
 _log = get_logger(__name__)
 
 
@@ -59,7 +62,10 @@ class ReplayFeed:
                 if self.service.settings.feed.replay.lockstep:
                     await until_predicted(self.service)
             yield Wave(act.feed, known, status=_status(act, MarketState.CLOSED))
-            await self.service.until_done("feed", lambda act=act: self._remember(act))  # type: ignore[misc]
+            count = sum(map(len, script.moments))
+            await self.service.until_done("feed", lambda act=act, count=count: self._remember(act, count))  # type: ignore[misc]
+            if not count:
+                await rest(self.service, _NOTHING_SECONDS)
 
     async def _next(self) -> Act | None:
         replay = self.service.settings.feed.replay
@@ -90,8 +96,8 @@ class ReplayFeed:
         ticks = list(expand_minutes(found.bars, act.session, act.feed, factors, complete=complete))
         return ticks, [Unplayable(row.body.encode(), f"{row.place}: {row.reason}") for row in found.refused]
 
-    async def _remember(self, act: Act) -> None:
-        await self.database.run(lambda connection: remember(connection, act, self.service.clock))
+    async def _remember(self, act: Act, count: int) -> None:
+        await self.database.run(lambda connection: remember(connection, act, self.service.clock, count))
 
     async def _pace(self, moments: int) -> None:
         """Wait until the next moment is due. A feed that was held up goes on from there and does not hurry."""
