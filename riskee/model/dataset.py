@@ -81,8 +81,7 @@ INNER JOIN moves USING (ticker, session_date)
 INNER JOIN sessions USING (session_date, next_session)
 INNER JOIN numbered USING (ticker)
 INNER JOIN market USING (session_date)
-WHERE next_session < {before} AND {scale} > 0 AND ({every} OR least(sessions_to_earnings, sessions_since_earnings)
-    <= {window})
+WHERE next_session < {before} AND {scale} > 0 AND {learnt}
 ORDER BY session_date, number
 """)
 _FIXED = (
@@ -151,6 +150,14 @@ class TrainingSet:
         return digest.hexdigest()
 
 
+def learnt_rows(model_type: ModelType, window_sessions: int) -> sql.Composable:
+    """The condition on rows of `features_daily` that a model type learns from: all, or those near a report."""
+    if model_type == "normal":
+        return sql.SQL("true")
+    near = sql.SQL("least(sessions_to_earnings, sessions_since_earnings) <= {}")
+    return near.format(sql.Literal(window_sessions))
+
+
 @contextmanager
 def _joining_by_hash(connection: Connection) -> Iterator[None]:
     """Let PostgreSQL join by nothing but hashes.
@@ -158,12 +165,13 @@ def _joining_by_hash(connection: Connection) -> Iterator[None]:
     It expects a thousandth of the rows, for dates and tickers seem unrelated to it, and would compare each bar of a
     ticker with each of its features: minutes for ten years of 446 tickers.
     """
-    set_joins = text(
-        "SELECT set_config(name, :value, true) FROM unnest(ARRAY['enable_mergejoin', 'enable_nestloop']) AS name"
-    )
-    connection.execute(set_joins, {"value": "off"})
+    former = {name: connection.scalar(text(f"SHOW {name}")) for name in ("enable_mergejoin", "enable_nestloop")}
+    change = text("SELECT set_config(:name, :value, true)")
+    for name in former:
+        connection.execute(change, {"name": name, "value": "off"})
     yield
-    connection.execute(set_joins, {"value": "on"})
+    for name, value in former.items():
+        connection.execute(change, {"name": name, "value": value})
 
 
 def read_training_set(
@@ -183,8 +191,7 @@ def read_training_set(
         columns=sql.SQL(", ").join(columns),
         before=sql.Literal(before),
         scale=sql.Identifier(SCALE_FEATURE),
-        every=sql.Literal(model_type == "normal"),
-        window=sql.Literal(window_sessions),
+        learnt=learnt_rows(model_type, window_sessions),
         doubtful=sql.Literal([kind.value for kind in _UNLEARNABLE]),
     )
     with _joining_by_hash(connection):

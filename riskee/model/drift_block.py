@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from riskee.market.bars import Floats
 from riskee.model.artifact import ModelArtifact
+from riskee.model.dataset import learnt_rows
 from riskee.model.drift import Drift, bin_edges, daily_shares, drift_test
 from riskee.settings import Settings
 from riskee.storage.columns import read_columns
@@ -18,7 +19,7 @@ SELECT DISTINCT session_date - DATE '1970-01-01'
 FROM features_daily
 INNER JOIN tickers USING (ticker)
 WHERE NOT is_index AND session_date > {after} AND session_date <= {last}
-    AND ({every} OR least(sessions_to_earnings, sessions_since_earnings) <= {window})
+    AND {learnt}
 ORDER BY 1
 """)
 _FEATURES = sql.SQL("""
@@ -26,7 +27,7 @@ SELECT session_date - DATE '1970-01-01', {features}
 FROM features_daily
 INNER JOIN tickers USING (ticker)
 WHERE NOT is_index AND session_date BETWEEN {first} AND {last}
-    AND ({every} OR least(sessions_to_earnings, sessions_since_earnings) <= {window})
+    AND {learnt}
 """)
 
 
@@ -54,21 +55,18 @@ def examine_block(
     the training began, and is asked for every hour.
     """
     length, level = settings.retraining.drift_sessions, settings.retraining.drift_level
-    rows = {
-        "every": sql.Literal(model.model_type == "normal"),
-        "window": sql.Literal(settings.model.earnings_window_sessions),
-    }
-    since = _SESSIONS.format(after=sql.Literal(model.trained_through), last=sql.Literal(as_of), **rows)
+    learnt = learnt_rows(model.model_type, settings.model.earnings_window_sessions)
+    since = _SESSIONS.format(after=sql.Literal(model.trained_through), last=sql.Literal(as_of), learnt=learnt)
     sessions = _days(read_columns(connection, since, 1)[:, 0])
     if len(sessions) < length:
         return None
     block = BlockTest(model.version, sessions[len(sessions) // length * length - 1].item(), length, level)
     if former is not None and replace(former, drift=None) == block:
         return former
-    return replace(block, drift=_test(connection, model, block, rows))
+    return replace(block, drift=_test(connection, model, block, learnt))
 
 
-def _test(connection: Connection, model: ModelArtifact, block: BlockTest, rows: dict[str, sql.Literal]) -> Drift | None:
+def _test(connection: Connection, model: ModelArtifact, block: BlockTest, learnt: sql.Composable) -> Drift | None:
     training: dict[str, Floats] = {}
     live: dict[str, Floats] = {}
     for start in range(0, len(model.features), _TOGETHER):
@@ -77,7 +75,7 @@ def _test(connection: Connection, model: ModelArtifact, block: BlockTest, rows: 
             features=sql.SQL(", ").join(map(sql.Identifier, features)),
             first=sql.Literal(model.trained_from),
             last=sql.Literal(block.through),
-            **rows,
+            learnt=learnt,
         )
         values = read_columns(connection, query, 1 + len(features))
         days, of_day = np.unique(_days(values[:, 0]), return_inverse=True)

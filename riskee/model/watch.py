@@ -6,12 +6,13 @@ from typing import Literal
 
 import numpy as np
 from psycopg import sql
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from riskee.features.definitions import feature_set_hash
 from riskee.messaging.messages import ModelType
 from riskee.model.artifact import ModelArtifact, Unreadable
 from riskee.model.boundaries import boundaries, judged_on
+from riskee.model.dataset import learnt_rows
 from riskee.model.decay import Decay, Scores, decay_tests
 from riskee.model.drift import Drift
 from riskee.model.drift_block import BlockTest, examine_block
@@ -29,12 +30,11 @@ WHERE model_version = {version}
 ORDER BY session_date
 """)
 # Only sessions with rows that the type learns from: a model of reports ends with the last report.
-_NEW = text("""
+_NEW = sql.SQL("""
     SELECT count(DISTINCT session_date)
     FROM features_daily
     INNER JOIN tickers USING (ticker)
-    WHERE NOT is_index AND session_date > :after AND session_date < :before
-        AND (:every OR least(sessions_to_earnings, sessions_since_earnings) <= :window)
+    WHERE NOT is_index AND session_date > {after} AND session_date < {before} AND {learnt}
 """)
 
 
@@ -122,8 +122,9 @@ def _new_sessions(connection: Connection, settings: Settings, model_type: ModelT
     found = boundaries(connection, settings)
     if found is None:
         return through, 0
-    window = {"every": model_type == "normal", "window": settings.model.earnings_window_sessions}
-    return through, int(connection.scalar(_NEW, {"after": through, "before": found.learnt_before, **window}) or 0)
+    learnt = learnt_rows(model_type, settings.model.earnings_window_sessions)
+    after, before = sql.Literal(through), sql.Literal(found.learnt_before)
+    return through, int(read_columns(connection, _NEW.format(after=after, before=before, learnt=learnt), 1)[0, 0])
 
 
 def _scores(connection: Connection, version: str) -> Scores:

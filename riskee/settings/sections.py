@@ -78,7 +78,10 @@ class ModelSettings(Section):
     """Prediction models."""
 
     market_ticker: str = Field("SPX", description="index whose returns are the market features")
-    earnings_window_sessions: int = Field(5, ge=0, description="sessions around a report in which `earnings` predicts")
+    # A report is known 10 sessions ahead at most, and one that is not is counted as that far: it must lie outside.
+    earnings_window_sessions: int = Field(
+        5, ge=0, le=9, description="sessions around a report in which `earnings` predicts"
+    )
     holdout_sessions: int = Field(
         126, ge=0, description="sessions before the replayed ones that no model is made from, to score it on once"
     )

@@ -68,6 +68,14 @@ def _fill(connection: Connection) -> None:
     )
 
 
+def test_how_the_transaction_joins_is_what_it_was_before(engine: Engine) -> None:
+    shown = [text(f"SHOW enable_{way}") for way in ("nestloop", "mergejoin")]
+    with engine.connect() as connection:
+        connection.execute(text("SET LOCAL enable_nestloop = off"))
+        read_training_set(connection, "normal", day(SESSIONS))
+        assert [connection.scalar(one) for one in shown] == ["off", "on"]
+
+
 def test_a_row_s_place_is_its_session_s_among_all(data: TrainingSet) -> None:
     days = (data.session - np.datetime64(FIRST)).astype(int)
     assert (data.place - data.place[0] == days - days[0]).all()

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from riskee.cli.settings import values
 from riskee.errors import FatalError
+from riskee.features.definitions import EARNINGS_AHEAD_SESSIONS
 from riskee.settings import ENDPOINTS_FILE, load_settings
 
 
@@ -21,6 +22,17 @@ def _write_endpoints(home: Path, content: str) -> None:
     file = home / ENDPOINTS_FILE
     file.parent.mkdir(parents=True)
     file.write_text(content)
+
+
+def test_the_window_of_reports_ends_before_the_distance_of_reports_that_are_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else each row without a report would count as near one, in training and live."""
+    monkeypatch.setenv("RISKEE_MODEL__EARNINGS_WINDOW_SESSIONS", str(EARNINGS_AHEAD_SESSIONS - 1))
+    load_settings()
+    monkeypatch.setenv("RISKEE_MODEL__EARNINGS_WINDOW_SESSIONS", str(EARNINGS_AHEAD_SESSIONS))
+    with pytest.raises(FatalError, match=r"(?i)earnings_window_sessions"):
+        load_settings()
 
 
 def test_defaults_are_the_owners_ports() -> None:
