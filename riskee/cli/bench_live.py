@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.embedded.stack import Stack
-    from serving.bench.live import Options
+    from serving.bench.options import Options
     from serving.bench.result import Measured
 
 
@@ -33,7 +33,7 @@ def live(  # noqa: PLR0913, PLR0917 (each is an option)
     json: Json = False,
 ) -> None:
     """Load the live path and measure it against a bare floor; with servers and processes of its own."""
-    from serving.bench.live import PARTS, QUICK, Options
+    from serving.bench.options import PARTS, QUICK, Options
 
     unknown = set(_words(only)) - set(PARTS)
     if unknown:
@@ -44,7 +44,7 @@ def live(  # noqa: PLR0913, PLR0917 (each is an option)
         seconds=seconds,
         repeats=repeats,
         backlog=backlog,
-        only=frozenset(part for part in PARTS if part in _words(only) or not only),
+        only=tuple(part for part in PARTS if part in _words(only) or not only),
     )
     measured = _measure(QUICK if quick else options)
     if json:

@@ -1,11 +1,11 @@
 """The measurement of the live path as a whole: which loads, in which order."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, get_args
 
 from sqlalchemy import Engine
 
@@ -15,36 +15,13 @@ from serving.bench.limits import LimitBench
 from serving.bench.loads import ALONE, BARE, DURABLES, SERVING, WHOLE, Kind, Load, measure, repeated_bursts
 from serving.bench.machine import describe, load_average
 from serving.bench.market import LEAVES, SESSIONS, TREES, MadeMarket, crown, fill
+from serving.bench.options import Options
+from serving.bench.processes import busy_seconds, cpu_seconds, parent_of
 from serving.bench.result import Measured
 from serving.bench.rig import PRODUCT, SERVICES, Rig
 from serving.bench.targets import PAIR_RATE
 
-Part = Literal["load", "burst", "drain", "limits", "kernel"]
-PARTS: tuple[Part, ...] = get_args(Part)
-# Where the product is held against the floor, if there is a choice.
-PAIR_TICKERS = 1000
 _WARM_UP_RATE = 2000
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to measure. `backlog` is the quotes of a drain."""
-
-    tickers: tuple[int, ...] = (100, 1000, 5000)
-    rates: tuple[int, ...] = (100, 1000, 5000)
-    seconds: float = 4.0
-    repeats: int = 3
-    backlog: int = 20_000
-    only: frozenset[Part] = frozenset(PARTS)
-
-    @property
-    def pair(self) -> int:
-        """The size of the market with which the floor is measured too."""
-        return PAIR_TICKERS if PAIR_TICKERS in self.tickers else max(self.tickers)
-
-
-QUICK = Options(tickers=(200,), rates=(300,), seconds=2.0, repeats=1, backlog=2000, only=frozenset({"load", "burst"}))
-"""For a smoke test: every kind of load once, in less than a minute."""
 
 
 @dataclass
@@ -59,15 +36,17 @@ class LiveBench:
     def run(self) -> Measured:
         """Measure. Raises FatalError where the machine is too busy for it."""
         before, began = load_average(), time.monotonic()
+        busy, ours = busy_seconds(), self._ours()
         self.found = Measured(
             machine=describe(before),
             model=f"{TREES} trees of {LEAVES} leaves, as training makes them",
             sessions=SESSIONS,
+            options=self.options,
         )
         with self.engine.begin() as connection:
             crown(connection, datetime.now(UTC))
         for tickers in self.options.tickers:
-            if self.options.only - {"kernel"}:
+            if set(self.options.only) - {"kernel"}:
                 self._measure(tickers)
         if "kernel" in self.options.only:
             for tickers in self.options.tickers:
@@ -75,7 +54,13 @@ class LiveBench:
                 self.rig.tell(f"kernel, {tickers:,} tickers: done")
         self.found.memory_mib = {name: round(mib) for name, mib in self.rig.memory.items()}
         self.found.machine, self.found.seconds = describe(before), round(time.monotonic() - began, 1)
+        others = busy_seconds() - busy - (self._ours() - ours)
+        self.found.others = round(max(others, 0.0) / (self.found.machine.cores * self.found.seconds), 3)
         return self.found
+
+    def _ours(self) -> float:
+        """Seconds of a processor of this process and of the servers' supervisor, with all that they started."""
+        return cpu_seconds(os.getpid()) + cpu_seconds(parent_of(self.rig.pids()["nats"]))
 
     def _measure(self, tickers: int) -> None:
         only, largest = self.options.only, tickers == max(self.options.tickers)

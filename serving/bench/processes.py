@@ -36,6 +36,18 @@ def cpu_seconds(pid: int) -> float:
     return own + sum(map(cpu_seconds, children_of(pid)))
 
 
+def parent_of(pid: int) -> int:
+    """The process that has started a process, or that took it over. Raises IndexError where it has ended."""
+    return int(_stat(pid)[1])
+
+
+def busy_seconds() -> float:
+    """Seconds that all processors of this machine have been busy since it started, for whomever."""
+    fields = list(map(int, (_PROC / "stat").read_text().splitlines()[0].split()[1:9]))
+    idle, waiting = fields[3:5]
+    return (sum(fields) - idle - waiting) / _TICKS
+
+
 def started_at(pid: int) -> float:
     """When a process was started, as a Unix time; right to 10 ms. Raises IndexError where it has ended."""
     uptime = float((_PROC / "uptime").read_text().split()[0])

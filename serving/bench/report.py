@@ -9,11 +9,14 @@ from serving.bench import targets
 from serving.bench.charts import charts
 from serving.bench.latency import Latency
 from serving.bench.loads import Load
+from serving.bench.options import Options
 from serving.bench.result import Measured
 from serving.bench.sampling import DATABASE_POLL, REDIS_POLL
 from serving.bench.targets import Target
 
 HEADING = "## The live path"
+# What a system does by itself is less.
+_MOST_OTHERS = 0.1
 _CPU = ("predict", "record", "api", "nats", "redis", "postgres", "floor")
 
 
@@ -65,15 +68,38 @@ def conditions(measured: Measured) -> str:
     """Where and how it was measured, in a paragraph."""
     machine = measured.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
-    busy = machine.load[0] > machine.cores / 2
     return (
-        f"{'**Others used the machine meanwhile: times are upper bounds, rates lower ones.** ' if busy else ''}"
+        f"{_warnings(measured)}"
         f"Measured in {measured.seconds:.0f} s on {machine.cores} cores ({machine.processor}, {machine.memory_gib} GiB,"
         f" {machine.system}), Python {machine.python}, {versions}; commit {machine.commit or 'unknown'}; load average"
-        f" {machine.load[0]} before and {machine.load[1]} after. Servers, product, load and probe share the cores."
+        f" {machine.load[0]} before and {machine.load[1]} after, of the cores' time others took {measured.others:.0%}."
+        f" {_options(measured.options)} Servers, product, load and probe share the cores."
         " The durable event is seen by a consumer of its stream; `stored` is JetStream's own stamp of it."
         f" Champions: {measured.model}. {measured.sessions} sessions of every ticker. Redis is asked every"
         f" {REDIS_POLL * 1000:g} ms, the database every {DATABASE_POLL * 1000:g} ms, for a sample of the quotes."
+    )
+
+
+def _warnings(measured: Measured) -> str:
+    """What the reader must know first."""
+    options = measured.options
+    void = sum(load.void for load in measured.loads)
+    found = [
+        (
+            "Others used the machine meanwhile: times are upper bounds, rates lower ones.",
+            measured.others > _MOST_OTHERS,
+        ),
+        (f"Only a part was measured: {', '.join(options.only)}.", options.partial),
+        (f"Of {len(measured.loads)} loads {void} are void: the generator lagged.", void > 0),
+    ]
+    return "".join(f"**{sentence}** " for sentence, true in found if true)
+
+
+def _options(options: Options) -> str:
+    tickers, rates = (" and ".join(f"{each:,}" for each in numbers) for numbers in (options.tickers, options.rates))
+    return (
+        f"Options: {tickers} tickers, {rates} quotes/s, loads of {options.seconds:g} s, {options.repeats} repeats,"
+        f" backlogs of {options.backlog:,} quotes."
     )
 
 

@@ -7,18 +7,22 @@ from serving.bench.kernel import Timing
 from serving.bench.limits import Limits
 from serving.bench.loads import Load
 from serving.bench.machine import Machine
+from serving.bench.options import Options
 
 
 class Measured(msgspec.Struct, kw_only=True):
     """What was measured, where. Parts that were not asked for are empty.
 
-    `model` says how large the champions are, `memory_mib` what each process held with the largest market.
+    `model` says how large the champions are, `memory_mib` the most that each process held.
     """
 
     machine: Machine
     model: str
     sessions: int
+    options: Options
     seconds: float = 0.0
+    # The share of all cores' time that others took meanwhile.
+    others: float = 0.0
     loads: list[Load] = msgspec.field(default_factory=list)
     bursts: list[Load] = msgspec.field(default_factory=list)
     openings: list[Load] = msgspec.field(default_factory=list)

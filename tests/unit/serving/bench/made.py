@@ -6,6 +6,7 @@ from serving.bench.latency import Latency
 from serving.bench.limits import Limits
 from serving.bench.loads import Load, Turn
 from serving.bench.machine import Machine
+from serving.bench.options import Options
 from serving.bench.result import Measured
 from serving.bench.targets import ALL_SERVICES, FLOOR, RECORD, UPDATE_STEPS, WAVE_STEPS, WHOLE_WAVE_STEPS
 from serving.bench.targets import PREDICT as PREDICTED
@@ -69,6 +70,7 @@ def measured(predict_p99: float = 5.0, drained: float = 9000.0) -> Measured:
         ),
         model="150 trees of 8 leaves",
         sessions=300,
+        options=Options(),
         loads=loads,
         bursts=[load("product", "", 60.0, {"predict": 140.0}, 0)],
         drains=drains,

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from serving.bench.processes import CpuLog, children_of, cpu_seconds, memory_mib, started_at
+from serving.bench.processes import CpuLog, busy_seconds, children_of, cpu_seconds, memory_mib, parent_of, started_at
 
 _BUSY = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nprint('done', flush=True)"
 
@@ -43,3 +43,11 @@ def test_a_log_tells_what_was_taken_between_two_moments() -> None:
         ended = time.time()
     assert log.between(began, ended)["me"] >= 0.25
     assert log.between(ended, ended)["me"] == 0
+
+
+def test_the_machine_is_as_busy_as_its_processes() -> None:
+    busy, ours = busy_seconds(), cpu_seconds(os.getpid())
+    subprocess.run(_command(_BUSY), check=True, stdout=subprocess.DEVNULL)
+    assert busy_seconds() - busy >= cpu_seconds(os.getpid()) - ours - 0.05 > 0.2
+    with subprocess.Popen(_command("input()"), stdin=subprocess.PIPE) as child:
+        assert parent_of(child.pid) == os.getpid()

@@ -8,6 +8,7 @@ import pytest
 
 from serving.bench import targets
 from serving.bench.charts import charts
+from serving.bench.options import Options
 from serving.bench.report import HEADING, conditions, markdown, tables, write
 from serving.bench.result import Measured
 from tests.unit.serving.bench.made import measured
@@ -90,7 +91,7 @@ def test_the_ratio_says_how_many_times_better() -> None:
 
 
 def test_every_target_of_the_owner_has_a_line_even_where_nothing_was_measured() -> None:
-    nothing = Measured(machine=measured().machine, model="", sessions=0)
+    nothing = Measured(machine=measured().machine, model="", sessions=0, options=Options())
     lines = [target.what for target in targets.owners(nothing)]
     assert lines == [target.what for target in targets.owners(measured())]
     assert all(target.measured is None for target in targets.owners(nothing))
@@ -102,7 +103,7 @@ def test_the_pictures_are_svg() -> None:
     assert set(drawn) == {"live-latency", "live-backlog", "live-cpu"}
     for chart in drawn.values():
         assert ElementTree.fromstring(chart).tag.endswith("svg")
-    assert charts(Measured(machine=measured().machine, model="", sessions=0)) == {}
+    assert charts(Measured(machine=measured().machine, model="", sessions=0, options=Options())) == {}
 
 
 def test_a_page_keeps_what_others_wrote_and_takes_the_section_once(tmp_path: Path) -> None:
@@ -130,8 +131,20 @@ def test_a_page_without_the_section_gets_it_at_its_end(tmp_path: Path) -> None:
 def test_a_busy_machine_is_told() -> None:
     found = measured()
     assert "Others used the machine" not in conditions(found)
-    found.machine = msgspec.structs.replace(found.machine, load=(5.0, 2.0))
+    found.machine = msgspec.structs.replace(found.machine, load=(5.0, 9.0))  # it counts the measurement itself
+    assert "Others used the machine" not in conditions(found)
+    found.others = 0.3
     assert "Others used the machine" in conditions(found)
+
+
+def test_what_was_asked_for_and_what_is_void_is_told() -> None:
+    found = measured()
+    assert "100 and 1,000 and 5,000 tickers" in conditions(found)
+    assert "**" not in conditions(found)
+    found.options = Options(only=("load",))
+    found.loads[0] = msgspec.structs.replace(found.loads[0], void=True)
+    assert "Only a part was measured: load." in conditions(found)
+    assert f"Of {len(found.loads)} loads 1 are void" in conditions(found)
 
 
 def test_a_measurement_survives_json() -> None:
