@@ -32,7 +32,7 @@ def replay(
     restart: Annotated[bool, typer.Option("--restart", help="Begin a new pass from its first session.")] = False,
     json: Json = False,
 ) -> None:
-    """Show how far the replay of past prices is; with --from, play those days once, in place of the running feed."""
+    """Show how far the replay is; with --from, play those days once."""
     settings = read_settings()
     first, last = days(since, until)
     if first is not None:
