@@ -28,6 +28,9 @@ POOLS = {
     "marts": "database_heavy",
     "embeddings": "embedding",
     "models": "training",
+    "documents": "database_heavy",
+    "outcomes": "database_heavy",
+    "monitoring": "database_heavy",
 }
 
 
@@ -52,6 +55,17 @@ def product_errors(function: Callable[P, T]) -> Callable[P, T]:
             raise dg.Failure(str(error), allow_retries=False) from error
 
     return wrapped
+
+
+def table_check(
+    asset: dg.AssetKey | str, *, blocking: bool = False
+) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
+    """A check of its own step that asks a server: like an asset it is repeated where that may help."""
+
+    def decorate(function: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
+        return dg.asset_check(asset=asset, blocking=blocking, retry_policy=RETRY)(product_errors(function))
+
+    return decorate
 
 
 code_version = source_digest

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from riskee.documents.document import Collection, Document
 from riskee.messaging.messages import MODEL_TYPES
-from riskee_dagster.declare import OWNERS, RETRY, code_version, product_errors, table_asset
+from riskee_dagster.declare import OWNERS, POOLS, RETRY, code_version, product_errors, table_asset
 from riskee_dagster.defs.models import candidate_key
 from riskee_dagster.resources import Platform, RiskeeParam
 
@@ -117,6 +117,7 @@ def _asset(
     # What the last trainings said in their walk-forward evaluation: nothing is fitted again.
     ins={name: dg.AssetIn(candidate_key(name), input_manager_key="candidates") for name in MODEL_TYPES},
     owners=OWNERS,
+    pool=POOLS[GROUP],
     retry_policy=RETRY,
     code_version=code_version(_code("prediction_context")),
 )

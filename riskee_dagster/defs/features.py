@@ -7,7 +7,7 @@ import dagster as dg
 
 from dbt_like_sql import Check, CheckError, Graph, Model, ModelRun, checks_of, column_lineage, graph, parameters
 from riskee.storage.database import database_errors
-from riskee_dagster.declare import OWNERS, POOLS, RETRY, pinned_beta, product_errors
+from riskee_dagster.declare import OWNERS, POOLS, RETRY, pinned_beta, product_errors, table_check
 from riskee_dagster.partitions import DAILY, SINGLE_RUN, window_of
 from riskee_dagster.resources import RiskeeParam
 
@@ -141,8 +141,7 @@ def _columns(model: Model, types: dict[str, str]) -> dg.TableSchema:
     )
 
 
-@dg.asset_check(asset=model_key("features_daily"), blocking=True)
-@product_errors
+@table_check(model_key("features_daily"), blocking=True)
 def live_kernel_agrees(riskee: RiskeeParam) -> dg.AssetCheckResult:
     """The SQL features of every bar equal those that the live kernel computes.
 

@@ -2,13 +2,14 @@
 
 import dagster as dg
 
+from riskee_dagster.declare import table_check
 from riskee_dagster.resources import RiskeeParam
 
 # Of thousands the first ones show what they are like; `riskee data show --findings` has all.
 _SHOWN = 50
 
 
-@dg.asset_check(asset="market_data", blocking=False)
+@table_check("market_data")
 def bars_are_plausible(riskee: RiskeeParam) -> dg.AssetCheckResult:
     """No split contradicts its price, no price doubles overnight, no session is missing or without a trade.
 

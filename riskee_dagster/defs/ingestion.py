@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from riskee_dagster.declare import table_asset
+from riskee_dagster.declare import table_asset, table_check
 from riskee_dagster.defs.findings import bars_are_plausible
 from riskee_dagster.resources import Platform, RiskeeParam
 
@@ -134,7 +134,7 @@ def macro_series(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"dagster/row_count": import_macro(riskee.engine, riskee.blobs)})
 
 
-@dg.asset_check(asset="market_data", blocking=True)
+@table_check("market_data", blocking=True)
 def market_index_present(riskee: RiskeeParam) -> dg.AssetCheckResult:
     """The index that the market features are made from has bars."""
     from riskee.storage.database import database_errors

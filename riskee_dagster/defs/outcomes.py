@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from riskee.messaging.messages import MODEL_TYPES
-from riskee_dagster.declare import table_asset
+from riskee_dagster.declare import table_asset, table_check
 from riskee_dagster.defs.features import model_key
 from riskee_dagster.defs.models import champion_key
 from riskee_dagster.resources import RiskeeParam
@@ -74,7 +74,7 @@ def live_accuracy(riskee: RiskeeParam) -> dg.MaterializeResult[None]:
     )
 
 
-@dg.asset_check(asset="track_record", blocking=False)
+@table_check("track_record")
 def the_chain_is_whole(context: dg.AssetCheckExecutionContext, riskee: RiskeeParam) -> dg.AssetCheckResult:
     """Every row of the record is as it was written: its digest, computed again, is the stored one, and continues the
     row before it. And the ends that earlier runs showed are still in it: it was not cut or written anew."""

@@ -11,7 +11,9 @@ import pytest
 from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from riskee.documents.document import COLLECTIONS
+from riskee_dagster.declare import RETRY
 from riskee_dagster.definitions import riskee
+from riskee_dagster.defs import features, ingestion, outcomes
 from riskee_dagster.partitions import DAILY, SINGLE_RUN
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "asset_graph.json"
@@ -84,6 +86,12 @@ def test_the_asset_graph_is_the_recorded_one(monkeypatch: pytest.MonkeyPatch) ->
     if os.environ.get("RISKEE_TEST_UPDATE_GOLDEN"):
         GOLDEN.write_text(found)
     assert found == GOLDEN.read_text()
+
+
+def test_a_check_of_its_own_step_is_repeated_as_assets_are() -> None:
+    checks = [*features.CHECKS, *ingestion.CHECKS, *outcomes.CHECKS]
+    assert len(checks) == 4
+    assert [check.op.retry_policy for check in checks] == [RETRY] * len(checks)
 
 
 def test_every_asset_says_what_it_is_and_whose(definitions: dg.Definitions) -> None:
