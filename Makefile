@@ -43,8 +43,8 @@ docs: install ## write docs/reference.md and docs/models.md from the code
 	@$(BIN)/python -m riskee_dagster.reference
 	@$(BIN)/riskee sql docs > docs/models.md
 
-bench: install ## measure; ARGS=live or ARGS="documents --count 100000"
-	@$(BIN)/riskee bench $(ARGS)
+bench: install ## measure the live path; ARGS="live --quick" or ARGS="documents --count 100000"
+	@$(BIN)/riskee bench $(or $(ARGS),live)
 
 faults: ## kill, stop, cut, fill and spoil while quotes flow; ARGS="-k kill" for a part
 	@$(PYTHON) infra/bootstrap/install.py dev

@@ -37,13 +37,25 @@ def scale(
     rows = (
         (
             str(one.predictors),
+            f"{one.done:,} of {one.messages:,}",
+            f"{one.missing:,}",
             f"{one.a_second:,}",
             f"{one.cpu_us['predict']:.0f}",
             f"{one.cpu_us['nats']:.0f}",
             "" if one.longest_wait is None else f"{one.longest_wait:.1f} s",
+            "" if one.lost is None else f"{one.lost:,}",
         )
         for one in measured.found
     )
-    header = ("predictors", "events/s", "CPU us/event", "of NATS", "longest wait, one killed")
+    header = (
+        "predictors",
+        "events",
+        "missing",
+        "events/s",
+        "CPU us/event",
+        "of NATS",
+        "longest wait, one killed",
+        "lost then",
+    )
     print_table(f"{tickers:,} tickers, a backlog of {backlog:,} quotes", header, rows)
     console().print(f"{measured.machine}")

@@ -17,9 +17,11 @@ from sqlalchemy import Engine
 
 from riskee.errors import FatalError
 from riskee.storage.bus import Bus
+from serving.bench.latency import unseen, until_seen
 from serving.bench.machine import Machine, describe, load_average
 from serving.bench.market import crown, fill
 from serving.bench.plan import Plan
+from serving.bench.probe import Seen
 from serving.bench.processes import CpuLog
 from serving.bench.rig import PRODUCT, SERVERS, Rig
 
@@ -31,6 +33,7 @@ _KILL_AFTER_SECONDS = 4.0
 # For the load process to make its messages and the probe to connect.
 _PREPARE_SECONDS = 8.0
 _PATIENCE_SECONDS = 120.0
+_ENDING_SECONDS = 30.0
 # Left out of the rate: what comes while the load is still being sent.
 _SETTLING = 0.1
 
@@ -40,15 +43,17 @@ class Scaled(msgspec.Struct, frozen=True, kw_only=True):
 
     `a_second` is durable events a second, `cpu_us` microseconds of a processor for each, all predictors together.
     `longest_wait` is the longest from when a quote was due to its event, in seconds, at a steady rate while one of them
-    is killed; None where one is alone.
+    is killed, and `lost` the quotes without any event meanwhile; None where one is alone.
     """
 
     predictors: int
     messages: int
     done: int
+    missing: int
     a_second: int
     cpu_us: dict[str, float]
     longest_wait: float | None
+    lost: int | None
 
 
 class Scaling(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,37 +102,40 @@ class ScaleBench:
         log = CpuLog(pids | {f"predict-{number}": process.pid for number, process in enumerate(running)})
         plan = self._plan(count, _ORDER_RATE, self.backlog)
         with log.running():
-            stored = np.sort(np.array(self._carry_out(plan)[1]))
+            seen = self._carry_out(plan)
+        stored = np.sort(np.array(seen.stored))
         first, last = (stored[int(len(stored) * _SETTLING)], stored[-1]) if len(stored) else (0.0, 0.0)
         counted = int((stored > first).sum())
         spent = log.between(float(first), float(last))
         spent["predict"] = sum(spent.pop(name) for name in [*spent] if name.startswith("predict-"))
+        longest, lost = self._wait(running) if count > 1 else (None, None)
         return Scaled(
             predictors=count,
             messages=plan.count,
-            done=len(stored),
+            done=len({(number, round(due, 6)) for number, due, _ in seen.event}),
+            missing=unseen(plan, seen.event),
             a_second=round(counted / (last - first)) if last > first else 0,
             cpu_us={name: round(seconds / max(counted, 1) * 1e6, 1) for name, seconds in spent.items()},
-            longest_wait=self._wait(running) if count > 1 else None,
+            longest_wait=longest,
+            lost=lost,
         )
 
-    def _wait(self, running: Sequence[subprocess.Popen[bytes]]) -> float:
-        """The longest wait at a steady rate while the last of the predictors is killed."""
+    def _wait(self, running: Sequence[subprocess.Popen[bytes]]) -> tuple[float | None, int]:
+        """The longest wait at a steady rate while the last of the predictors is killed, and how many waited in vain."""
         plan = self._plan(len(running), _STEADY_RATE, int(_STEADY_RATE * _STEADY_SECONDS))
         plan = msgspec.structs.replace(plan, paced=True, start=round(time.time() + _PREPARE_SECONDS, 6))
         killing = threading.Timer(plan.start + _KILL_AFTER_SECONDS - time.time(), running[-1].kill)
         killing.start()
-        events = self._carry_out(plan)[0]
+        seen = self._carry_out(plan)
         killing.join()
-        return round(max(seen - due for _, due, seen in events), 2)
+        return waited(plan, seen)
 
-    def _carry_out(self, plan: Plan) -> tuple[list[tuple[int, float, float]], list[float]]:
-        """Send a load; its events, and when they were stored."""
+    def _carry_out(self, plan: Plan) -> Seen:
+        """Send a load, and see what comes of it."""
         with self.rig.probe(PRODUCT, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
             if self.rig.load(plan) is None:
                 raise FatalError("this machine is too busy to prepare a load", "measure when it is quiet")
-            found = seen()
-        return found.event, found.stored
+            return seen()
 
     def _plan(self, partitions: int, rate: float, count: int) -> Plan:
         plan = self.rig.plan(PRODUCT, self.tickers, rate, count, paced=False)
@@ -152,4 +160,15 @@ class ScaleBench:
             for process in running:
                 process.terminate()
             for process in running:
-                process.wait(30)
+                try:
+                    process.wait(_ENDING_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def waited(plan: Plan, seen: Seen) -> tuple[float | None, int]:
+    """The longest wait of the quotes that had an event, in seconds, and how many had none."""
+    seconds = until_seen(plan, seen.event)
+    found = seconds[np.isfinite(seconds)]
+    return (round(float(found.max()), 2) if len(found) else None), len(seconds) - len(found)
