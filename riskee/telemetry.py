@@ -28,7 +28,8 @@ TICK_SECONDS = Histogram(
     "riskee_tick_seconds", "of each wave's oldest quote: from receipt to its published prediction", buckets=_FAST
 )
 QUOTES_COALESCED = Counter(
-    "riskee_quotes_coalesced_total", "quotes that were not predicted, because a later one of their ticker had come"
+    "riskee_quotes_coalesced_total",
+    "quotes that were not predicted, because a later one of their ticker or a later session had come",
 )
 STATE_REBUILDS = Counter("riskee_state_rebuilds_total", "times the feature state was built from the database")
 

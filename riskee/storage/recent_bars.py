@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 from riskee.market.bars import BarMatrix
 from riskee.storage.arrays import read_arrays
 
-# Tickers that one statement reads: what waits to be put into the matrix stays small.
-_CHUNK = 250
+# Tickers to read at a time: what waits to be put into the matrix stays small.
+CHUNK = 250
 
 # Not from the view: this walks the key backwards and stops after `count` bars. A row a ticker, for the driver takes
 # rows one by one.
@@ -65,9 +65,9 @@ def bars_of(
 ) -> BarMatrix:
     """As `recent_bars`, of these tickers in this order."""
     filled = np.full((_COLUMNS, len(tickers), count), np.nan)
-    for first in range(0, len(tickers), _CHUNK):
+    for first in range(0, len(tickers), CHUNK):
         query = _RECENT.format(
-            tickers=sql.Literal(list(tickers[first : first + _CHUNK])),
+            tickers=sql.Literal(list(tickers[first : first + CHUNK])),
             before=sql.Literal(datetime.combine(before, time(), UTC)),
             stored=sql.Literal(stored),
             count=sql.Literal(count),

@@ -20,12 +20,10 @@ from riskee.storage.bars import newest_recording
 from riskee.storage.calendar import reports
 from riskee.storage.database import database_errors
 from riskee.storage.last_quotes import closing_quotes, newest_quotes, session_quotes
-from riskee.storage.recent_bars import bars_of, known_tickers
+from riskee.storage.recent_bars import CHUNK, bars_of, known_tickers
 from riskee.storage.sessions import read_sessions
 from serving.consumers.forecasting import Forecaster
 
-# Tickers whose bars are read at a time: what a start needs beside the state itself stays small.
-_CHUNK = 250
 # Sessions without stored bars that a feed's recorded quotes stand in for: six weeks.
 _STOOD_IN = 30
 
@@ -43,7 +41,7 @@ def forecaster_before(
     tickers = known_tickers(connection, only)
     state = FeatureState(BarMatrix.empty(tickers), settings.market_ticker)
     market = tuple(ticker for ticker in tickers if ticker == settings.market_ticker)
-    for chunk in (market, *(tickers[start : start + _CHUNK] for start in range(0, len(tickers), _CHUNK))):
+    for chunk in (market, *(tickers[start : start + CHUNK] for start in range(0, len(tickers), CHUNK))):
         state.load(bars_of(connection, chunk, before, WARM_UP_BARS, stored))
     known = reports(connection)
     days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")

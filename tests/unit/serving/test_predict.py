@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from prometheus_client import Counter
 
 from riskee.errors import RetryableError
 from riskee.messaging.envelope import Envelope, wrap
@@ -151,6 +152,17 @@ async def test_a_batch_that_was_finished_is_predicted_again() -> None:
     first = publisher.tried
     await predict.on_quotes(BACKLOG)
     assert publisher.tried > first
+
+
+async def test_only_quotes_that_could_have_been_predicted_count_as_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    coalesced = Counter("coalesced", "overtaken quotes", registry=None)
+    monkeypatch.setattr("serving.consumers.predict.QUOTES_COALESCED", coalesced)
+    publisher = FakePublisher(fails=(1,))
+    market = [quote(MARKET, moment=moment) for moment in range(5)]
+    batch = enveloped(*market, quote("AAPL", moment=1), quote("AAPL", moment=2), quote("IBM", moment=2))
+    assert await until_handled(made_predict(FakeKnowledge(), publisher), batch) == 1
+    (metric,) = coalesced.collect()
+    assert metric.samples[0].value == 1, "AAPL's first; the market's are never predicted; a second try counts nothing"
 
 
 async def test_a_defect_leaves_nothing_to_be_done_with_another_batch(monkeypatch: pytest.MonkeyPatch) -> None:
