@@ -23,6 +23,8 @@ from serving.consumers.announced import Announced
 # A feed whose quotes are younger on arrival plays by the calendar; any other says itself when its sessions are.
 _LIVE = timedelta(days=1)
 ALL_SLOTS = tuple(range(SLOTS))
+# No more quotes than so many wait for a turn, however late it is.
+_MOST_WAITING = 20_000
 
 
 class Silence:
@@ -57,25 +59,29 @@ class Silence:
         self._rows: dict[str, int] = {}
         self._slot_of_row = np.empty(0, np.int64)
         self._heard = np.empty(0)
-        self._received = np.empty(0)
+        # Where each ticker's latest quote is in its feed: a clock may be set back, a feed's order is not.
+        self._latest: dict[str, tuple[date, datetime, int]] = {}
+        # The tickers that have had a new quote; whoever marks numbers takes them out.
+        self.spoke: set[str] = set()
         self._stale = np.empty(0, np.bool_)
         self._owned = np.empty(0, np.bool_)
         self._owned_slots = slots()
 
     def know(self, tickers: Iterable[str]) -> None:
         """Watch tickers from now on, though no quote of them may ever come."""
-        new = [ticker for ticker in tickers if ticker not in self._rows]
+        new = [ticker for ticker in dict.fromkeys(tickers) if ticker not in self._rows]
         self._rows.update((ticker, len(self._tickers) + place) for place, ticker in enumerate(new))
         self._tickers += new
         self._slot_of_row = np.append(self._slot_of_row, [slot_of(ticker) for ticker in new]).astype(np.int64)
         self._heard = np.append(self._heard, np.full(len(new), self._monotonic()))
-        self._received = np.append(self._received, np.full(len(new), -np.inf))
         self._stale = np.append(self._stale, np.zeros(len(new), np.bool_))
         self._owned = np.append(self._owned, np.isin(self._slot_of_row[len(self._owned) :], self._owned_slots))
 
     def took(self, quotes: Sequence[Quote]) -> None:
         """Quotes came and are predicted. They are looked at together at the next turn, which is soon."""
         self._waiting += quotes
+        if len(self._waiting) > _MOST_WAITING:
+            self._absorb()
         if self.status is not Status.OK:
             self.wake()
 
@@ -90,21 +96,35 @@ class Silence:
             self._begin(quotes[0].feed, quotes[0].received_at)
         if any(quote.ticker not in self._rows for quote in quotes):
             self.know(quote.ticker for quote in quotes)
-        rows = np.array([self._rows[quote.ticker] for quote in quotes])
-        received = np.array([quote.received_at.timestamp() for quote in quotes])
-        new = received > self._received[rows]
-        if not new.any():
+        new = [quote for quote in quotes if self._advances(quote)]
+        if not new:
             return
-        np.maximum.at(self._received, rows[new], received[new])
-        self._heard_last = self._heard[rows[new]] = self._monotonic()
-        self._stale[rows[new]] = False
-        first = quotes[int(np.argmax(new))]
-        self._live = first.received_at - first.data_time < _LIVE
-        self._newest = quotes[-1]
-        # After a restart the state is rebuilt from quotes that came before the silence.
-        speaks = self.status is Status.FEED_MUTE and quotes[-1].received_at > self.since
-        if speaks or (self.status is Status.SESSION_CLOSED and self._opens(quotes[-1])):
-            self._become(Status.OK, first.received_at)
+        rows = [self._rows[quote.ticker] for quote in new]
+        self._heard_last = self._heard[rows] = self._monotonic()
+        self._stale[rows] = False
+        self.spoke.update(quote.ticker for quote in new)
+        self._live = new[0].received_at - new[0].data_time < _LIVE
+        self._newest = new[-1]
+        speaks = self.status is Status.FEED_MUTE and self._breaks_silence(new[-1])
+        if speaks or (self.status is Status.SESSION_CLOSED and self._opens(new[-1])):
+            self._become(Status.OK, new[0].received_at)
+
+    def _advances(self, quote: Quote) -> bool:
+        """Whether a quote is later than all of its ticker before it."""
+        place = quote.session_date, quote.data_time, quote.sequence
+        last = self._latest.get(quote.ticker)
+        if last is not None and place <= last:
+            return False
+        self._latest[quote.ticker] = place
+        return True
+
+    def _breaks_silence(self, quote: Quote) -> bool:
+        """Not where it came before the silence, as those from which the state is rebuilt after a restart.
+
+        One that came just now breaks it, though the clock was set back since.
+        """
+        age = abs(self._clock.now() - quote.received_at).total_seconds()
+        return quote.received_at > self.since or age < self._settings.mute_after_seconds
 
     def _opens(self, quote: Quote) -> bool:
         """Whether a quote shows that a closed session is over, though no one has said so."""
@@ -143,7 +163,7 @@ class Silence:
         if self.feed:
             self.announced.halted = frozenset()
             self._become(Status.OK, since)
-        self._received[:] = -np.inf
+        self._latest.clear()
         self.feed = feed
 
     def restore(self, stored: FeedStatus) -> None:

@@ -15,7 +15,7 @@ from riskee.market.sessions import Session
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import MarketStatus
 from riskee.messaging.standing import FeedStatus, StaleTickers
-from riskee.messaging.statuses import Status
+from riskee.messaging.statuses import Status, gravest
 from riskee.messaging.subjects import BEAT, MARKET_STATUS, PREDICTION_STALE, PREDICTION_STATUS
 from riskee.storage import keys
 from riskee.storage.cache import Cache
@@ -57,6 +57,7 @@ class Telling:
         self._woken = asyncio.Event()
         self._announcements = Follower(service.bus, MARKET_STATUS, self._woken)
         self._look_at = self._refresh_at = self._beat_at = monotonic()
+        self._refreshing: asyncio.Task[None] | None = None
         self._published: FeedStatus | None = None
         self._unpublished: list[str] = []
         self._status = Status.OK
@@ -74,19 +75,21 @@ class Telling:
 
     async def run(self) -> None:
         """Take turns until the service stops."""
-        while not self._service.stopping.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), TURN_SECONDS)
-            looking = self._woken.is_set()
-            self._woken.clear()
-            await self.turn(looking=looking)
+        try:
+            while not self._service.stopping.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), TURN_SECONDS)
+                looking = self._woken.is_set()
+                self._woken.clear()
+                await self.turn(looking=looking)
+        finally:
+            if self._refreshing is not None:
+                self._refreshing.cancel()
 
     async def turn(self, *, looking: bool = False) -> None:
         """One look at the announcements, the clocks and the database where it is time; then tell what changed."""
         now = self._monotonic()
-        if now >= self._refresh_at:
-            self._refresh_at = now + _REFRESH_SECONDS
-            await self._refresh()
+        self._refresh_if_due(now)
         try:
             if looking or now >= self._look_at:
                 self._look_at = now + _LOOK_SECONDS
@@ -102,6 +105,17 @@ class Telling:
         if now >= self._beat_at:
             self._beat_at = now + BEAT_SECONDS
             await self._beat()
+
+    def _refresh_if_due(self, now: float) -> None:
+        """Read beside the turns: predict must be heard to live while the database is slow."""
+        if self._refreshing is not None:
+            if not self._refreshing.done():
+                return
+            self._refreshing.result()
+            self._refreshing = None
+        if now >= self._refresh_at:
+            self._refresh_at = now + _REFRESH_SECONDS
+            self._refreshing = asyncio.create_task(self._refresh())
 
     async def _refresh(self) -> None:
         """Know the tickers and the calendar. Without the database: as they were known before."""
@@ -150,7 +164,11 @@ class Telling:
     def _note(self, stale: tuple[str, ...]) -> None:
         """Find whose number is no current one any more."""
         silence = self._silence
-        found = {Status.STALE: stale}
+        # Their numbers are newer than what was found before.
+        for ticker in silence.spoke:
+            self._unmarked.pop(ticker, None)
+        silence.spoke.clear()
+        found = {Status.STALE: tuple(ticker for ticker in stale if ticker not in silence.announced.halted)}
         if silence.status is not self._status:
             self._status = silence.status
             _log.warning("the feed stands", feed=silence.feed, status=self._status, since=str(silence.since))
@@ -161,7 +179,8 @@ class Telling:
             self._halted = silence.announced.halted
         for status, tickers in found.items():
             NUMBERS_FLAGGED.labels(status).inc(len(tickers))
-            self._unmarked.update(dict.fromkeys(tickers, status))
+            for ticker in tickers:
+                self._unmarked[ticker] = gravest((status, self._unmarked.get(ticker, Status.OK)))
         self._unpublished += stale
 
     async def _mark(self) -> None:

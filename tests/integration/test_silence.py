@@ -1,6 +1,7 @@
 """Silence, halts and closes against real servers: named on the bus and in the cache, and cleared by what ends them."""
 
 import asyncio
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -277,7 +278,7 @@ async def test_each_status_is_told_in_the_turn_after_its_cause(
 ) -> None:
     """On clocks of the test: a turn is a quarter of a second, and one is taken at once for an announcement."""
     assert TURN_SECONDS < 1
-    clock, feed = Moved(), database_settings.feed
+    clock, feed, numbers = Moved(), database_settings.feed, itertools.count(1)
     service = Service(database_settings, clock, Health("predict"), bus, asyncio.Event())
     silence = Silence(feed, Announced(), clock, clock.monotonic, market_ticker=MARKET)
     telling = Telling(service, silence, cache, engine, clock.monotonic)
@@ -290,8 +291,9 @@ async def test_each_status_is_told_in_the_turn_after_its_cause(
         await bus.client.flush()
 
     async def hear(*tickers: str) -> None:
-        at = clock.now()
-        silence.took([msgspec.structs.replace(PAST_QUOTE, ticker=ticker, received_at=at) for ticker in tickers])
+        at, number = clock.now(), next(numbers)
+        quote = msgspec.structs.replace(PAST_QUOTE, received_at=at, sequence=number)
+        silence.took([msgspec.structs.replace(quote, ticker=ticker) for ticker in tickers])
         await telling.turn()
 
     await hear(*TICKERS)

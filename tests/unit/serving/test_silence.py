@@ -31,6 +31,7 @@ class World:
     seconds: float = 0.0
     slots: tuple[int, ...] = ALL_SLOTS
     numbers: int = 0
+    set_back: timedelta = timedelta()
     announced: Announced = field(default_factory=Announced)
 
     def __post_init__(self) -> None:
@@ -38,7 +39,7 @@ class World:
         self.silence = Silence(feed, self.announced, self, lambda: self.seconds, lambda: self.slots, "SPX")
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        return START + timedelta(seconds=self.seconds) - self.set_back
 
     def quote(self, ticker: str, feed: str = "replay/1", **changes: object) -> Quote:
         self.numbers += 1
@@ -139,6 +140,45 @@ def test_a_repeated_quote_and_one_that_a_job_takes_again_break_no_silence() -> N
     world.silence.took(quotes[:1])
     world.wait(0)
     assert world.stands(Status.FEED_MUTE)
+
+
+def test_a_clock_that_is_set_back_makes_no_feed_mute() -> None:
+    """Neither one that speaks on, nor for long one that was mute."""
+    world = World()
+    world.hear(*NAMES)
+    world.wait(0)
+    world.set_back = timedelta(hours=1)
+    for _ in range(8):
+        world.wait(10)
+        world.hear(*NAMES)
+    world.wait(0)
+    assert world.stands(Status.OK)
+    world.wait(MUTE + 1)
+    assert world.stands(Status.FEED_MUTE)
+    world.set_back = timedelta(hours=2)
+    world.hear("IBM")
+    world.wait(0)
+    assert world.stands(Status.OK)
+
+
+def test_a_ticker_that_comes_twice_at_first_is_watched_once() -> None:
+    world = World()
+    world.hear("AAPL", "AAPL", "IBM")
+    world.wait(0)
+    assert world.silence.owned() == ["AAPL", "IBM"]
+    for _ in range(7):
+        world.hear("IBM")
+        found = world.wait(10)
+    assert found == ("AAPL",)
+
+
+def test_quotes_that_wait_for_a_late_turn_are_bounded() -> None:
+    world = World()
+    for _ in range(30):
+        world.hear(*(1000 * ["AAPL"]))
+    assert len(world.silence._waiting) <= 20_000
+    world.wait(0)
+    assert world.silence.spoke == {"AAPL"}
 
 
 def test_a_halt_holds_until_trading_resumes() -> None:
