@@ -19,6 +19,7 @@ from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import feed_state
+from riskee.storage.tickers import TickerInfo, write_tickers
 from serving.consumers import ingest
 from serving.consumers.feeds.feed import Wave
 from serving.consumers.feeds.file import FileFeed
@@ -169,6 +170,27 @@ async def test_a_ticker_whose_rows_come_late_is_no_fault(
     async with consumer("ingest", following(database_settings, file), ingest.main):
         await eventually(lambda: count(bus, 2))
     assert await letters(bus) == []
+
+
+async def test_a_ticker_that_is_imported_meanwhile_is_let_through(
+    bus: Bus,
+    database_settings: Settings,
+    engine: Engine,
+    tmp_path: Path,
+    market: Market,
+    opens: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.consumers.feeds.file._LOOK_AGAIN", timedelta())
+    file = tmp_path / "ticks.csv"
+    append(file, TICKS, tick(opens, "NEW", 100), tick(opens, "IBM", 100))
+    async with consumer("ingest", following(database_settings, file), ingest.main):
+        await eventually(lambda: count(bus, 1))
+        with engine.begin() as connection:
+            write_tickers(connection, [TickerInfo("NEW", "New", is_index=False, source="test")])
+        append(file, tick(opens + timedelta(seconds=1), "NEW", 101))
+        await eventually(lambda: count(bus, 2))
+    assert [quote.ticker for quote in await quotes(bus)] == ["IBM", "NEW"]
 
 
 async def test_what_has_not_changed_is_not_written_again(
