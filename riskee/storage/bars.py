@@ -161,7 +161,7 @@ def upsert_bars(connection: Connection, frame: "pd.DataFrame", recorded_at: date
     `frame` has the columns of `riskee.market.frames.BAR_COLUMNS`. A bar that differs from the stored one becomes its
     next version; one that repeats the latest version, or what its own source said last, changes nothing. Factors are
     brought to the viewpoint of the ticker's stored bars first, so that the ratios across sources stay true.
-    A correction counts as known from `recorded_at` on, which is the transaction's start where it is not given.
+    A correction counts as known from `recorded_at` on, which is the moment of the merge where it is not given.
     """
     if frame.empty:
         return BarCounts()

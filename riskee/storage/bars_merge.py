@@ -89,10 +89,14 @@ LINK = """
 
 # Factors are quotients, scaled above: equal to nine digits is equal. A bar that has nothing but a close says nothing
 # new beside one with the same close, but for the rounding to cents: it must not take open, high and low away. A bar's
-# first version was known when its session closed; a correction is learnt when it is stored.
+# first version was known when its session closed; a correction is learnt when it is stored. The moment is taken
+# under the lock: the transaction may have begun long before, and others have stored and read bars since.
 MERGE = f"""
     WITH versions AS (
         SELECT ticker, "timestamp", max(version) AS version FROM stored_bars GROUP BY ticker, "timestamp"
+    ),
+    moment AS MATERIALIZED (
+        SELECT COALESCE(CAST(:recorded_at AS timestamptz), clock_timestamp()) AS recorded_at
     ),
     inserted AS (
         INSERT INTO market_data (resolution, version, recorded_at, {_COLUMNS})
@@ -100,7 +104,7 @@ MERGE = f"""
             '1d', COALESCE(versions.version, 0) + 1, moment.recorded_at, {_BAR},
             CASE WHEN versions.version IS NULL THEN known_at ELSE GREATEST(known_at, moment.recorded_at) END
         FROM incoming_bars AS incoming
-        CROSS JOIN (SELECT COALESCE(CAST(:recorded_at AS timestamptz), now()) AS recorded_at) AS moment
+        CROSS JOIN moment
         LEFT JOIN versions USING (ticker, "timestamp")
         WHERE NOT EXISTS (
             SELECT 1

@@ -131,6 +131,15 @@ def test_a_rolled_back_merge_leaves_nothing(engine: Engine) -> None:
         assert connection.scalar(text("SELECT to_regclass('market_data_1962')")) is None
 
 
+def test_bars_are_recorded_at_one_moment_of_the_merge_not_of_the_transactions_start(engine: Engine) -> None:
+    """What was read of the bars between the two did not have them."""
+    with engine.begin() as connection:
+        seen = connection.scalar(text("SELECT clock_timestamp()"))
+        upsert_bars(connection, frame("2012-01-03", 20))
+        (recorded,) = connection.scalars(text("SELECT DISTINCT recorded_at FROM market_data"))
+        assert recorded > seen
+
+
 def test_two_writers_of_one_bar_make_two_versions(engine: Engine) -> None:
     start, counts = threading.Barrier(2), []
 
