@@ -162,6 +162,7 @@ async def test_of_what_could_not_be_marked_the_gravest_is(world: World) -> None:
 
 async def test_a_mark_that_waited_for_the_cache_does_not_fall_on_a_newer_number(world: World) -> None:
     world.hear(*NAMES)
+    await world.turn()
     world.cache.away = True
     await world.outlast("SPY")
     assert world.cache.marks == {}
