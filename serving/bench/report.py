@@ -12,7 +12,7 @@ from serving.bench.loads import Load
 from serving.bench.options import Options
 from serving.bench.result import Measured
 from serving.bench.sampling import DATABASE_POLL, REDIS_POLL
-from serving.bench.targets import Target
+from serving.bench.target import Target
 
 HEADING = "## The live path"
 # What a system does by itself is less.

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from statistics import median
 
-import msgspec
-
 from serving.bench.loads import SERVING, Load
 from serving.bench.market import LEAVES, TREES
 from serving.bench.result import Measured
+from serving.bench.target import Target
 
 PAIR_RATE = 1000
 """The rate at which the product is held against the floor."""
@@ -23,31 +22,6 @@ WAVE_STEPS = (
     f"model of {TREES} trees of {LEAVES} leaves, intervals, P(up)",
 )
 WHOLE_WAVE_STEPS = ("finished predictions",)
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A bound and what was measured, in `unit`; None: not measured in this run, `note` says where it is."""
-
-    what: str
-    bound: float
-    unit: str
-    measured: float | None
-    at_least: bool = False
-    note: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times better than the bound; below 1 it is missed."""
-        if self.measured is None:
-            return None
-        better, worse = (self.measured, self.bound) if self.at_least else (self.bound, self.measured)
-        return round(better / worse, 2) if worse else None
-
-    @property
-    def met(self) -> bool | None:
-        if self.measured is None:
-            return None
-        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
 
 
 def bars(measured: Measured) -> list[Target]:

@@ -11,10 +11,11 @@ from serving.bench.charts import charts
 from serving.bench.options import Options
 from serving.bench.report import HEADING, conditions, markdown, tables, write
 from serving.bench.result import Measured
+from serving.bench.target import Target
 from tests.unit.serving.bench.made import measured
 
 
-def bar(found: Measured, words: str) -> targets.Target:
+def bar(found: Measured, words: str) -> Target:
     (only,) = (target for target in targets.bars(found) if words in f"{target.what}.")
     return only
 
@@ -83,11 +84,11 @@ def test_a_percentile_is_shown_only_where_values_enough_are_above_it() -> None:
 
 
 def test_the_ratio_says_how_many_times_better() -> None:
-    least = targets.Target(what="a", bound=1000, unit="/s", measured=5000, at_least=True)
-    most = targets.Target(what="b", bound=100, unit="ms", measured=200)
+    least = Target(what="a", bound=1000, unit="/s", measured=5000, at_least=True)
+    most = Target(what="b", bound=100, unit="ms", measured=200)
     assert (least.ratio, least.met) == (5, True)
     assert (most.ratio, most.met) == (0.5, False)
-    assert targets.Target(what="c", bound=1, unit="", measured=None).met is None
+    assert Target(what="c", bound=1, unit="", measured=None).met is None
 
 
 def test_every_target_of_the_owner_has_a_line_even_where_nothing_was_measured() -> None:
