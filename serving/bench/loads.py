@@ -177,8 +177,11 @@ def _finite(seconds: Floats) -> Floats:
 
 def _medians(repeats: Sequence[Mapping[str, Latency]]) -> dict[str, Latency]:
     names = [name for name in repeats[0] if all(name in each for each in repeats)]
-    fields = Latency.__struct_fields__
+    fields = [field for field in Latency.__struct_fields__ if field != "count"]
     return {
-        name: Latency(**{field: median(getattr(each[name], field) for each in repeats) for field in fields})
+        name: Latency(
+            count=min(each[name].count for each in repeats),
+            **{field: median(getattr(each[name], field) for each in repeats) for field in fields},
+        )
         for name in names
     }
