@@ -164,30 +164,37 @@ def made_model(model_type: ModelType, today: date, trees: int = TREES, leaves: i
     )
 
 
+def register(
+    connection: Connection, artifact: ModelArtifact, now: datetime, *, made_by: str, training_rows: int
+) -> None:
+    """Add a made-up model as the champion of its type, which has none."""
+    connection.execute(
+        insert(model_metadata).values(
+            model_version=artifact.version,
+            model_type=artifact.model_type,
+            alias="champion",
+            artifact=artifact.to_bytes(),
+            artifact_sha256=artifact.sha256,
+            feature_set=artifact.feature_set,
+            horizon=artifact.horizon,
+            trained_from=artifact.trained_from,
+            trained_through=artifact.trained_through,
+            training_rows=training_rows,
+            data_sha256="made",
+            code_version=made_by,
+            parameters={},
+            metrics={},
+            baselines={},
+            decision="promoted",
+            reason=made_by,
+            created_at=now,
+        )
+    )
+
+
 def crown(connection: Connection, now: datetime) -> dict[ModelType, ModelArtifact]:
     """Register a champion of each type."""
     artifacts = {model_type: made_model(model_type, now.date()) for model_type in MODEL_TYPES}
     for artifact in artifacts.values():
-        connection.execute(
-            insert(model_metadata).values(
-                model_version=artifact.version,
-                model_type=artifact.model_type,
-                alias="champion",
-                artifact=artifact.to_bytes(),
-                artifact_sha256=artifact.sha256,
-                feature_set=artifact.feature_set,
-                horizon=artifact.horizon,
-                trained_from=artifact.trained_from,
-                trained_through=artifact.trained_through,
-                training_rows=20_000,
-                data_sha256="made",
-                code_version="bench",
-                parameters={},
-                metrics={},
-                baselines={},
-                decision="promoted",
-                reason="bench",
-                created_at=now,
-            )
-        )
+        register(connection, artifact, now, made_by="bench", training_rows=20_000)
     return artifacts

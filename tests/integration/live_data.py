@@ -17,6 +17,7 @@ from riskee.storage.calendar import Report, write_reports
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import market_data, model_metadata
 from riskee.storage.tickers import TickerInfo, write_tickers
+from serving.bench.market import register
 
 MARKET = "SPX"
 TICKERS = ("AAPL", "IBM", "MSFT")
@@ -127,25 +128,4 @@ def promote(connection: Connection, artifact: ModelArtifact) -> None:
     """Make a model the champion, as a promotion does."""
     table = model_metadata
     connection.execute(table.update().where(table.c.model_type == artifact.model_type).values(alias=None))
-    connection.execute(
-        insert(table).values(
-            model_version=artifact.version,
-            model_type=artifact.model_type,
-            alias="champion",
-            artifact=artifact.to_bytes(),
-            artifact_sha256=artifact.sha256,
-            feature_set=artifact.feature_set,
-            horizon=artifact.horizon,
-            trained_from=artifact.trained_from,
-            trained_through=artifact.trained_through,
-            training_rows=300,
-            data_sha256="made",
-            code_version="test",
-            parameters={},
-            metrics={},
-            baselines={},
-            decision="promoted",
-            reason="test",
-            created_at=KNOWN_AT,
-        )
-    )
+    register(connection, artifact, KNOWN_AT, made_by="test", training_rows=300)

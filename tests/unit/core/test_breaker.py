@@ -3,15 +3,7 @@
 import pytest
 
 from riskee.breaker import Breaker
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.unit.seconds import Clock
 
 
 @pytest.fixture

@@ -4,15 +4,7 @@ import pytest
 
 from riskee.errors import FatalError
 from serving.consumers.progress import Progress
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.unit.seconds import Clock
 
 
 @pytest.fixture
