@@ -2,8 +2,8 @@
 
 The same work with the same libraries and nothing else: a push consumer, what has arrived as one batch, features by the
 kernel, one LightGBM call, then a Redis pipeline of SET and beside it a window of publications whose acknowledgements
-by JetStream are counted, while the next wave is computed; at last the acknowledgement of the quotes. Batches, waves,
-the most that is pending and the counting are the product's. No validation, no envelope, no identity of messages, no
+by JetStream are counted, while the next wave is computed; at last the acknowledgement of the quotes. Batches, waves and
+the counting are the product's; half as many quotes are pending. No validation, no envelope, no identity of messages, no
 flags, no second model, no calendar, no metrics, no order of late quotes, no way on after a failure. It says `ready`
 when it consumes.
 """
