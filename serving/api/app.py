@@ -15,9 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from riskee import __version__
 from riskee.settings import Settings
 from riskee.telemetry import HTTP_REQUESTS, HTTP_SECONDS
-from serving.api import problems, rest, stream
+from serving.api import problems
 from serving.api.answers import schemas
 from serving.api.backend import open_backend
+from serving.api.paths import PREFIX, Aliases
+from serving.api.routes import PLAIN, VERSIONED
 
 DASHBOARD = Path(__file__).parents[1] / "dashboard"
 
@@ -63,9 +65,13 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    app.include_router(rest.router)
-    app.include_router(stream.router)
+    for router in VERSIONED:
+        app.include_router(router, prefix=PREFIX)
+    for router in PLAIN:
+        app.include_router(router)
+    # The last one added is the first to see a request.
     app.add_middleware(Measured)
+    app.add_middleware(Aliases, versioned=VERSIONED)
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD, html=True), name="dashboard")
     app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.add_route("/", _to_dashboard, include_in_schema=False)

@@ -260,4 +260,4 @@ async def test_tickers_metrics_page_and_document(client: httpx.AsyncClient) -> N
     assert "<title>Riskee</title>" in (await client.get("/dashboard/")).text
     document = (await client.get("/openapi.json")).json()
     assert document["components"]["schemas"]["PredictionAnswer"]["properties"]["p_up"]["maximum"] == 1
-    assert {"/predict/{ticker}", "/predict", "/explain/{ticker}", "/tickers"} <= set(document["paths"])
+    assert {"/v1/predict/{ticker}", "/v1/predict", "/v1/explain/{ticker}", "/v1/tickers"} <= set(document["paths"])

@@ -65,7 +65,7 @@ def test_the_openapi_document_is_its_golden_file() -> None:
 
 def test_the_document_tells_what_is_answered() -> None:
     paths = create_app(Settings()).openapi()["paths"]
-    answered = paths["/tickers"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    answered = paths["/v1/tickers"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert answered == {"type": "array", "items": {"$ref": "#/components/schemas/TickerAnswer"}}
     assert set(paths["/health/ready"]["get"]["responses"]) == {"200", "503"}
 

@@ -1,0 +1,21 @@
+"""The latest prediction of one ticker."""
+
+from http import HTTPStatus
+
+from serving.api.backend import Backend
+from serving.api.problems import ProblemError
+from serving.api.standing import Number
+
+
+async def latest_number(backend: Backend, ticker: str) -> Number:
+    """The latest prediction of a ticker. Raises ProblemError where it is not known or has none."""
+    wanted = await backend.directory.predicted(ticker)
+    number = (await backend.reader.latest([wanted])).get(wanted)
+    if number is None:
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "no_prediction",
+            f"{wanted} has not been predicted yet",
+            "wait for the feed's next quote; `riskee status` shows whether ingest and predict run",
+        )
+    return number
