@@ -23,7 +23,7 @@ from riskee.storage.tables import predictions
 from tests.faults.market import TICKERS
 
 # The streams whose messages the services under test turn into others, or into rows.
-WATCHED = ("MARKET_DATA", "PREDICTIONS", "DEAD_LETTER")
+WATCHED = ("MARKET_DATA", "ROUTING", "PREDICTIONS", "DEAD_LETTER")
 # A server that is away must not hold up the watch of its coming back.
 _PATIENCE_SECONDS = 1.0
 _AWAY = (nats.errors.Error, JetStreamError, TimeoutError, OSError)

@@ -32,14 +32,10 @@ def _no_ticker(good: bytes, rng: np.random.Generator) -> bytes:
     return good.replace(b'"ticker":"', b'"ticker":"not a ticker ')
 
 
-KINDS: tuple[Callable[[bytes, np.random.Generator], bytes], ...] = (
-    _junk,
-    _cut,
-    _unknown_field,
-    _other_version,
-    _negative_price,
-    _no_ticker,
-)
+Kind = Callable[[bytes, np.random.Generator], bytes]
+# What makes poison of a message of any subject, and what does of a quote.
+OF_ANY: tuple[Kind, ...] = (_junk, _cut, _unknown_field, _other_version)
+OF_QUOTES: tuple[Kind, ...] = (*OF_ANY, _negative_price, _no_ticker)
 
 
 @dataclass
@@ -54,13 +50,21 @@ class Poisoner:
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng(self.seed)
 
+    def spoil(self, subject: str, good: bytes) -> list[Outgoing]:
+        """Every kind of poison that a message of any subject can be made into."""
+        return [self._spoilt(subject, f"{subject}-{place}", kind, good) for place, kind in enumerate(OF_ANY)]
+
     def mix(self, messages: list[Outgoing]) -> list[Outgoing]:
         """The messages with poison between them."""
         mixed: list[Outgoing] = []
         for message in messages:
             mixed.append(message)
             if self._rng.random() < self.share:
-                body = KINDS[len(self.sent) % len(KINDS)](message.data, self._rng)
-                self.sent.append(body)
-                mixed.append(Outgoing(message.subject, f"poison-{message.message_id}", body))
+                kind = OF_QUOTES[len(self.sent) % len(OF_QUOTES)]
+                mixed.append(self._spoilt(message.subject, message.message_id, kind, message.data))
         return mixed
+
+    def _spoilt(self, subject: str, identity: str, kind: Kind, good: bytes) -> Outgoing:
+        body = kind(good, self._rng)
+        self.sent.append(body)
+        return Outgoing(subject, f"poison-{identity}", body)

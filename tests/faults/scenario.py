@@ -116,20 +116,21 @@ class Scenario:
 
     async def evidence(self) -> Evidence:
         """Everything that was sent and stored. Call it when nothing moves any more."""
-        events = [_prediction(data) for data in await self.observer.messages(PREDICTION_UPDATED.name)]
+        poison = frozenset(self.driver.poisoner.sent) if self.driver.poisoner else frozenset()
+        published = await self.observer.messages(PREDICTION_UPDATED.name)
+        events = [_prediction(data) for data in published if data not in poison]
         letters = [_letter(data) for data in await self.observer.messages("dead.>")]
         read = self.observer.rows
         stored = tables.predictions.c
         rows = read(select(stored.prediction_id, stored.quote_id, stored.horizon, stored.model_version))
         last = self.driver.last_round
-        poison = self.driver.poisoner.sent if self.driver.poisoner else ()
         return Evidence(
             accepted=self.driver.accepted.keys(),
             quotes=[row.quote_id for row in read(select(tables.quotes.c.quote_id))],
             events=[event.prediction_id for event in events],
             predictions=[PredictionRow(*row) for row in rows],
             due=self.driver.due,
-            poison=[_text(body.decode(errors="backslashreplace")) for body in poison],
+            poison=[_text(body.decode(errors="backslashreplace")) for body in sorted(poison)],
             letters=[_text(letter.body) for letter in letters],
             quarantined=[row.body for row in read(select(tables.quarantine.c.body))],
             differences=[

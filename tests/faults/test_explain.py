@@ -11,7 +11,8 @@ from nats.aio.subscription import Subscription
 from sqlalchemy import select
 
 from riskee.messaging.envelope import Envelope, wrap
-from riskee.messaging.messages import ExplainRequest, Prediction
+from riskee.messaging.explanations import ExplainRequest
+from riskee.messaging.messages import Prediction
 from riskee.messaging.subjects import EXPLAIN, PREDICTION_UPDATED
 from riskee.storage.bus import Outgoing, codec_of
 from riskee.storage.tables import explanations

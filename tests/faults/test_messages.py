@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from riskee.messaging.envelope import wrap
-from riskee.messaging.messages import ModelPromoted
-from riskee.messaging.subjects import MODEL_PROMOTED
+from riskee.messaging.messages import ModelPromoted, PredictJob
+from riskee.messaging.subjects import MODEL_PROMOTED, PREDICT_NORMAL, PREDICTION_UPDATED
 from riskee.model.artifact import ModelArtifact
 from riskee.storage import tables
+from riskee.storage.bus import codec_of
 from tests.faults.conftest import full_only, load
+from tests.faults.driver import until_accepted
+from tests.faults.market import TICKERS
 from tests.faults.recovery import SERVICE_SECONDS
 from tests.faults.reporting import Result
 from tests.faults.scenario import Scenario, play
@@ -25,10 +28,28 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 Holds = Callable[[Result], None]
 
 
+async def poison_elsewhere(scenario: Scenario) -> None:
+    """Put poison among the jobs and the predictions too."""
+    poisoner, observer = scenario.driver.poisoner, scenario.observer
+    assert poisoner
+    await eventually(lambda: bool(observer.rows(select(tables.predictions.c.ticker).limit(1))))
+    identity, now = uuid.uuid4(), datetime.now(UTC)
+    job = PredictJob(job_id=identity, ticker=TICKERS[0], requested_at=now)
+    good = {
+        PREDICT_NORMAL.name: codec_of(PREDICT_NORMAL).encode(
+            wrap(job, message_id=identity, correlation_id=identity, source="faults", at=now)
+        ),
+        PREDICTION_UPDATED.name: (await observer.messages(PREDICTION_UPDATED.name))[0],
+    }
+    for subject, data in good.items():
+        await until_accepted(scenario.bus, poisoner.spoil(subject, data))
+
+
 async def test_poison(holds: Holds) -> None:
-    """One message in a hundred is poison, and the services are killed among it."""
+    """One quote in a hundred is poison, so are some jobs and predictions, and the services are killed among it."""
 
     async def kill(scenario: Scenario) -> None:
+        await poison_elsewhere(scenario)
         for name in ("record", "predict"):
             await scenario.strike(lambda name=name: scenario.arena.kill(name), 1)  # type: ignore[misc]
 
