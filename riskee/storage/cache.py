@@ -38,6 +38,12 @@ for _, entry in ipairs(cmsgpack.unpack(ARGV[1])) do
     end
 end
 """
+# One field of many hashes: as commands of their own 5,000 cost this process 52 ms, so 7.
+_READ = """
+local found = {}
+for number, key in ipairs(KEYS) do found[number] = redis.call('HGET', key, ARGV[1]) end
+return found
+"""
 # Few enough to leave other clients their turn within a millisecond or two.
 _SCRIPT_ENTRIES = 200
 # The field of what is cached changes; what is not stays so, for it would live for ever.
@@ -168,12 +174,14 @@ class Cache:
 
     async def bodies(self, key: Key, parts: Sequence[Mapping[str, Part]]) -> list[bytes | None]:
         """As `body`, for many keys in one round trip, in their order."""
+        names = [key.of(**each) for each in parts]
         pipeline = self._redis.pipeline(transaction=False)
-        for each in parts:
-            pipeline.hget(key.of(**each), BODY)
+        for start in range(0, len(names), _SCRIPT_ENTRIES):
+            chunk = names[start : start + _SCRIPT_ENTRIES]
+            pipeline.eval(_READ, len(chunk), *chunk, BODY)
         try:
             async with self._guarded():
-                bodies: list[bytes | None] = await pipeline.execute()
+                bodies: list[bytes | None] = [body for found in await pipeline.execute() for body in found]
         except RetryableError:
             CACHE_READS.labels(key.pattern, "error").inc(len(parts))
             raise
