@@ -17,6 +17,11 @@ COLLECTIONS: tuple[Collection, ...] = (
 )
 
 
+def document_path(document_id: uuid.UUID) -> str:
+    """Where the API serves a document."""
+    return f"/v1/documents/{document_id}"
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """One retrievable text. Times are UTC.
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from riskee.features.definitions import features_of
-from riskee.messaging.messages import Driver, ModelType
+from riskee.messaging.explanations import Driver
+from riskee.messaging.messages import ModelType
 
 # Beside the strongest driver, a contribution smaller than this (log return) is not worth a word.
 NEGLIGIBLE = 1e-5

@@ -7,7 +7,7 @@ from riskee.explanation import template
 from riskee.explanation.facts import LABELS, Facts
 from riskee.explanation.prompt import Draft
 from riskee.explanation.verification import invented_numbers
-from riskee.messaging.messages import SourceDocument
+from riskee.messaging.explanations import SourceDocument
 
 _CITATION = re.compile(r"\[([A-Z])\]")
 

@@ -11,7 +11,8 @@ from riskee.explanation.retrieval import Retrieval
 from riskee.explanation.writer import Writer
 from riskee.ids import explanation_id
 from riskee.logs import get_logger
-from riskee.messaging.messages import Driver, Explanation, Prediction, SourceDocument
+from riskee.messaging.explanations import Driver, Explanation, SourceDocument
+from riskee.messaging.messages import Prediction
 
 _log = get_logger(__name__)
 

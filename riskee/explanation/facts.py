@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from riskee.messaging.messages import Driver, Flag, Prediction, SourceDocument
+from riskee.messaging.explanations import Driver, SourceDocument
+from riskee.messaging.messages import Flag, Prediction
 from riskee.messaging.statuses import MEANINGS
 
 LABELS = "ABCDEFGHIJ"

@@ -15,7 +15,7 @@ from riskee.errors import PoisonError
 from riskee.explanation import wording
 from riskee.explanation.digitless import sentences, without_digits
 from riskee.explanation.facts import Facts
-from riskee.messaging.messages import Driver, SourceDocument
+from riskee.messaging.explanations import Driver, SourceDocument
 
 # Raised with every change of the wording or the schema; part of an explanation's identity.
 VERSION = "1"

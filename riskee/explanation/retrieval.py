@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from riskee.documents.document import COLLECTIONS, Collection
 from riskee.embedding.embedder import Embedder
 from riskee.explanation.digitless import sentences
-from riskee.messaging.messages import Driver, Prediction, SourceDocument
+from riskee.messaging.explanations import Driver, SourceDocument
+from riskee.messaging.messages import Prediction
 from riskee.storage.vectors import Hit
 
 _CANDIDATES = 8

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from riskee.explanation.facts import FLAG_NOTES, Facts
-from riskee.messaging.messages import Driver, SourceDocument
+from riskee.messaging.explanations import Driver, SourceDocument
 
 
 def headline(facts: Facts) -> str:

@@ -11,7 +11,7 @@ from riskee.explanation import wording
 from riskee.explanation.attribution import GROUPS
 from riskee.explanation.digitless import sentences, without_digits
 from riskee.explanation.facts import Facts
-from riskee.messaging.messages import Driver, SourceDocument
+from riskee.messaging.explanations import Driver, SourceDocument
 
 MIN_CHARACTERS = 20
 MAX_CHARACTERS = 240

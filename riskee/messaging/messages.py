@@ -154,62 +154,6 @@ class ModelPromoted(Message, frozen=True):
     reason: str
 
 
-class ExplainRequest(Message, frozen=True):
-    """A request to explain a prediction (`thought.prediction.explain`)."""
-
-    prediction: Prediction
-    requested_at: datetime
-
-
-class Driver(Message, frozen=True):
-    """One attribution: what a group of features added to the expected return."""
-
-    name: str
-    feature: str
-    value: float | None
-    contribution: float
-
-
-class SourceDocument(Message, frozen=True):
-    """A document that the explanation cites."""
-
-    document_id: uuid.UUID
-    collection: str
-    title: str
-    snippet: str
-    source: str
-    published_at: datetime
-    score: float
-
-
-Verified = Annotated[
-    bool,
-    Meta(
-        description="every number of the text is one of the prediction's, its drivers' or a cited document's, and "
-        "every citation has its source; a language model's sentences have also passed checks of direction, names and "
-        "wording (no advice, no certainty). The whole meaning is not checked."
-    ),
-]
-
-
-class Explanation(Message, frozen=True):
-    """The explanation of a prediction (`thought.prediction.explained`)."""
-
-    explanation_id: uuid.UUID
-    prediction_id: uuid.UUID
-    ticker: Ticker
-    data_time: datetime
-    created_at: datetime
-    text: str
-    drivers: tuple[Driver, ...]
-    sources: tuple[SourceDocument, ...]
-    generator: Literal["model", "template"]
-    verified: Verified
-    llm: str
-    prompt_version: str
-    seconds: float
-
-
 class Accuracy(Message, frozen=True):
     """A model's live accuracy (`metrics.model.accuracy`)."""
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Generic
 
 from riskee.messaging.envelope import Codec, PayloadT
+from riskee.messaging.explanations import ExplainProgress, ExplainRequest, Explanation
 from riskee.messaging.messages import (
     Accuracy,
     DeadLetter,
-    ExplainRequest,
-    Explanation,
     MarketStatus,
     ModelPromoted,
     Prediction,
@@ -67,4 +66,5 @@ SUBJECTS = (
 # On plain NATS, in no stream: a sign of life is worth nothing later.
 BEAT = Subject("beat.predict", FeedStatus, "predict lives, and where the feed stands")
 PRESENCE = Subject("presence.predict", Presence, "a predictor lives, and what it holds")
-UNSTORED = (BEAT, PRESENCE)
+EXPLAINING = Subject("beat.explain", ExplainProgress, "how far an explanation is")
+UNSTORED = (BEAT, PRESENCE, EXPLAINING)

@@ -20,7 +20,8 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from riskee.errors import PoisonError, RetryableError
 from riskee.messaging.envelope import Envelope, PayloadT
-from riskee.messaging.messages import DeadLetter, Explanation, Flag, Prediction, Quote
+from riskee.messaging.explanations import Explanation
+from riskee.messaging.messages import DeadLetter, Flag, Prediction, Quote
 from riskee.messaging.streams import stream_of
 from riskee.messaging.subjects import QUOTE
 from riskee.storage import tables
@@ -72,6 +73,10 @@ def _jsonb(value: object) -> Jsonb:
     return Jsonb(msgspec.to_builtins(value))
 
 
+def _nullable_jsonb(value: object) -> Jsonb | None:
+    return None if value is None else _jsonb(value)
+
+
 def _dead_letter(envelope: Envelope[DeadLetter]) -> Row:
     letter = envelope.payload
     # PostgreSQL keeps every character but this one.
@@ -86,7 +91,14 @@ QUOTES: Recording[Quote] = Recording(tables.quotes, _payload(tables.quotes))
 PREDICTIONS = Recording(tables.predictions, _replaced(_prediction, tables.predictions, flags=_texts))
 EXPLANATIONS: Recording[Explanation] = Recording(
     tables.explanations,
-    _replaced(_payload(tables.explanations), tables.explanations, drivers=_jsonb, sources=_jsonb),
+    _replaced(
+        _payload(tables.explanations),
+        tables.explanations,
+        drivers=_jsonb,
+        sources=_jsonb,
+        record=_nullable_jsonb,
+        dropped=_jsonb,
+    ),
 )
 QUARANTINE = Recording(tables.quarantine, _dead_letter)
 # How far apart two rows of one message can be: the older one waited in the stream, which keeps it no longer.

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from riskee.messaging.messages import Explanation, Flag, Prediction, PredictionFailed
+from riskee.messaging.explanations import Explanation
+from riskee.messaging.messages import Flag, Prediction, PredictionFailed
 from riskee.messaging.statuses import MEANINGS, Status, meaning_of
 from serving.api.standing import Number
 

@@ -13,14 +13,8 @@ from nats.aio.msg import Msg
 from riskee.clock import Clock
 from riskee.errors import RetryableError, RiskeeError
 from riskee.messaging.envelope import wrap
-from riskee.messaging.messages import (
-    ExplainRequest,
-    Explanation,
-    ModelType,
-    Prediction,
-    PredictionFailed,
-    PredictJob,
-)
+from riskee.messaging.explanations import ExplainRequest, Explanation
+from riskee.messaging.messages import ModelType, Prediction, PredictionFailed, PredictJob
 from riskee.messaging.subjects import (
     EXPLAIN,
     EXPLAINED,

@@ -10,7 +10,8 @@ from sqlalchemy import Row, select
 from riskee.clock import Clock
 from riskee.errors import RetryableError
 from riskee.logs import get_logger
-from riskee.messaging.messages import Driver, Explanation, Prediction, SourceDocument
+from riskee.messaging.explanations import Driver, Explanation, SourceDocument
+from riskee.messaging.messages import Prediction
 from riskee.messaging.statuses import Status
 from riskee.storage import keys
 from riskee.storage.cache import Cache, decoded

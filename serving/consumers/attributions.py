@@ -12,7 +12,8 @@ from riskee.errors import PoisonError, RetryableError
 from riskee.explanation.attribution import drivers_of
 from riskee.features.definitions import EARNINGS_FEATURES
 from riskee.logs import get_logger
-from riskee.messaging.messages import Driver, Prediction, Quote
+from riskee.messaging.explanations import Driver
+from riskee.messaging.messages import Prediction, Quote
 from riskee.model.predictor import Predictor
 from riskee.model.registry import load_model
 from riskee.settings import ModelSettings

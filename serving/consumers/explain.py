@@ -16,7 +16,8 @@ from riskee.explanation.writer import Writer
 from riskee.ids import answer_id
 from riskee.logs import get_logger
 from riskee.messaging.envelope import Envelope, wrap
-from riskee.messaging.messages import ExplainRequest, Explanation, Prediction
+from riskee.messaging.explanations import ExplainRequest, Explanation
+from riskee.messaging.messages import Prediction
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED
 from riskee.storage import keys
 from riskee.storage.bus import codec_of

@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from riskee.messaging.envelope import wrap
-from riskee.messaging.messages import ExplainRequest, Explanation, Prediction, PredictionFailed, PredictJob
+from riskee.messaging.explanations import ExplainRequest, Explanation
+from riskee.messaging.messages import Prediction, PredictionFailed, PredictJob
 from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED, PREDICT_NORMAL, PREDICTION_FAILED, PREDICTION_UPDATED
 from riskee.settings import Settings

@@ -17,7 +17,8 @@ from riskee.blobs import Blobs, install_weights
 from riskee.documents.document import COLLECTIONS, Collection, Document
 from riskee.embedding import Embedder, make_embedder
 from riskee.messaging.envelope import wrap
-from riskee.messaging.messages import ExplainRequest, Explanation, Prediction
+from riskee.messaging.explanations import ExplainRequest, Explanation
+from riskee.messaging.messages import Prediction
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED, PREDICTION_UPDATED, QUOTE
 from riskee.settings import EmbeddingSettings, Settings
 from riskee.storage import keys

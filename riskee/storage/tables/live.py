@@ -70,6 +70,12 @@ explanations = Table(
     text_column("llm"),
     text_column("prompt_version"),
     number_column("seconds"),
+    text_column("occasion"),  # somebody asked, or the move was material
+    text_column("facts_sha256"),
+    Column("record", JSONB, nullable=True),
+    Column("dropped", JSONB, nullable=False),  # sentences that were refused, by reason
+    Column("tokens_in", BigInteger, nullable=False),
+    Column("tokens_out", BigInteger, nullable=False),
     Index(None, "ticker", "created_at"),
 )
 

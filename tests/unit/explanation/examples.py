@@ -4,7 +4,8 @@ import uuid
 from datetime import UTC, datetime
 
 from riskee.explanation.facts import Facts
-from riskee.messaging.messages import Driver, Flag, Interval, Prediction, SourceDocument
+from riskee.messaging.explanations import Driver, SourceDocument
+from riskee.messaging.messages import Flag, Interval, Prediction
 
 NOW = datetime(2013, 2, 20, 20, 0, tzinfo=UTC)
 

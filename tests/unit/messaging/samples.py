@@ -7,13 +7,12 @@ from typing import Any
 
 import msgspec
 
+from riskee.documents.document import document_path
 from riskee.messaging.envelope import Codec, Envelope, wrap
+from riskee.messaging.explanations import Driver, ExplainProgress, ExplainRequest, Explanation, Record, SourceDocument
 from riskee.messaging.messages import (
     Accuracy,
     DeadLetter,
-    Driver,
-    ExplainRequest,
-    Explanation,
     Flag,
     Interval,
     MarketState,
@@ -24,7 +23,6 @@ from riskee.messaging.messages import (
     PredictJob,
     Presence,
     Quote,
-    SourceDocument,
 )
 from riskee.messaging.standing import FeedStatus, StaleTickers
 from riskee.messaging.statuses import Status
@@ -86,6 +84,9 @@ _DOCUMENT = SourceDocument(
     source="derived",
     published_at=DATA_TIME,
     score=0.71,
+    ticker="AAPL",
+    known_at=DATA_TIME,
+    url=document_path(identity(4)),
 )
 PAYLOADS: dict[str, msgspec.Struct] = {
     "data.market.quote": QUOTE,
@@ -113,13 +114,43 @@ PAYLOADS: dict[str, msgspec.Struct] = {
         data_time=DATA_TIME,
         created_at=NOW,
         text="The model expects a small rise.",
-        drivers=(Driver(name="the week", feature="return_5d", value=0.01, contribution=0.0003),),
+        drivers=(
+            Driver(
+                name="the recent move",
+                feature="return_5d",
+                value=0.01,
+                contribution=0.0003,
+                label="return over 5 sessions",
+                unit="%",
+            ),
+        ),
         sources=(_DOCUMENT,),
         generator="model",
         verified=True,
         llm="qwen2.5-coder:0.5b",
-        prompt_version="1",
+        prompt_version="2.0.0+0a1b2c3d",
         seconds=6.1,
+        occasion="material",
+        facts_sha256="f" * 64,
+        record=Record(
+            outcomes=240,
+            sessions=200,
+            hit_rate=0.51,
+            hit_rate_low=0.45,
+            hit_rate_high=0.57,
+            chance=0.52,
+            verdict="no better than chance",
+        ),
+        dropped={"number": 1},
+        tokens_in=412,
+        tokens_out=57,
+    ),
+    "beat.explain": ExplainProgress(
+        prediction_id=PREDICTION.prediction_id,
+        ticker="AAPL",
+        stage="writing",
+        tokens=31,
+        sentence="The medium average rose above the long one.",
     ),
     "metrics.model.accuracy": Accuracy(
         model_type="normal", model_version="normal-20120905-0a1b2c3d", outcomes=240, hit_rate=0.51, brier=0.249

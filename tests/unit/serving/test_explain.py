@@ -10,7 +10,7 @@ import pytest
 
 from riskee.clock import SystemClock
 from riskee.errors import RetryableError
-from riskee.messaging.messages import ExplainRequest
+from riskee.messaging.explanations import ExplainRequest
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED
 from riskee.storage.bus import codec_of
 from riskee.storage.inbox import Durable
