@@ -30,6 +30,7 @@ from tests.integration.conftest import consumer, eventually
 from tests.integration.live_data import MARKET, TICKERS, fill
 from tests.integration.live_messages import letters, quotes, states
 from tests.integration.vendors.server import Reply, Request, Server, serving
+from tests.unit.seconds import Clock
 
 pytestmark = pytest.mark.integration
 PREFIX = "/v8/finance/chart/"
@@ -316,12 +317,16 @@ def server(open_now: Exchange) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def client(server: Server) -> AsyncIterator[ChartClient]:
-    """One whose time stands still."""
+def seconds() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def client(server: Server, seconds: Clock) -> AsyncIterator[ChartClient]:
     settings = YahooSettings(url=server.url, timeout_seconds=0.3, requests_per_minute=30)
     http = httpx.AsyncClient(base_url=server.url, timeout=settings.timeout_seconds)
     clock = FixedClock(datetime(2020, 9, 2, 21, tzinfo=UTC))
-    client = ChartClient(settings, clock, http, chance=lambda: 1.0, monotonic=lambda: 100.0)
+    client = ChartClient(settings, clock, http, chance=lambda: 1.0, monotonic=seconds)
     yield client
     await client.close()
 
@@ -340,14 +345,16 @@ async def test_a_busy_server_is_left_alone_for_as_long_as_it_wants(
     assert client.pause() == 7.0
 
 
-async def test_pauses_grow_until_it_answers(client: ChartClient, server: Server, open_now: Exchange) -> None:
+async def test_pauses_grow_until_it_answers(
+    client: ChartClient, server: Server, open_now: Exchange, seconds: Clock
+) -> None:
     server.fail(PREFIX + "IBM", Reply("", 500), Reply("", 502), Reply(silent=True))
     waited = []
     for _ in range(3):
         with pytest.raises(RetryableError, match="RISKEE_YAHOO__URL"):
             await client.chart("IBM", open_now.session)
         waited.append(client.pause())
-        client._free_at = client._quiet_until = 0.0
+        seconds.now += 1000
     assert waited == [1.0, 2.0, 4.0]
     assert await client.chart("IBM", open_now.session) is not None
     server.fail(PREFIX + "IBM", Reply("", 500))

@@ -5,13 +5,13 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from riskee.clock import Clock
 from riskee.errors import RetryableError
+from riskee.market.sources.pacing import Pacer, retry_after
 from riskee.settings import VendorSettings
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,10 @@ class Caller:
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
-    _free_at: float = field(default=0.0, init=False)
+    _pacer: Pacer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pacer = Pacer(self.settings.requests_per_minute, self.monotonic)
 
     def __call__(self, send: Callable[[], A]) -> A:
         """The vendor's answer, whatever it is but one that says "later": status 408, 425, 429 or 5xx.
@@ -77,10 +80,9 @@ class Caller:
 
     def pace(self) -> None:
         """Wait until the next request may begin."""
-        now = self.monotonic()
-        if self._free_at > now:
-            self.sleep(self._free_at - now)
-        self._free_at = max(now, self._free_at) + 60.0 / self.settings.requests_per_minute
+        pause = self._pacer.pause()
+        if pause:
+            self.sleep(pause)
 
     def _once(self, send: Callable[[], A]) -> A:
         self.pace()
@@ -90,21 +92,12 @@ class Caller:
             raise _TryAgainError(f"does not answer: {type(error).__name__}") from error
         if answer.status_code not in _LATER and answer.status_code < 500:
             return answer
-        wanted = self._retry_after(answer.headers.get("Retry-After") or "")
+        wanted = retry_after(answer.headers.get("Retry-After") or "", self.clock.now())
         if wanted is not None and wanted > _PATIENCE:
             raise RetryableError(
                 f"{self.vendor} answers {answer.status_code} and wants no request for {wanted:.0f} s", "try again then"
             )
         raise _TryAgainError(f"answers {answer.status_code}", wanted)
-
-    def _retry_after(self, header: str) -> float | None:
-        """Seconds, from a number of them or from a date (RFC 9110, 10.2.3); None where it is neither."""
-        if header.strip().isdigit():
-            return float(header)
-        try:
-            return max(0.0, (parsedate_to_datetime(header) - self.clock.now()).total_seconds())
-        except (TypeError, ValueError):
-            return None
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

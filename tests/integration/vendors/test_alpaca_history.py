@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from riskee.clock import SystemClock
 from riskee.errors import FatalError, RetryableError
 from riskee.market.minutes import MINUTE
 from riskee.settings import AlpacaSettings
@@ -45,7 +46,7 @@ async def thrice(action: Callable[[], Awaitable[ResultT]], /) -> ResultT:
 
 async def fetched(market: AlpacaMarket, *tickers: str, **changed: Any) -> dict[str, list[Bar]]:
     found: dict[str, list[Bar]] = {}
-    async with open_history(AlpacaSettings.model_validate(market.settings | changed), once) as history:
+    async with open_history(AlpacaSettings.model_validate(market.settings | changed), SystemClock(), once) as history:
         async for page in history.bars(tickers, "1Min", OPEN + 2 * MINUTE, OPEN + 8 * MINUTE):
             for ticker, bars in page.items():
                 found.setdefault(ticker, []).extend(bars)
@@ -68,7 +69,7 @@ async def test_a_symbol_that_is_refused_does_not_take_the_others_along(market: A
 
 
 async def test_which_symbols_were_refused_is_known_until_they_are_not(market: AlpacaMarket) -> None:
-    async with open_history(AlpacaSettings.model_validate(market.settings), once) as history:
+    async with open_history(AlpacaSettings.model_validate(market.settings), SystemClock(), once) as history:
         history.refused.add("MSFT")
         async for _ in history.bars(["AAPL", "BRK-B", "MSFT"], "1Min", OPEN, OPEN):
             pass
@@ -80,7 +81,7 @@ async def test_only_the_request_that_failed_is_repeated(market: AlpacaMarket) ->
     failing = iter([True, False] * 10)
     answer = market.rest.answer
     market.rest.answer = lambda request: Reply("", 503) if next(failing) else answer(request)
-    async with open_history(AlpacaSettings.model_validate(market.settings), thrice) as history:
+    async with open_history(AlpacaSettings.model_validate(market.settings), SystemClock(), thrice) as history:
         found = [page async for page in history.bars(["AAPL"], "1Min", OPEN, OPEN + 8 * MINUTE)]
     assert [bar.time for page in found for bar in page["AAPL"]] == [OPEN + n * MINUTE for n in range(9)]
     assert [asked.get("page_token") for asked in market.history.asked] == [None, "3", "6"]
@@ -114,7 +115,7 @@ async def test_requests_keep_their_pace_and_the_pause_that_the_vendor_wants(mark
     """Compared with the clock of the loop, which cannot run ahead."""
     settings = AlpacaSettings.model_validate(market.settings | {"requests_per_minute": 600})
     loop = asyncio.get_running_loop()
-    async with open_history(settings, once) as history:
+    async with open_history(settings, SystemClock(), once) as history:
         began = loop.time()
         async for _ in history.bars(["AAPL", "MSFT"], "1Min", OPEN, OPEN + timedelta(hours=1)):
             pass

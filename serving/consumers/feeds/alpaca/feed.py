@@ -57,7 +57,7 @@ class AlpacaFeed:
 
     async def waves(self) -> AsyncIterator[Wave]:
         """Waves until asked to stop. Raises FatalError where the vendor will never let us in."""
-        async with open_history(self.service.settings.alpaca, self._patiently) as history:
+        async with open_history(self.service.settings.alpaca, self.service.clock, self._patiently) as history:
             await self._begin(history)
             link = asyncio.create_task(self._link.run())
             try:

@@ -10,11 +10,13 @@ from typing import Any, Protocol, TypeVar
 import httpx
 import msgspec
 
+from riskee.clock import Clock
 from riskee.errors import PoisonError, RetryableError
 from riskee.logs import get_logger
 from riskee.market.minutes import MinuteBar
 from riskee.market.sources.alpaca_access import refusal, require_keys, require_private
 from riskee.market.sources.alpaca_actions import ACTION_TYPES, PAID_WITHIN, Actions
+from riskee.market.sources.pacing import Pacer, retry_after
 from riskee.settings import AlpacaSettings
 from riskee.telemetry import FEED_UNREADABLE
 from serving.consumers.feeds.alpaca.wire import Price, Shares, Time
@@ -92,10 +94,14 @@ class History:
 
     settings: AlpacaSettings
     client: httpx.AsyncClient
+    clock: Clock
     retry: Retry
     refused: set[str] = field(default_factory=set)
     monotonic: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
-    _free_at: float = 0.0
+    _pacer: Pacer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pacer = Pacer(self.settings.requests_per_minute, self.monotonic)
 
     async def bars(
         self, symbols: Sequence[str], timeframe: str, first: datetime, last: datetime
@@ -154,13 +160,14 @@ class History:
         return await self.retry(lambda: self._ask(path, query, read))
 
     async def _ask(self, path: str, query: Mapping[str, Any], read: Callable[[bytes], PageT]) -> PageT:
-        await self._pace()
+        await asyncio.sleep(self._pacer.pause())
         try:
             answer = await self.client.get(path, params=query)
         except httpx.HTTPError as error:
             raise RetryableError(f"Alpaca does not answer: {type(error).__name__}", "it is asked again") from error
         if answer.status_code in _LATER or answer.status_code >= 500:
-            self._leave_alone(answer.headers.get("Retry-After", ""))
+            wanted = retry_after(answer.headers.get("Retry-After", ""), self.clock.now())
+            self._pacer.leave_alone(wanted or 0.0)
             raise RetryableError(f"Alpaca answers {answer.status_code}", "it is asked again")
         if answer.status_code >= 400:
             raise refusal(self.settings, answer.status_code, answer.text)
@@ -169,26 +176,15 @@ class History:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise RetryableError(f"Alpaca's answer cannot be read: {error}", "it is asked again") from error
 
-    async def _pace(self) -> None:
-        now = self.monotonic()
-        begin = max(now, self._free_at)
-        self._free_at = begin + 60.0 / self.settings.requests_per_minute
-        await asyncio.sleep(begin - now)
-
-    def _leave_alone(self, wanted: str) -> None:
-        """The vendor may say for how many seconds; the next request waits for that."""
-        if wanted.isdigit():
-            self._free_at = max(self._free_at, self.monotonic() + float(wanted))
-
 
 @asynccontextmanager
-async def open_history(settings: AlpacaSettings, retry: Retry) -> AsyncIterator[History]:
+async def open_history(settings: AlpacaSettings, clock: Clock, retry: Retry) -> AsyncIterator[History]:
     """The API; it is connected on first use. Raises FatalError without a key."""
     key, secret = require_keys(settings)
     url = require_private(settings.url, "RISKEE_ALPACA__URL")
     headers = {"APCA-API-KEY-ID": key, "APCA-API-SECRET-KEY": secret}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=settings.timeout_seconds) as client:
-        yield History(settings, client, retry)
+        yield History(settings, client, clock, retry)
 
 
 def _read_bars(content: bytes) -> _Page:

@@ -4,8 +4,6 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import httpx
@@ -13,6 +11,7 @@ import httpx
 from riskee.clock import Clock
 from riskee.errors import NotFoundError, PoisonError, RetryableError
 from riskee.market.sessions import Session
+from riskee.market.sources.pacing import Pacer, retry_after
 from riskee.market.sources.yahoo_chart import Chart, read_chart, yahoo_symbol
 from riskee.settings import YahooSettings
 
@@ -34,9 +33,11 @@ class ChartClient:
     client: httpx.AsyncClient
     chance: Callable[[], float] = random.random
     monotonic: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
-    _free_at: float = 0.0
-    _quiet_until: float = 0.0
+    _pacer: Pacer = field(init=False)
     _failures: int = 0
+
+    def __post_init__(self) -> None:
+        self._pacer = Pacer(self.settings.requests_per_minute, self.monotonic)
 
     @classmethod
     def connect(cls, settings: YahooSettings, clock: Clock) -> "ChartClient":
@@ -49,10 +50,7 @@ class ChartClient:
 
     def pause(self) -> float:
         """Seconds until the next request may begin; that request then counts."""
-        now = self.monotonic()
-        begin = max(now, self._free_at, self._quiet_until)
-        self._free_at = begin + 60.0 / self.settings.requests_per_minute
-        return begin - now
+        return self._pacer.pause()
 
     async def chart(self, ticker: str, session: Session) -> Chart | None:
         """The ticker's daily bar of the session so far, splits and dividends; None where there is none.
@@ -76,23 +74,12 @@ class ChartClient:
 
     def _left_alone(self, what: str, wish: str = "") -> RetryableError:
         """What to raise, once the next request is put off: as Yahoo wants it, else ever longer."""
-        now = self.monotonic()
         # Requests that were under way together fail together: that is one failure.
-        self._failures += now >= self._quiet_until
+        self._failures += not self._pacer.left_alone
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (self._failures - 1))
-        wanted = _wanted(wish, self.clock.now())
+        wanted = retry_after(wish, self.clock.now())
         pause = longest * (0.5 + 0.5 * self.chance()) if wanted is None else min(wanted, _LONGEST_WISH)
-        self._quiet_until = max(self._quiet_until, now + pause)
+        self._pacer.leave_alone(pause)
         return RetryableError(
             f"Yahoo {what}", f"it is asked again in {pause:.0f} s; RISKEE_YAHOO__URL may name a proxy of your own"
         )
-
-
-def _wanted(header: str, now: datetime) -> float | None:
-    """Seconds of a Retry-After, which is a number of them or a date (RFC 9110, 10.2.3); None where it is neither."""
-    if header.strip().isdigit():
-        return float(header)
-    try:
-        return max(0.0, (parsedate_to_datetime(header) - now).total_seconds())
-    except (TypeError, ValueError):
-        return None
