@@ -80,6 +80,7 @@ class ProblemAnswer(msgspec.Struct, frozen=True):
     detail: str
     next_step: str
     instance: str
+    request_id: str
 
 
 _ANSWERS = (PredictionAnswer, BatchAnswer, ExplanationAnswer, StatusAnswer, TickerAnswer, HealthAnswer, ProblemAnswer)

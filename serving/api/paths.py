@@ -21,7 +21,7 @@ class Aliases:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"} and _first(scope["path"]) in self._first:
-            scope = {**scope, "path": PREFIX + scope["path"]}
+            scope["path"] = PREFIX + scope["path"]
         await self._app(scope, receive, send)
 
 

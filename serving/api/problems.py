@@ -11,9 +11,17 @@ from starlette.responses import Response
 
 from riskee.errors import NotFoundError, PoisonError, RetryableError, RiskeeError
 from riskee.logs import get_logger
+from serving.api.requests import request_id
 
 MEDIA_TYPE = "application/problem+json"
+# A server that is away is asked again about as often.
+RETRY_AFTER_SECONDS = 2
 _TYPE_PREFIX = "urn:riskee:problem:"
+
+_NEXT_STEPS = {
+    HTTPStatus.NOT_FOUND: "/docs lists the routes; they live under /v1",
+    HTTPStatus.METHOD_NOT_ALLOWED: "use one of the methods in the header Allow; /docs lists the routes",
+}
 
 _log = get_logger(__name__)
 
@@ -21,12 +29,22 @@ _log = get_logger(__name__)
 class ProblemError(Exception):
     """An answer that is not what was asked for. `kind` is the stable name that a program checks."""
 
-    def __init__(self, status: HTTPStatus, kind: str, cause: str, next_step: str, **more: object) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: str,
+        cause: str,
+        next_step: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **more: object,
+    ) -> None:
         super().__init__(cause)
         self.status = status
         self.kind = kind
         self.cause = cause
         self.next_step = next_step
+        self.headers = headers or {}
         self.more = more
 
     def body(self) -> dict[str, object]:
@@ -37,6 +55,7 @@ class ProblemError(Exception):
             "status": int(self.status),
             "detail": self.cause,
             "next_step": self.next_step,
+            "request_id": request_id(),
             **self.more,
         }
 
@@ -48,13 +67,25 @@ def problem_of(error: RiskeeError) -> ProblemError:
     if isinstance(error, PoisonError):
         return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_input", error.cause, error.remedy)
     if isinstance(error, RetryableError):
-        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", error.cause, error.remedy)
-    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", error.cause, error.remedy)
+        cause, again = without_particulars(error.cause), {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", cause, error.remedy, headers=again)
+    return _defect()
 
 
-def respond(problem: ProblemError, path: str, headers: Mapping[str, str] | None = None) -> Response:
+def without_particulars(cause: str) -> str:
+    """What may be told to everybody: not what a server's driver says, which names addresses and users."""
+    return cause.partition(": ")[0]
+
+
+def _defect() -> ProblemError:
+    step = "tell whoever runs it the `request_id`: it is in the API's log, with the cause"
+    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "the request met a defect of the API", step)
+
+
+def respond(problem: ProblemError, path: str) -> Response:
     """The response of a problem."""
     body = msgspec.json.encode({**problem.body(), "instance": path})
+    headers = {"Cache-Control": "no-store", **problem.headers}
     return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 
@@ -67,7 +98,9 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 async def _on_riskee_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RiskeeError):
         raise TypeError from error
-    return respond(problem_of(error), request.url.path)
+    problem = problem_of(error)
+    _log.warning("no answer", path=request.url.path, status=int(problem.status), cause=str(error))
+    return respond(problem, request.url.path)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
@@ -76,7 +109,7 @@ async def _on_validation(request: Request, error: Exception) -> Response:
     details = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
     cause = "; ".join(f"{each['where']}: {each['what']}" for each in details)
     problem = ProblemError(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", cause, "see /docs for what is expected", errors=details
+        HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", cause, "/docs tells what is expected", errors=details
     )
     return respond(problem, request.url.path)
 
@@ -85,16 +118,19 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError from error
     status = HTTPStatus(error.status_code)
-    problem = ProblemError(status, status.name.lower(), f"{request.method} {request.url.path}: {error.detail}", "/docs")
-    return respond(problem, request.url.path, error.headers)
+    step = _NEXT_STEPS.get(status, "/docs tells what is expected")
+    cause = f"{request.method} {request.url.path}: {status.phrase.lower()}"
+    return respond(
+        ProblemError(status, status.name.lower(), cause, step, headers=error.headers or {}), request.url.path
+    )
 
 
 async def _on_defect(request: Request, error: Exception) -> Response:
     _log.error("a defect", path=request.url.path, exc_info=error)
-    problem = ProblemError(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "the request met a defect of the API", "see the API's log"
-    )
-    return respond(problem, request.url.path)
+    response = respond(_defect(), request.url.path)
+    # Answered outside of the middleware that adds it.
+    response.headers["X-Request-ID"] = request_id()
+    return response
 
 
 def install(app: FastAPI) -> None:
