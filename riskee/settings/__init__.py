@@ -4,6 +4,7 @@ Order: environment, then `$RISKEE_HOME/run/endpoints.json` (written by the embed
 below. A variable that no setting has is an error: a typo must not silently mean the default.
 """
 
+from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings
 from riskee.settings.loading import ENDPOINTS_FILE, TEST_PREFIX, load_settings
 from riskee.settings.section import Section
 from riskee.settings.sections import (
@@ -47,6 +48,9 @@ __all__ = [
     "EmbeddingSettings",
     "ExplanationSettings",
     "FeedSettings",
+    "GuardSettings",
+    "JwtSettings",
+    "LimitSettings",
     "LlmSettings",
     "MetricsSettings",
     "ModelSettings",

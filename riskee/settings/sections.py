@@ -1,11 +1,15 @@
 """The branches of the tree of settings for servers, models and services."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
-from riskee.settings.section import Section
+from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings
+from riskee.settings.section import Listed, Section
+
+_ORIGIN = re.compile(r"https?://[^/*\s]+")
 
 
 class DatabaseSettings(Section):
@@ -136,6 +140,27 @@ class ApiSettings(Section):
     port: int = Field(8000, ge=1, le=65535, description="port of the API")
     fresh_timeout_seconds: float = Field(5.0, gt=0, description="longest wait for a prediction computed on request")
     explain_timeout_seconds: float = Field(60.0, gt=0, description="longest wait for an explanation on request")
+    token: SecretStr | None = Field(None, description="key or token that the commands call the API with")
+    allowed_hosts: Listed = Field(
+        (), description="names that the API is called by; none: on loopback those of this machine, elsewhere any"
+    )
+    allowed_origins: Listed = Field(
+        (), description="origins whose pages may call the API besides its own, such as https://app.example"
+    )
+    trusted_proxies: Listed = Field(
+        (), description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed"
+    )
+    guard: GuardSettings = GuardSettings()
+    jwt: JwtSettings = JwtSettings()
+    limits: LimitSettings = LimitSettings()
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _require_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [origin for origin in origins if not _ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} is no origin: scheme, host and port only, and none for all")
+        return origins
 
 
 class DagsterSettings(Section):

@@ -2,12 +2,11 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, SecretStr, model_validator
 
-from riskee.settings.section import Section
+from riskee.settings.section import Listed, Section
 
 
 class ReplaySettings(Section):
@@ -64,20 +63,13 @@ class FeedSettings(Section):
         return self.replay.sessions if self.kind == "replay" else 0
 
 
-def _listed(value: object) -> object:
-    """`AAPL,MSFT` as a list; what is none stays as it is, for pydantic to judge."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
 class DataSettings(Section):
     """Where price history comes from, besides what is imported by hand."""
 
     source: Literal["bundled", "yahoo", "alpaca"] = Field(
         "bundled", description="what the nightly run ingests: the bundled history alone, or also `tickers` of a vendor"
     )
-    tickers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        (), description="tickers to fetch from the vendor, separated by commas"
-    )
+    tickers: Listed = Field((), description="tickers to fetch from the vendor, separated by commas")
     first_fetch_years: int = Field(10, ge=1, description="years of history that are fetched of a new ticker")
 
 

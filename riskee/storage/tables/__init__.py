@@ -4,6 +4,7 @@ Times are `timestamptz` in UTC. Prices and returns are double precision. A table
 hypertable where TimescaleDB is there, and natively partitioned where it is not; its key holds the time column.
 """
 
+from riskee.storage.tables.access import api_keys
 from riskee.storage.tables.bookkeeping import (
     data_findings,
     data_imports,
@@ -30,6 +31,7 @@ from riskee.storage.tables.time_series import TIME_SERIES, TimeSeries
 __all__ = [
     "TIME_SERIES",
     "TimeSeries",
+    "api_keys",
     "data_findings",
     "data_imports",
     "documents",

@@ -1,0 +1,1 @@
+"""Who may do what: the grants, and the keys that carry them."""

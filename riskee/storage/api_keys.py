@@ -1,0 +1,65 @@
+"""API keys as they are stored."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from riskee.access.grants import Grant, known_grants
+from riskee.errors import NotFoundError
+from riskee.storage.tables import api_keys
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key, of which only the digest is known. Where `expires_at` is None it lives until it is revoked."""
+
+    key_id: str
+    name: str
+    digest: bytes
+    grants: frozenset[Grant]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def ended_at(self, now: datetime) -> bool:
+        """Whether it is good no more."""
+        return self.revoked_at is not None or (self.expires_at is not None and now >= self.expires_at)
+
+
+def add_key(connection: Connection, key: StoredKey) -> None:
+    """Store a new key."""
+    connection.execute(
+        insert(api_keys).values(
+            key_id=key.key_id,
+            name=key.name,
+            digest=key.digest,
+            scopes=sorted(key.grants),
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+        )
+    )
+
+
+def revoke_key(connection: Connection, key_id: str, at: datetime) -> None:
+    """Let a key be good no more; one that was revoked before keeps its moment. Raises NotFoundError for another id."""
+    known = connection.scalar(select(api_keys.c.key_id).where(api_keys.c.key_id == key_id))
+    if known is None:
+        raise NotFoundError(f"there is no key {key_id[:32]}", "`riskee keys list` names them")
+    live = (api_keys.c.key_id == key_id) & api_keys.c.revoked_at.is_(None)
+    connection.execute(update(api_keys).where(live).values(revoked_at=at))
+
+
+def read_keys(connection: Connection) -> list[StoredKey]:
+    """All keys, the newest first."""
+    table = api_keys.c
+    query = select(
+        table.key_id, table.name, table.digest, table.scopes, table.created_at, table.expires_at, table.revoked_at
+    )
+    return [
+        StoredKey(key_id, name, bytes(digest), known_grants(scopes), *times)
+        for key_id, name, digest, scopes, *times in connection.execute(
+            query.order_by(table.created_at.desc(), table.key_id)
+        )
+    ]
