@@ -19,7 +19,7 @@ from serving.api import problems
 from serving.api.answers import schemas
 from serving.api.backend import open_backend
 from serving.api.paths import PREFIX, Aliases
-from serving.api.routes import PLAIN, VERSIONED
+from serving.api.routes import FIRST, PLAIN, VERSIONED
 
 DASHBOARD = Path(__file__).parents[1] / "dashboard"
 
@@ -65,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    app.router.routes.extend(FIRST)
     for router in VERSIONED:
         app.include_router(router, prefix=PREFIX)
     for router in PLAIN:

@@ -20,6 +20,7 @@ from serving.api.asking import SOURCE, Asker
 from serving.api.directory import Directory
 from serving.api.hearing import Hearing
 from serving.api.hub import Hub
+from serving.api.prepared import Prepared
 from serving.api.reading import Reader
 from serving.api.standing import Standings
 from serving.database import Database
@@ -41,6 +42,7 @@ class Backend:
     database: Database
     directory: Directory
     reader: Reader
+    prepared: Prepared
     hub: Hub
     asker: Asker
     standings: Standings
@@ -114,13 +116,15 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
     directory = Directory(database, clock)
     standings = Standings(clock, time.monotonic, directory.known)
     hub = Hub(standings)
+    reader = Reader(cache, database, clock, settings.feed.stale_after_seconds, standings)
     backend = Backend(
         settings=settings,
         clock=clock,
         cache=cache,
         database=database,
         directory=directory,
-        reader=Reader(cache, database, clock, settings.feed.stale_after_seconds, standings),
+        reader=reader,
+        prepared=Prepared(reader),
         hub=hub,
         asker=Asker(hub, clock),
         standings=standings,

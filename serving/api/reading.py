@@ -23,7 +23,7 @@ from serving.database import Database
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reader:
     """Answers with what is known already; computes nothing."""
 
@@ -32,6 +32,8 @@ class Reader:
     clock: Clock
     stale_after_seconds: float
     standings: Standings
+    # An outage is worth one line in the log, not one a request.
+    _cache_away: bool = False
 
     async def latest(self, tickers: Sequence[str]) -> dict[str, Number]:
         """The latest prediction of each ticker that has one, with all that is against it: `stale` where it is old or
@@ -39,9 +41,11 @@ class Reader:
 
         Raises RetryableError where neither the cache nor the database answers.
         """
-        found = await self._cached(tickers)
+        bodies = await self.bodies(tickers)
+        decodable = {ticker: decoded(body, Prediction) for ticker, body in bodies.items()}
+        found = {ticker: prediction for ticker, prediction in decodable.items() if prediction is not None}
         missing = [ticker for ticker in tickers if ticker not in found]
-        stored = await self._stored(missing) if missing else {}
+        stored = await self.stored(missing) if missing else {}
         now = self.clock.now()
         return {
             ticker: self.judge(prediction, now, current=ticker in found)
@@ -50,22 +54,30 @@ class Reader:
 
     def judge(self, prediction: Prediction, now: datetime, *, current: bool = True) -> Number:
         """The prediction with all that is against it now; not `current`: there may be a newer one."""
+        return judged(prediction, self.reasons(prediction, now, current=current))
+
+    def reasons(self, prediction: Prediction, now: datetime, *, current: bool = True) -> list[Reason]:
+        """What is against a prediction now, besides its own flags."""
         reasons = self.standings.reasons(prediction)
         stale_at = prediction.prediction_time + timedelta(seconds=self.stale_after_seconds)
         if now > stale_at or not current:
             reasons.append(Reason(Status.STALE, min(stale_at, now)))
-        return judged(prediction, reasons)
+        return reasons
 
-    async def _cached(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+    async def bodies(self, tickers: Sequence[str]) -> dict[str, bytes]:
+        """The cached predictions as JSON, of those that the cache has; none where it is away."""
         try:
             bodies = await self.cache.bodies(keys.PREDICTION, [{"ticker": ticker} for ticker in tickers])
         except RetryableError as error:
-            _log.warning("answering from the database", cause=str(error))
+            if not self._cache_away:
+                _log.warning("answering from the database", cause=str(error))
+            self._cache_away = True
             return {}
-        found = {ticker: decoded(body, Prediction) for ticker, body in zip(tickers, bodies, strict=True)}
-        return {ticker: prediction for ticker, prediction in found.items() if prediction is not None}
+        self._cache_away = False
+        return {ticker: body for ticker, body in zip(tickers, bodies, strict=True) if body is not None}
 
-    async def _stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+    async def stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+        """The latest predictions in the database. Raises RetryableError where it does not answer."""
         now = self.clock.now()
         return await self.database.run(lambda connection: latest_predictions(connection, tickers, now))
 

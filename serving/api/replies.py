@@ -18,6 +18,16 @@ def backend_of(connection: HTTPConnection) -> Backend:
     return backend
 
 
+def encoded(answer: object) -> bytes:
+    """The answer's JSON."""
+    return _encoder.encode(answer)
+
+
+def ready(body: bytes) -> Response:
+    """An answer that is JSON already."""
+    return Response(body, media_type=JSON)
+
+
 def reply(answer: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """The answer as JSON."""
     return Response(_encoder.encode(answer), status_code=status, media_type=JSON)

@@ -4,6 +4,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -18,12 +19,18 @@ from serving.api.answers import (
     prediction_answer,
 )
 from serving.api.backend import Backend
-from serving.api.latest import latest_number
+from serving.api.latest import latest_answer
+from serving.api.paths import PREFIX
+from serving.api.plain import PlainRoute
 from serving.api.problems import ProblemError
-from serving.api.replies import backend_of, reply
+from serving.api.replies import backend_of, encoded, ready, reply
 from serving.api.standing import Number
 
 router = APIRouter(tags=["predictions"])
+
+
+# Unknown tickers of a batch to which near ones are named: to look for them takes milliseconds.
+_LOOKED_FOR = 3
 
 
 class PredictRequest(BaseModel):
@@ -31,17 +38,25 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tickers: Annotated[list[str], Field(min_length=1, max_length=1000, examples=[["AAPL", "IBM"]])]
+    tickers: Annotated[list[str], Field(min_length=1, max_length=5000, examples=[["AAPL", "IBM"]])]
     fresh: Annotated[bool, Field(description="compute now, from the latest quote, instead of reading the last one")] = (
         False
     )
 
 
-@router.get("/predict/{ticker}", responses=answers(PredictionAnswer, 404))
+class _Batch(msgspec.Struct, frozen=True):
+    """A `BatchAnswer` whose predictions are JSON already."""
+
+    predictions: list[msgspec.Raw]
+    failures: list[FailureAnswer]
+
+
 async def predict(request: Request, ticker: str) -> Response:
     """The latest prediction of a ticker."""
-    backend = backend_of(request)
-    return reply(prediction_answer(await latest_number(backend, ticker)))
+    return ready(request, await latest_answer(backend_of(request), ticker))
+
+
+latest = PlainRoute(f"{PREFIX}/predict/{{ticker}}", predict, responses=answers(PredictionAnswer, 404), tags=router.tags)
 
 
 @router.post("/predict", responses=answers(BatchAnswer, 404, 422, 504))
@@ -59,7 +74,7 @@ async def predict_batch(request: Request, wanted: PredictRequest) -> Response:
     failures = [*(_as_failure(ticker, problem) for ticker, problem in problems.items()), *failures]
     if not predictions:
         raise _nothing(failures, problems)
-    return reply(BatchAnswer(tuple(map(prediction_answer, predictions)), tuple(failures)))
+    return reply(_Batch(predictions, failures))
 
 
 async def _known(backend: Backend, tickers: list[str]) -> tuple[list[str], dict[str, ProblemError]]:
@@ -67,23 +82,23 @@ async def _known(backend: Backend, tickers: list[str]) -> tuple[list[str], dict[
     problems: dict[str, ProblemError] = {}
     for ticker in tickers:
         try:
-            known[await backend.directory.predicted(ticker)] = None
+            known[await backend.directory.predicted(ticker, near=len(problems) < _LOOKED_FOR)] = None
         except ProblemError as problem:
             problems[ticker] = problem
     return list(known), problems
 
 
-async def _stored(backend: Backend, tickers: list[str]) -> tuple[list[Number], list[FailureAnswer]]:
-    latest = await backend.reader.latest(tickers)
+async def _stored(backend: Backend, tickers: list[str]) -> tuple[list[msgspec.Raw], list[FailureAnswer]]:
+    latest = await backend.prepared.many(tickers)
     missing = [
         FailureAnswer(ticker, "no_prediction", f"{ticker} has not been predicted yet", "wait for its next quote")
         for ticker in tickers
         if ticker not in latest
     ]
-    return [latest[ticker] for ticker in tickers if ticker in latest], missing
+    return [msgspec.Raw(latest[ticker]) for ticker in tickers if ticker in latest], missing
 
 
-async def _fresh(backend: Backend, tickers: list[str]) -> tuple[list[Number], list[FailureAnswer]]:
+async def _fresh(backend: Backend, tickers: list[str]) -> tuple[list[msgspec.Raw], list[FailureAnswer]]:
     last = await backend.reader.latest(tickers)
 
     async def ask(ticker: str) -> Number | FailureAnswer:
@@ -100,7 +115,7 @@ async def _fresh(backend: Backend, tickers: list[str]) -> tuple[list[Number], li
 
     results = await asyncio.gather(*map(ask, tickers))
     return (
-        [result for result in results if isinstance(result, Number)],
+        [msgspec.Raw(encoded(prediction_answer(result))) for result in results if isinstance(result, Number)],
         [result for result in results if isinstance(result, FailureAnswer)],
     )
 

@@ -1,0 +1,76 @@
+"""The latest predictions as JSON that is ready to be sent."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from riskee.messaging.messages import Prediction
+from riskee.storage.cache import decoded
+from serving.api.answers import prediction_answer
+from serving.api.coalesced import Coalesced
+from serving.api.reading import Reader
+from serving.api.standing import Reason, judged
+
+_encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
+
+
+class _Prepared(NamedTuple):
+    """An answer, and what it was made from."""
+
+    body: bytes
+    prediction: Prediction
+    reasons: list[Reason]
+    answer: bytes
+
+
+class Prepared:
+    """Answers with a number as it stands now.
+
+    What speaks against a number is judged for each answer. It is decoded and encoded only where that, or the cached
+    body, is not what it was at the ticker's last answer, which is kept: one for each ticker that the cache had.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._kept: dict[str, _Prepared] = {}
+        self._bodies = Coalesced(reader.bodies)
+        self._stored = Coalesced(reader.stored)
+
+    async def one(self, ticker: str) -> bytes | None:
+        """The latest prediction of a ticker, from the database where the cache has none. Raises RetryableError where
+        neither answers."""
+        body = await self._bodies.get(ticker)
+        answer = body and self._current(ticker, body, self._reader.clock.now())
+        if answer:
+            return answer
+        stored = await self._stored.get(ticker)
+        return stored and self._old(stored)
+
+    async def many(self, tickers: Sequence[str]) -> dict[str, bytes]:
+        """Those of several tickers, of as many as have one, in one read of the cache. Raises as `one`."""
+        bodies = await self._reader.bodies(tickers)
+        now = self._reader.clock.now()
+        current = {ticker: self._current(ticker, body, now) for ticker, body in bodies.items()}
+        answers = {ticker: answer for ticker, answer in current.items() if answer}
+        missing = [ticker for ticker in tickers if ticker not in answers]
+        stored = await self._reader.stored(missing) if missing else {}
+        return answers | {ticker: self._old(prediction) for ticker, prediction in stored.items()}
+
+    def _current(self, ticker: str, body: bytes, now: datetime) -> bytes | None:
+        """None where another version of the product has written the body."""
+        kept = self._kept.get(ticker)
+        same = kept is not None and kept.body == body
+        prediction = kept.prediction if kept is not None and same else decoded(body, Prediction)
+        if prediction is None:
+            return None
+        reasons = self._reader.reasons(prediction, now)
+        if kept is None or not same or kept.reasons != reasons:
+            answer = _encode(prediction_answer(judged(prediction, reasons)))
+            kept = self._kept[ticker] = _Prepared(body, prediction, reasons, answer)
+        return kept.answer
+
+    def _old(self, prediction: Prediction) -> bytes:
+        """A stored prediction: a newer one may exist."""
+        return _encode(prediction_answer(self._reader.judge(prediction, self._reader.clock.now(), current=False)))
