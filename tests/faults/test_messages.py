@@ -68,14 +68,13 @@ async def announce(scenario: Scenario, model: ModelArtifact) -> None:
     await scenario.bus.publish(MODEL_PROMOTED, sealed)
 
 
-async def corrupt_promotion(scenario: Scenario) -> ModelArtifact:
+async def corrupt_promotion(scenario: Scenario) -> None:
     """Promote a model whose stored artifact has one bit flipped."""
     model = made_model("normal", seed=2)
     with scenario.arena.engine.begin() as connection:
         promote(connection, model)
         spoil(connection, model, "a flipped bit")
     await announce(scenario, model)
-    return model
 
 
 def versions(scenario: Scenario) -> set[str]:
