@@ -50,6 +50,8 @@ CACHE_WRITE_ERRORS = Counter("riskee_cache_write_errors_total", "writes that the
 
 HTTP_REQUESTS = Counter("riskee_http_requests_total", "requests answered", ["route", "code"])
 HTTP_SECONDS = Histogram("riskee_http_seconds", "time to answer a request", ["route"], buckets=_FAST)
+HTTP_DENIED = Counter("riskee_http_denied_total", "requests and WebSockets refused", ["kind"])
+RATE_UNCHECKED = Counter("riskee_rate_unchecked_total", "requests let through because Redis could not count them")
 STREAM_CONNECTIONS = Gauge("riskee_stream_connections", "WebSocket connections open")
 STREAM_MESSAGES = Counter("riskee_stream_messages_total", "WebSocket messages sent", ["type"])
 

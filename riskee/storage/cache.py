@@ -194,3 +194,9 @@ class Cache:
         """Write a plain string. Raises RetryableError where the cache does not answer."""
         async with self._guarded():
             await self._redis.set(key.of(**parts), text, ex=key.seconds)
+
+    async def evaluate(self, script: str, name: str, *arguments: float) -> list[int]:
+        """What a script answers that works on one key. Raises RetryableError where the cache does not answer."""
+        async with self._guarded():
+            answer: list[int] = await self._redis.eval(script, 1, name, *arguments)
+            return answer

@@ -35,5 +35,6 @@ EARNINGS_ANALYSIS = Key("earnings_analysis:{ticker}:{date}", timedelta(hours=24)
 EXPLANATION = Key("explanation:{ticker}:{ts}", timedelta(minutes=10), "explanation of the prediction made at ts")
 ACTIVE_MODEL = Key("model:{type}:active", timedelta(hours=1), "the champion of a model type")
 CACHE_STATS = Key("stats:cache:{name}", timedelta(hours=24), "hits and misses of a cache (string)")
+RATE = Key("rate:{kind}:{who}", timedelta(minutes=1), "when all that was asked for is made up for, in us (string)")
 
-KEYS = (QUOTE, PREDICTION, FEATURES, EARNINGS_ANALYSIS, EXPLANATION, ACTIVE_MODEL, CACHE_STATS)
+KEYS = (QUOTE, PREDICTION, FEATURES, EARNINGS_ANALYSIS, EXPLANATION, ACTIVE_MODEL, CACHE_STATS, RATE)
