@@ -31,9 +31,14 @@ def prediction_ids(quotes: Sequence[uuid.UUID], horizon: str, model_version: str
     return made
 
 
+_begun = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
+
+
 def _name_based(name: bytes) -> bytes:
     """The 16 bytes of the UUIDv5 of a name: a digest with the version and the variant put in (RFC 9562, 5.5)."""
-    identity = bytearray(hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16])
+    digest = _begun.copy()
+    digest.update(name)
+    identity = bytearray(digest.digest()[:16])
     identity[6] = identity[6] & 0x0F | 0x50
     identity[8] = identity[8] & 0x3F | 0x80
     return bytes(identity)

@@ -65,13 +65,16 @@ class EarningsFeatures:
 
     def near(self, index: Index, session: np.datetime64) -> Mask:
         """Which tickers (n,) have a report within the window, so that the earnings model serves them."""
-        self._refresh(index, session)
-        return self._near[index]
+        return self.at(index, session)[1]
 
     def features(self, index: Index, session: np.datetime64) -> Floats:
         """The features (n, 4) in the order of EARNINGS; the state must have reached `session`."""
+        return self.at(index, session)[0]
+
+    def at(self, index: Index, session: np.datetime64) -> tuple[Floats, Mask]:
+        """As `features` and `near`, at the cost of one of them."""
         self._refresh(index, session)
-        return self._features[index]
+        return self._features[index], self._near[index]
 
     def _refresh(self, index: Index, session: np.datetime64) -> None:
         if session != self._session:

@@ -14,7 +14,7 @@ PayloadT = TypeVar("PayloadT", bound=msgspec.Struct)
 WIRE_VERSION = 1
 
 
-class Envelope(msgspec.Struct, Generic[PayloadT], frozen=True, forbid_unknown_fields=True):
+class Envelope(msgspec.Struct, Generic[PayloadT], frozen=True, forbid_unknown_fields=True, gc=False):
     """One message.
 
     `message_id` is derived from the content, so a message sent twice is dropped by JetStream's deduplication.

@@ -19,8 +19,8 @@ MODEL_TYPES: tuple[ModelType, ...] = ("normal", "earnings")
 HORIZON = "1d"
 
 
-class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all payloads."""
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """Base of all payloads. They hold values only, never each other in a circle, so no collector need look at them."""
 
 
 class Flag(StrEnum):

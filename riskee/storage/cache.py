@@ -4,8 +4,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -17,27 +16,10 @@ from redis.exceptions import RedisError
 from riskee.breaker import Breaker
 from riskee.errors import RetryableError
 from riskee.settings import RedisSettings
+from riskee.storage.entries import WRITE, Entry, Part, arguments
 from riskee.storage.keys import BODY, Key
 from riskee.telemetry import CACHE_READS
 
-# HSET and EXPIRE for each key. One command with one argument for many keys: redis-py spends 20 to 40 us on each command
-# and one on each argument. So the keys are not declared, which only a cluster needs (docs/adr/0041).
-# A hash with a place stays as it is where a later one of the same feed is there: a process that stood still for a while
-# must not put old numbers over new ones.
-_WRITE = """
-local function overtaken(key, feed, moment, sequence)
-    local there = redis.call('HMGET', key, 'feed', 'moment', 'sequence')
-    if there[1] ~= feed or not there[2] then return false end
-    local ours, theirs = tonumber(moment), tonumber(there[2])
-    return ours < theirs or (ours == theirs and tonumber(sequence) < tonumber(there[3]))
-end
-for _, entry in ipairs(cmsgpack.unpack(ARGV[1])) do
-    if entry[3] ~= 'feed' or not overtaken(entry[1], entry[4], entry[6], entry[8]) then
-        redis.call('HSET', entry[1], unpack(entry, 3))
-        redis.call('EXPIRE', entry[1], entry[2])
-    end
-end
-"""
 # One field of many hashes: as commands of their own 5,000 cost this process 52 ms, so 7.
 _READ = """
 local found = {}
@@ -45,7 +27,7 @@ for number, key in ipairs(KEYS) do found[number] = redis.call('HGET', key, ARGV[
 return found
 """
 # Few enough to leave other clients their turn within a millisecond or two.
-_SCRIPT_ENTRIES = 200
+_SCRIPT_KEYS = 200
 # The field of what is cached changes; what is not stays so, for it would live for ever.
 _AMEND = """
 for _, key in ipairs(KEYS) do
@@ -56,44 +38,7 @@ end
 _REST_SECONDS = 3.0
 _REMEDY = "see `riskee status`"
 
-Part = str | date | datetime
-Value = str | bytes | int | float
 ValueT = TypeVar("ValueT")
-
-
-class Place(NamedTuple):
-    """Where in its feed something is that the cache shows. It is shown as three fields, `moment` in seconds of Unix."""
-
-    feed: str
-    moment: datetime
-    sequence: int
-
-
-class Entry(NamedTuple):
-    """One hash to write: `fields` are set under `key.of(**parts)`, which then lives for the key's time.
-
-    With a place it is not written over one of the same feed that has a later place.
-    """
-
-    key: Key
-    parts: Mapping[str, Part]
-    fields: Mapping[str, Value]
-    place: Place | None = None
-
-
-def _text(part: Value) -> str:
-    # Lua's MessagePack knows no bytes, and Lua would round a number.
-    return part.decode() if isinstance(part, bytes) else str(part)
-
-
-def _argument(entry: Entry) -> list[int | str]:
-    """Name, time to live and fields as the script takes them, the place's first."""
-    texts = [part if type(part) is str else _text(part) for pair in entry.fields.items() for part in pair]
-    name, place = entry.key.of(**entry.parts), entry.place
-    if place is None:
-        return [name, entry.key.seconds, *texts]
-    moment, sequence = repr(place.moment.timestamp()), str(place.sequence)
-    return [name, entry.key.seconds, "feed", place.feed, "moment", moment, "sequence", sequence, *texts]
 
 
 def decoded(body: bytes | None, kind: type[ValueT]) -> ValueT | None:
@@ -155,17 +100,16 @@ class Cache:
     async def write(self, entries: Sequence[Entry]) -> None:
         """Write all, in one round trip. Raises RetryableError where the cache does not answer."""
         pipeline = self._redis.pipeline(transaction=False)
-        for start in range(0, len(entries), _SCRIPT_ENTRIES):
-            chunk = entries[start : start + _SCRIPT_ENTRIES]
-            pipeline.eval(_WRITE, 0, msgspec.msgpack.encode([*map(_argument, chunk)]))
+        for argument in arguments(entries):
+            pipeline.eval(WRITE, 0, argument)
         async with self._guarded():
             await pipeline.execute()
 
     async def amend(self, key: Key, parts: Sequence[Mapping[str, Part]], name: str, value: str) -> None:
         """Set one field of those hashes that exist; how long they live does not change. Raises as `write`."""
         async with self._guarded():
-            for start in range(0, len(parts), _SCRIPT_ENTRIES):
-                names = [key.of(**each) for each in parts[start : start + _SCRIPT_ENTRIES]]
+            for start in range(0, len(parts), _SCRIPT_KEYS):
+                names = [key.of(**each) for each in parts[start : start + _SCRIPT_KEYS]]
                 await self._redis.eval(_AMEND, len(names), *names, name, value)
 
     async def body(self, key: Key, **parts: Part) -> bytes | None:
@@ -176,8 +120,8 @@ class Cache:
         """As `body`, for many keys in one round trip, in their order."""
         names = [key.of(**each) for each in parts]
         pipeline = self._redis.pipeline(transaction=False)
-        for start in range(0, len(names), _SCRIPT_ENTRIES):
-            chunk = names[start : start + _SCRIPT_ENTRIES]
+        for start in range(0, len(names), _SCRIPT_KEYS):
+            chunk = names[start : start + _SCRIPT_KEYS]
             pipeline.eval(_READ, len(chunk), *chunk, BODY)
         try:
             async with self._guarded():

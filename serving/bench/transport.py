@@ -42,7 +42,7 @@ _TICKERS = 5000
 _WAVE = 256
 _RECORDED = (512, 4096)
 _NOW = datetime.now(UTC)
-_FEATURES = {name: 0.012345678901 + place for place, name in enumerate(EARNINGS_FEATURES)}
+_FEATURES = [0.012345678901 + place for place in range(len(EARNINGS_FEATURES))]
 
 
 def _quote(number: int) -> Quote:

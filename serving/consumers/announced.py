@@ -1,9 +1,12 @@
 """What was announced of the market: halts, and when sessions begin and end. predict flags what it makes by it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from riskee.market.sessions import Session
+
+_ALWAYS, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -20,10 +23,16 @@ class Announced:
 
     def outside_session(self, session_date: date, data_time: datetime) -> bool:
         """Whether a quote tells of a moment before its session's open, or at or after its close."""
+        return self.outside(session_date, [data_time])[0]
+
+    def outside(self, session_date: date, data_times: Sequence[datetime]) -> list[bool]:
+        """As `outside_session`, of quotes of one session."""
         session = self.calendar.get(session_date)
-        if session is not None and not session.opens_at <= data_time < session.closes_at:
-            return True
-        return self.closed_at is not None and session_date <= self.closed_on and data_time >= self.closed_at
+        opens_at = session.opens_at if session else _ALWAYS
+        closes_at = session.closes_at if session else _NEVER
+        if self.closed_at is not None and session_date <= self.closed_on:
+            closes_at = min(closes_at, self.closed_at)
+        return [not opens_at <= data_time < closes_at for data_time in data_times]
 
     def session_at(self, moment: datetime) -> Session | None:
         """The session of the calendar that is open at a moment, if any."""

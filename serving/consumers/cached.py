@@ -1,17 +1,33 @@
 """What of a wave the cache shows: the hashes of quotes, predictions, features and models."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cache
+from typing import Any, NamedTuple
 
 import msgspec
 
+from riskee.features.definitions import EARNINGS_FEATURES
 from riskee.messaging.messages import Flag, Prediction, Quote
 from riskee.messaging.statuses import gravest
 from riskee.model.predictor import Predictor
 from riskee.storage import keys
-from riskee.storage.cache import Entry, Place
+from riskee.storage.entries import PLACE, Entry, Place
 
 _encode = msgspec.json.Encoder().encode
+# Made and encoded in half of a dict's time.
+_Features: Any = msgspec.defstruct("Features", [(name, float) for name in EARNINGS_FEATURES], frozen=True, gc=False)
+
+
+class _Names(NamedTuple):
+    quote: str
+    prediction: str
+    features: str
+
+
+@cache
+def _names_of(ticker: str) -> _Names:
+    # Of every wave again, and there are only so many tickers.
+    return _Names(*(key.of(ticker=ticker) for key in (keys.QUOTE, keys.PREDICTION, keys.FEATURES)))
 
 
 @cache
@@ -19,38 +35,43 @@ def _status_of(flags: tuple[Flag, ...]) -> str:
     return gravest(flags).value
 
 
-def quote_entry(quote: Quote) -> Entry:
+def place_of(quote: Quote) -> Place:
+    """Where in its feed is what the cache shows of a quote."""
+    return Place.of(quote.feed, quote.data_time, quote.sequence)
+
+
+def quote_entry(quote: Quote, place: Place) -> Entry:
     """`quote:{ticker}`."""
-    fields = {
-        keys.BODY: _encode(quote).decode(),
-        "price": repr(quote.price),
-        "data_time": quote.data_time.isoformat(),
-    }
-    return Entry(keys.QUOTE, {"ticker": quote.ticker}, fields, _place_of(quote))
+    body = _encode(quote).decode()
+    shown = (PLACE, place.text, keys.BODY, body, "price", repr(quote.price))
+    return Entry(place, ((keys.QUOTE.seconds, _names_of(quote.ticker).quote, *shown),))
 
 
-def _place_of(quote: Quote) -> Place:
-    return Place(quote.feed, quote.data_time, quote.sequence)
-
-
-def forecast_entries(
-    quote: Quote, prediction: Prediction, body: bytes, features: Mapping[str, float]
-) -> tuple[Entry, Entry]:
-    """`pred:{ticker}`, where `body` is the prediction's JSON, and `features:{ticker}`."""
-    place = _place_of(quote)
-    parts, data_time = {"ticker": prediction.ticker}, prediction.data_time.isoformat()
-    shown = {
-        keys.BODY: body.decode(),
-        "price": repr(prediction.price),
-        "expected_return": repr(prediction.expected_return),
-        "p_up": repr(prediction.p_up),
-        "data_time": data_time,
-        "model_version": prediction.model_version,
-        "status": _status_of(prediction.flags),
-    }
+def forecast_entry(prediction: Prediction, body: bytes, features: Sequence[float], place: Place) -> Entry:
+    """`pred:{ticker}`, where `body` is the prediction's JSON, and `features:{ticker}`, in the order of
+    EARNINGS_FEATURES."""
+    names = _names_of(prediction.ticker)
+    shown = (
+        keys.PREDICTION.seconds,
+        names.prediction,
+        PLACE,
+        place.text,
+        keys.BODY,
+        body.decode(),
+        "price",
+        repr(prediction.price),
+        "expected_return",
+        repr(prediction.expected_return),
+        "p_up",
+        repr(prediction.p_up),
+        "model_version",
+        prediction.model_version,
+        "status",
+        _status_of(prediction.flags),
+    )
     # NaN is null in JSON: a feature whose window is not full.
-    inputs = {keys.BODY: _encode(features).decode(), "data_time": data_time}
-    return Entry(keys.PREDICTION, parts, shown, place), Entry(keys.FEATURES, parts, inputs, place)
+    inputs = _encode(_Features(*features)).decode()
+    return Entry(place, (shown, (keys.FEATURES.seconds, names.features, PLACE, place.text, keys.BODY, inputs)))
 
 
 def model_entry(predictor: Predictor) -> Entry:
@@ -64,4 +85,4 @@ def model_entry(predictor: Predictor) -> Entry:
         "trained_through": artifact.trained_through.isoformat(),
         "valid_until": artifact.valid_until.isoformat(),
     }
-    return Entry(keys.ACTIVE_MODEL, {"type": artifact.model_type}, {keys.BODY: _encode(shown).decode(), **shown})
+    return Entry.of(keys.ACTIVE_MODEL, {"type": artifact.model_type}, {keys.BODY: _encode(shown).decode(), **shown})

@@ -21,8 +21,9 @@ from riskee.messaging.messages import Prediction
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED
 from riskee.storage import keys
 from riskee.storage.bus import codec_of
-from riskee.storage.cache import Cache, Entry, decoded
+from riskee.storage.cache import Cache, decoded
 from riskee.storage.database import make_service_engine
+from riskee.storage.entries import Entry
 from riskee.storage.inbox import Durable
 from riskee.storage.llm import Llm
 from riskee.storage.vectors import Vectors
@@ -91,7 +92,7 @@ class Explain:
         return explanation if explanation and explanation.prediction_id == prediction.prediction_id else None
 
     async def _keep(self, prediction: Prediction, explanation: Explanation) -> None:
-        entry = Entry(
+        entry = Entry.of(
             keys.EXPLANATION,
             {"ticker": prediction.ticker, "ts": prediction.prediction_time},
             {keys.BODY: msgspec.json.encode(explanation), "generator": explanation.generator},

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from serving.consumers.announced import Announced
 Raised = bool | NDArray[np.bool_]
 """Whether a flag is raised: for all predictions of a wave, or for each."""
 
-# The flags of every combination that was met; there are few.
-_combinations: dict[bytes, tuple[Flag, ...]] = {}
+_FLAGS = tuple(Flag)
+# The flags of every combination that was met, which is a number with a bit for each; there are few.
+_combinations: dict[int, tuple[Flag, ...]] = {}
 
 
 def told_by(quotes: Sequence[Quote], announced: Announced, as_of: datetime, stale_after: float) -> dict[Flag, Raised]:
@@ -23,7 +24,7 @@ def told_by(quotes: Sequence[Quote], announced: Announced, as_of: datetime, stal
     is in seconds."""
     oldest = as_of - timedelta(seconds=stale_after) if math.isfinite(stale_after) else None
     final = np.array([quote.final for quote in quotes])
-    outside = [announced.outside_session(quote.session_date, quote.data_time) for quote in quotes]
+    outside = announced.outside(quotes[0].session_date, [quote.data_time for quote in quotes])
     return {
         Flag.REPLAY: quotes[0].feed.startswith("replay/"),
         Flag.PROVISIONAL_BAR: ~final,
@@ -33,22 +34,24 @@ def told_by(quotes: Sequence[Quote], announced: Announced, as_of: datetime, stal
     }
 
 
-def told_by_model(artifact: ModelArtifact, quotes: Sequence[Quote]) -> dict[Flag, Raised]:
-    """Whether the session of a wave is one that the model was trained on, or that it is too old for."""
-    session = quotes[0].session_date
+def told_by_model(artifact: ModelArtifact, session: date) -> dict[Flag, Raised]:
+    """Whether a session is one that the model was trained on, or that it is too old for."""
     return {Flag.MODEL_EXPIRED: artifact.has_expired(session), Flag.IN_SAMPLE: session <= artifact.trained_through}
 
 
-def flags_of(raised: Mapping[Flag, Raised], count: int) -> list[tuple[Flag, ...]]:
-    """The flags of each of `count` predictions, in the order of the declaration."""
-    columns = np.empty((count, len(Flag)), np.bool_)
-    for place, flag in enumerate(Flag):
-        columns[:, place] = raised.get(flag, False)
-    return [_combination(row) for row in map(bytes, columns)]
+def bits_of(raised: Mapping[Flag, Raised], count: int) -> NDArray[np.int64]:
+    """The flags of each of `count` predictions, as numbers with a bit for each flag."""
+    bits = np.zeros(count, np.int64)
+    for place, flag in enumerate(_FLAGS):
+        if (is_raised := raised.get(flag, False)) is not False:
+            bits |= np.int64(1 << place) * is_raised
+    return bits
 
 
-def _combination(row: bytes) -> tuple[Flag, ...]:
-    known = _combinations.get(row)
-    if known is None:
-        known = _combinations[row] = tuple(flag for flag, is_raised in zip(Flag, row, strict=True) if is_raised)
-    return known
+def flags_of(bits: NDArray[np.int64]) -> list[tuple[Flag, ...]]:
+    """The flags of each prediction, in the order of the declaration."""
+    return [_combinations.get(each) or _combination(each) for each in bits.tolist()]
+
+
+def _combination(bits: int) -> tuple[Flag, ...]:
+    return _combinations.setdefault(bits, tuple(flag for place, flag in enumerate(_FLAGS) if bits >> place & 1))

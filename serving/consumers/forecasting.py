@@ -2,45 +2,59 @@
 
 import math
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from riskee.features.definitions import EARNINGS_FEATURES, TECHNICAL
+from riskee.features.definitions import TECHNICAL
 from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
 from riskee.ids import prediction_ids
-from riskee.market.bars import Dates
+from riskee.market.bars import Dates, Floats
 from riskee.messaging.messages import HORIZON, Flag, Interval, ModelType, Prediction, Quote
 from riskee.messaging.statuses import Status
 from riskee.model.predictor import PredictionArrays, Predictor
 from riskee.telemetry import MODEL_SECONDS
 from serving.consumers.announced import Announced
-from serving.consumers.flagging import flags_of, told_by, told_by_model
+from serving.consumers.flagging import bits_of, flags_of, told_by, told_by_model
 
 # Sessions of a ticker from which every technical window is full.
 FULL_WINDOW = max(feature.bars for feature in TECHNICAL)
 _MARKET_RETURN = [feature.name for feature in TECHNICAL].index("market_return_1d")
 
 
-class Forecast(msgspec.Struct, frozen=True):
-    """A prediction with the quote and the features that it came from."""
+class Forecast(msgspec.Struct, frozen=True, gc=False):
+    """A prediction with the quote and the features that it came from, these in the order of EARNINGS_FEATURES."""
 
     quote: Quote
     prediction: Prediction
-    features: Mapping[str, float]
+    features: Sequence[float]
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """A quote that gave no prediction."""
 
     quote: Quote
     status: Status
     reason: str
+
+
+class _Wave(NamedTuple):
+    """Quotes (n,) of one session and, of each, its features (n, F), whether a report is near, and its flags as bits."""
+
+    quotes: Sequence[Quote]
+    features: Floats
+    near: NDArray[np.bool_]
+    bits: NDArray[np.int64]
+
+    def part(self, rows: NDArray[np.int64]) -> "_Wave":
+        quotes = [self.quotes[row] for row in rows.tolist()]
+        return _Wave(quotes, self.features[rows], self.near[rows], self.bits[rows])
 
 
 @dataclass
@@ -103,45 +117,49 @@ class Forecaster:
         quotes = [quote for quote in quotes if quote.ticker != self.market_ticker]
         if not quotes:
             return []
-        index, session = self._index(quotes), np.datetime64(quotes[0].session_date, "D")
-        near = self.earnings.near(index, session) if model_type is None else np.full(len(index), model_type != "normal")
+        wave = self._observed(quotes, as_of)
+        near = wave.near if model_type is None else np.full(len(quotes), model_type != "normal")
         results: list[Forecast | Failure] = []
         routes: tuple[tuple[ModelType, NDArray[np.bool_]], ...] = (("normal", ~near), ("earnings", near))
         for kind, chosen in routes:
-            rows = np.flatnonzero(chosen)
-            if len(rows):
-                results += self._call(kind, [quotes[row] for row in rows.tolist()], index[rows], as_of)
+            if chosen.all():
+                results += self._call(kind, wave, as_of)
+            elif chosen.any():
+                results += self._call(kind, wave.part(np.flatnonzero(chosen)), as_of)
         return results
 
     def _index(self, quotes: Sequence[Quote]) -> NDArray[np.int64]:
         row_of = self.state.index_of
         return np.array([row_of[quote.ticker] for quote in quotes], np.int64)
 
-    def _call(
-        self, kind: ModelType, quotes: Sequence[Quote], index: NDArray[np.int64], as_of: datetime
-    ) -> list[Forecast | Failure]:
-        predictor = self.predictors.get(kind)
-        if predictor is None:
-            reason = f"no {kind} model has been promoted"
-            return [Failure(quote, Status.NO_MODEL, reason) for quote in quotes]
-        session = np.datetime64(quotes[0].session_date, "D")
-        features = np.hstack([self.state.features(index), self.earnings.features(index, session)])
-        inputs = features[:, : len(predictor.artifact.features)]
-        with MODEL_SECONDS.labels(kind).time():
-            arrays = predictor.predict(inputs, np.array([quote.price for quote in quotes]))
+    def _observed(self, quotes: Sequence[Quote], as_of: datetime) -> _Wave:
+        """What is known of quotes of one session, whichever model predicts them."""
+        index = self._index(quotes)
+        earnings, near = self.earnings.at(index, np.datetime64(quotes[0].session_date, "D"))
+        features = np.hstack([self.state.features(index), earnings])
         raised = {
             **told_by(quotes, self.announced, as_of, self.stale_after_seconds),
-            **told_by_model(predictor.artifact, quotes),
             Flag.COLD_WINDOW: self.state.bars_seen[index] < FULL_WINDOW,
             Flag.MARKET_MISSING: np.isnan(features[:, _MARKET_RETURN]),
             Flag.EARNINGS_UNKNOWN: self._without_reports[index],
         }
-        predictions = self._predictions(predictor, quotes, arrays, flags_of(raised, len(quotes)), as_of)
+        return _Wave(quotes, features, near, bits_of(raised, len(quotes)))
+
+    def _call(self, kind: ModelType, wave: _Wave, as_of: datetime) -> list[Forecast | Failure]:
+        predictor, quotes = self.predictors.get(kind), wave.quotes
+        if predictor is None:
+            reason = f"no {kind} model has been promoted"
+            return [Failure(quote, Status.NO_MODEL, reason) for quote in quotes]
+        inputs = wave.features[:, : len(predictor.artifact.features)]
+        with MODEL_SECONDS.labels(kind).time():
+            arrays = predictor.predict(inputs, np.array([quote.price for quote in quotes]))
+        bits = wave.bits | bits_of(told_by_model(predictor.artifact, quotes[0].session_date), 1)
+        predictions = self._predictions(predictor, quotes, arrays, flags_of(bits), as_of)
         return [
             Failure(quote, Status.COLD_WINDOW, "too few sessions of this ticker are known for its volatility")
             if prediction is None
-            else Forecast(quote, prediction, dict(zip(EARNINGS_FEATURES, row, strict=True)))
-            for quote, prediction, row in zip(quotes, predictions, features.tolist(), strict=True)
+            else Forecast(quote, prediction, row)
+            for quote, prediction, row in zip(quotes, predictions, wave.features.tolist(), strict=True)
         ]
 
     def _predictions(
@@ -155,25 +173,22 @@ class Forecaster:
         """The prediction of each quote; None where there is no number."""
         artifact, market = predictor.artifact, self._market_of(quotes[0])
         ids = prediction_ids([quote.quote_id for quote in quotes], HORIZON, artifact.version)
-        numbers = np.column_stack(
-            [
-                arrays.expected_return,
-                arrays.predicted_price,
-                arrays.p_up,
-                arrays.confidence,
-                arrays.price_p10,
-                arrays.price_p50,
-                arrays.price_p90,
-            ]
+        columns = (
+            arrays.expected_return,
+            arrays.predicted_price,
+            arrays.p_up,
+            arrays.confidence,
+            arrays.price_p10,
+            arrays.price_p50,
+            arrays.price_p90,
         )
-        fit: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(numbers), axis=1)
-        for quote, identity, row, is_fit, raised in zip(
-            quotes, ids, numbers.tolist(), fit.tolist(), flags, strict=True
+        fit: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(column) for column in columns])
+        for quote, identity, is_fit, raised, expected_return, predicted_price, p_up, confidence, p10, p50, p90 in zip(
+            quotes, ids, fit.tolist(), flags, *(column.tolist() for column in columns), strict=True
         ):
             if not is_fit:
                 yield None
                 continue
-            expected_return, predicted_price, p_up, confidence, p10, p50, p90 = row
             yield Prediction(
                 prediction_id=identity,
                 quote_id=quote.quote_id,

@@ -98,12 +98,15 @@ class Predict:
         """Predict a wave, and begin to publish it when the one before is published."""
         # Again, for the session may have changed since the batch was split.
         wave = [quote for quote in plan.waves[0] if not self._waves.outdated(quote)]
+        before = self._state.forecaster
         forecaster = await self._state.ready_for(wave) if wave else None
-        unknown = [quote for quote in wave if forecaster and not forecaster.knows(quote)]
-        if unknown:
-            await self._publisher.unknown(unknown)
-        # And again, for the state may have been built. From here to what is kept for publication, nothing waits.
-        known = [quote for quote in wave if forecaster and forecaster.knows(quote) and not self._waves.outdated(quote)]
+        known = [quote for quote in wave if forecaster and forecaster.knows(quote)]
+        if forecaster and len(known) < len(wave):
+            await self._publisher.unknown([quote for quote in wave if not forecaster.knows(quote)])
+        if forecaster is not before:
+            # The state was built anew, from quotes that may be later.
+            known = [quote for quote in known if not self._waves.outdated(quote)]
+        # From here to what is kept for publication, nothing waits.
         plan.waves.popleft()
         if forecaster and known:
             self._state.take(forecaster, known)

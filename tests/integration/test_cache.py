@@ -13,7 +13,8 @@ from riskee.errors import RetryableError
 from riskee.messaging.messages import Quote
 from riskee.settings import RedisSettings, Settings
 from riskee.storage import keys
-from riskee.storage.cache import Cache, Entry, Place, decoded
+from riskee.storage.cache import Cache, decoded
+from riskee.storage.entries import Entry, Place
 from tests.unit.messaging import samples
 
 pytestmark = pytest.mark.integration
@@ -23,8 +24,8 @@ AAPL = {"ticker": "AAPL"}
 async def test_a_wave_is_written_as_hashes_that_expire(cache: Cache) -> None:
     await cache.write(
         [
-            Entry(keys.PREDICTION, AAPL, {"body": b'{"price":1}', "price": 1.5, "model_version": "normal-1"}),
-            Entry(keys.FEATURES, AAPL, {"body": msgspec.json.encode({"rsi_14": float("nan")})}),
+            Entry.of(keys.PREDICTION, AAPL, {"body": b'{"price":1}', "price": 1.5, "model_version": "normal-1"}),
+            Entry.of(keys.FEATURES, AAPL, {"body": msgspec.json.encode({"rsi_14": float("nan")})}),
         ]
     )
     assert await cache.body(keys.PREDICTION, **AAPL) == b'{"price":1}'
@@ -39,12 +40,13 @@ async def test_a_later_one_of_the_feed_is_not_written_over(cache: Cache) -> None
     now = datetime(2026, 1, 5, 15, tzinfo=UTC)
 
     async def written(feed: str, seconds: float, sequence: int) -> bytes | None:
-        place = Place(feed, now + timedelta(seconds=seconds), sequence)
+        place = Place.of(feed, now + timedelta(seconds=seconds), sequence)
         body = f"{feed} {seconds} {sequence}"
-        await cache.write([Entry(keys.PREDICTION, AAPL, {"body": body}, place)])
+        await cache.write([Entry.of(keys.PREDICTION, AAPL, {"body": body}, place)])
         return await cache.body(keys.PREDICTION, **AAPL)
 
-    await cache.write([Entry(keys.PREDICTION, AAPL, {"body": "of another version", "feed": "live"})])
+    await cache.write([Entry.of(keys.PREDICTION, AAPL, {"body": "of another version", "feed": "live"})])
+    await cache.write([Entry.of(keys.PREDICTION, AAPL, {"body": "without a feed", "place": "2026"})])
     assert await written("live", 0, 9) == b"live 0 9"
     assert await written("live", -0.000001, 10) == b"live 0 9"
     assert await written("live", 0, 8) == b"live 0 9"
@@ -52,10 +54,28 @@ async def test_a_later_one_of_the_feed_is_not_written_over(cache: Cache) -> None
     assert await written("live", 0, 10) == b"live 0 10"
     assert await written("live", 0.000001, 0) == b"live 1e-06 0"
     assert await written("replay/1", -1e9, 0) == b"replay/1 -1000000000.0 0", "another feed has times of its own"
+    assert await written("replay/1 again", -2e9, 0) == b"replay/1 again -2000000000.0 0", "though it is called alike"
+    assert await written("replay/1", -1.5e9, 0) == b"replay/1 -1500000000.0 0", "though it is called alike"
+
+
+async def test_what_is_written_together_is_overtaken_together(cache: Cache) -> None:
+    """The place of the first hash counts for all of an entry, and for no other entry."""
+    now = datetime(2026, 1, 5, 15, tzinfo=UTC)
+
+    def entry(tickers: tuple[str, ...], minutes: int) -> Entry:
+        place = Place.of("live", now + timedelta(minutes=minutes), 0)
+        each = [Entry.of(keys.PREDICTION, {"ticker": ticker}, {"body": f"{minutes}"}, place) for ticker in tickers]
+        return Entry(place, tuple(found for one in each for found in one.hashes))
+
+    await cache.write([entry(("AAPL", "IBM"), 1), entry(("MSFT",), 1)])
+    await cache.write([entry(("IBM",), 3)])
+    await cache.write([entry(("AAPL", "IBM"), 0), entry(("IBM", "AAPL"), 2), entry(("MSFT",), 2)])
+    wanted = [{"ticker": ticker} for ticker in ("AAPL", "IBM", "MSFT")]
+    assert await cache.bodies(keys.PREDICTION, wanted) == [b"1", b"3", b"2"]
 
 
 async def test_bodies_keep_the_order_and_miss_as_none(cache: Cache) -> None:
-    await cache.write([Entry(keys.QUOTE, {"ticker": ticker}, {"body": ticker}) for ticker in ("IBM", "AAPL")])
+    await cache.write([Entry.of(keys.QUOTE, {"ticker": ticker}, {"body": ticker}) for ticker in ("IBM", "AAPL")])
     wanted = [{"ticker": ticker} for ticker in ("AAPL", "NOPE", "IBM")]
     assert await cache.bodies(keys.QUOTE, wanted) == [b"AAPL", None, b"IBM"]
 
@@ -76,7 +96,7 @@ async def test_a_server_that_is_gone_is_retryable() -> None:
     calls: tuple[Callable[[Cache], Awaitable[object]], ...] = (
         Cache.ping,
         lambda gone: gone.body(keys.QUOTE, **AAPL),
-        lambda gone: gone.write([Entry(keys.QUOTE, AAPL, {"body": "x"})]),
+        lambda gone: gone.write([Entry.of(keys.QUOTE, AAPL, {"body": "x"})]),
         lambda gone: gone.set_text(keys.CACHE_STATS, "{}", name="api"),
     )
     for call in calls:
@@ -107,7 +127,7 @@ async def test_a_server_that_hangs_costs_one_timeout_and_is_found_again(settings
     proxied = address.replace(f":{port}/", f":{server.sockets[0].getsockname()[1]}/")
     slow, seconds = Cache.connect(RedisSettings(url=SecretStr(proxied), timeout_seconds=0.3)), [0.0]
     slow._breaker = Breaker(lambda: seconds[0], limit=1, rest_seconds=3.0)
-    entry = Entry(keys.QUOTE, AAPL, {"body": "x"})
+    entry = Entry.of(keys.QUOTE, AAPL, {"body": "x"})
     for _ in range(20):
         with pytest.raises(RetryableError):
             await slow.write([entry])

@@ -1,0 +1,22 @@
+"""nats-py's client, without the work on each message that nobody here needs."""
+
+from nats.aio.client import Client
+from nats.js.api import Header
+
+MESSAGE_ID = Header.MSG_ID.value
+# A message's headers where its id is the first of them, and as we publish the only one.
+_OWN_HEADERS = f"NATS/1.0\r\n{MESSAGE_ID}: ".encode()
+
+
+class LightClient(Client):
+    """Leaves the id unread that a stored message was published with: parsing it costs 3 us of a message's 18.
+
+    Overrides a method that is not public. A version of nats-py that does not call it reads the id again, and that is
+    all (docs/adr/0135).
+    """
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        if headers is not None and headers.startswith(_OWN_HEADERS):
+            return None
+        found: dict[str, str] | None = await super()._process_headers(headers)
+        return found
