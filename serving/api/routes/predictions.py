@@ -23,7 +23,7 @@ from serving.api.latest import latest_answer
 from serving.api.paths import PREFIX
 from serving.api.plain import PlainRoute
 from serving.api.problems import ProblemError
-from serving.api.replies import backend_of, encoded, ready, reply
+from serving.api.replies import backend_of, encoded, kept_body, reply, tag_of
 from serving.api.standing import Number
 
 router = APIRouter(tags=["predictions"])
@@ -53,7 +53,8 @@ class _Batch(msgspec.Struct, frozen=True):
 
 async def predict(request: Request, ticker: str) -> Response:
     """The latest prediction of a ticker."""
-    return ready(request, await latest_answer(backend_of(request), ticker))
+    body = await latest_answer(backend_of(request), ticker)
+    return kept_body(request, body, tag_of(body))
 
 
 latest = PlainRoute(f"{PREFIX}/predict/{{ticker}}", predict, responses=answers(PredictionAnswer, 404), tags=router.tags)

@@ -52,12 +52,22 @@ ROUTES = (
     Rule("GET", "/health/ready", None),
     Rule("GET", "/metrics", Grant.METRICS_READ),
     Rule("GET", "/v1/predict/{ticker}", Grant.PREDICTIONS_READ),
+    # `fresh` asks for predictions:compute besides; the route sees to it.
     Rule("POST", "/v1/predict", Grant.PREDICTIONS_READ, Patience.FRESH),
-    Rule("GET", "/v1/explain/{ticker}", Grant.EXPLANATIONS_CREATE, Patience.EXPLANATION),
-    Rule("POST", "/v1/explain/{ticker}", Grant.EXPLANATIONS_CREATE, Patience.EXPLANATION),
+    Rule("GET", "/v1/predictions/{ticker}", Grant.PREDICTIONS_READ),
+    Rule("GET", "/v1/features/{ticker}", Grant.PREDICTIONS_READ),
+    Rule("GET", "/v1/track-record", Grant.PREDICTIONS_READ),
+    Rule("GET", "/v1/track-record/{ticker}", Grant.PREDICTIONS_READ),
     Rule("GET", "/v1/statuses", Grant.PREDICTIONS_READ),
     Rule("GET", "/v1/tickers", Grant.PREDICTIONS_READ),
+    # By a ticker it may write one: the seed's short path. The route asks for explanations:create then.
+    Rule("GET", "/v1/explain/{reference}", Grant.EXPLANATIONS_READ, Patience.EXPLANATION),
+    Rule("POST", "/v1/explain/{ticker}", Grant.EXPLANATIONS_CREATE, Patience.EXPLANATION),
+    Rule("GET", "/v1/documents/{document_id}", Grant.EXPLANATIONS_READ),
+    Rule("GET", "/v1/models", Grant.MODELS_READ),
+    Rule("GET", "/v1/models/{version}", Grant.MODELS_READ),
     Rule(WEBSOCKET, "/v1/stream", Grant.STREAM_READ, Patience.ENDLESS),
+    Rule("GET", "/v1/stream/events", Grant.STREAM_READ, Patience.ENDLESS),
 )
 
 _PATTERNS = [(rule, compile_path(rule.path)[0]) for rule in ROUTES]
