@@ -6,10 +6,12 @@ import sys
 
 import uvicorn
 
+from riskee.clock import SystemClock
 from riskee.errors import FatalError, RiskeeError
 from riskee.logs import configure_logs, get_logger
 from riskee.settings import ApiSettings, load_settings
 from serving.api.app import create_app
+from serving.api.security.opening import check_opening
 from serving.api.server import BACKLOG, server_config
 
 _log = get_logger(__name__)
@@ -30,12 +32,14 @@ def main() -> None:
     try:
         settings = load_settings()
         configure_logs("api", settings.log_level)
+        check_opening(settings, SystemClock())
+        app = create_app(settings)
         listener = _listen(settings.api)
     except RiskeeError as error:
         configure_logs("api", "INFO")
         _log.critical("cannot go on", error=str(error))
         sys.exit(1)
-    config = server_config(create_app(settings), settings)
+    config = server_config(app, settings)
     # uvicorn finishes its work, then raises the signal again for whoever started it: that end is a good one.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

@@ -8,13 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from riskee.access.grants import Grant
 from riskee.messaging.statuses import gravest
 from serving.api.answers import ExplanationAnswer, answers, explanation_answer
-from serving.api.backend import Backend
 from serving.api.latest import latest_number
 from serving.api.parameters import TICKER, TickerPath
 from serving.api.problems import ProblemError
 from serving.api.replies import MINUTE, backend_of, kept, reply
+from serving.api.security.caller import require
 from serving.api.standing import Number
 
 router = APIRouter(tags=["explanations"])
@@ -40,20 +41,22 @@ async def explanation_of(request: Request, reference: Reference) -> Response:
         explanation, prediction = await backend.reader.explained(UUID(reference))
         number = None if prediction is None else Number(prediction, gravest(prediction.flags))
         return kept(request, explanation_answer(explanation, number, cached=True), MINUTE)
-    return await _latest(backend, reference)
+    return await _latest(request, reference)
 
 
 @router.post("/explain/{ticker}", responses=answers(ExplanationAnswer, 404, 409, 422, 504))
 async def explain(request: Request, ticker: TickerPath) -> Response:
     """Why the latest prediction of a ticker is what it is. Takes seconds where nobody asked before."""
-    return await _latest(backend_of(request), ticker)
+    return await _latest(request, ticker)
 
 
-async def _latest(backend: Backend, ticker: str) -> Response:
+async def _latest(request: Request, ticker: str) -> Response:
+    backend = backend_of(request)
     number = await latest_number(backend, ticker)
     known = await backend.reader.explanation(number.prediction)
     if known is not None:
         return reply(explanation_answer(known, number, cached=True))
+    require(request, Grant.EXPLANATIONS_CREATE)
     seconds = backend.settings.api.explain_timeout_seconds
     try:
         explanation = await backend.asker.explain(number.prediction, seconds)

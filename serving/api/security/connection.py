@@ -5,16 +5,16 @@ from functools import partial
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from riskee.settings import GuardSettings
+from serving.api.streaming.protocols import HttpProtocol
 
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's own, which would wait for a head without end and take one of any length."""
+class PatientProtocol(HttpProtocol):
+    """As uvicorn's own, which would wait for a head without end and take one of any length."""
 
     def __init__(
         self, config: Config, server_state: ServerState, app_state: dict[str, Any], *, settings: GuardSettings
@@ -75,6 +75,6 @@ class PatientProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def protocol_of(settings: GuardSettings) -> type[HttpToolsProtocol]:
+def protocol_of(settings: GuardSettings) -> type[HttpProtocol]:
     """What uvicorn makes a protocol of for each connection."""
     return partial(PatientProtocol, settings=settings)  # type: ignore[return-value]
