@@ -5,15 +5,23 @@ import sys
 
 import structlog
 
+from riskee.redaction import redacted
+
+# Without the values of variables, which a token or a password may be among.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 _SHARED: tuple[structlog.types.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.dict_tracebacks,
+    _TRACEBACKS,
 )
 # One line per request or reconnection attempt helps nobody.
 _QUIET = ("uvicorn.access", "httpx", "httpcore", "nats.aio.client")
+
+
+def _redact(_logger: object, _method: str, line: object) -> str:
+    return redacted(str(line))
 
 
 def configure_logs(service: str, level: str) -> None:
@@ -25,6 +33,7 @@ def configure_logs(service: str, level: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
+                _redact,
             ],
         )
     )

@@ -42,6 +42,15 @@ EXPLANATIONS = Counter("riskee_explanations_total", "explanations published, by 
 EXPLANATION_SECONDS = Histogram(
     "riskee_explanation_seconds", "time to write an explanation", ["generator"], buckets=_SLOW
 )
+EXPLANATIONS_REUSED = Counter(
+    "riskee_explanations_reused_total", "requests answered by an explanation that was made: cached or shared", ["how"]
+)
+EXPLANATIONS_WAITING = Gauge("riskee_explanations_waiting", "requests that wait for the language model")
+SENTENCES_DROPPED = Counter("riskee_sentences_dropped_total", "sentences of the language model refused", ["reason"])
+LLM_TOKENS = Counter("riskee_llm_tokens_total", "tokens of the language model, read or written", ["way"])
+MATERIAL_MOVES = Counter(
+    "riskee_material_moves_total", "material moves by their end: asked, held_back by the rate, or failed", ["end"]
+)
 
 ROWS_WRITTEN = Counter("riskee_rows_written_total", "rows new to the database", ["table"])
 
@@ -52,8 +61,10 @@ HTTP_REQUESTS = Counter("riskee_http_requests_total", "requests answered", ["rou
 HTTP_SECONDS = Histogram("riskee_http_seconds", "time to answer a request", ["route"], buckets=_FAST)
 HTTP_DENIED = Counter("riskee_http_denied_total", "requests and WebSockets refused", ["kind"])
 RATE_UNCHECKED = Counter("riskee_rate_unchecked_total", "requests let through because Redis could not count them")
-STREAM_CONNECTIONS = Gauge("riskee_stream_connections", "WebSocket connections open")
-STREAM_MESSAGES = Counter("riskee_stream_messages_total", "WebSocket messages sent", ["type"])
+STREAM_CONNECTIONS = Gauge("riskee_stream_connections", "connections of the stream that are open")
+STREAM_MESSAGES = Counter("riskee_stream_messages_total", "messages of the stream sent", ["type"])
+STREAM_RESUMES = Counter("riskee_stream_resumes_total", "clients that came back: resumed, or begun anew", ["end"])
+STREAM_ENDED = Counter("riskee_stream_ended_total", "clients refused or closed by the server", ["reason"])
 
 EXPOSITION_TYPE = CONTENT_TYPE_LATEST
 

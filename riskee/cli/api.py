@@ -19,6 +19,12 @@ def base_url(settings: "Settings", scheme: str = "http") -> str:
     return f"{scheme}://{host}:{settings.api.port}"
 
 
+def headers(settings: "Settings") -> dict[str, str]:
+    """Who asks: with the key or token of the settings, if there is one."""
+    token = settings.api.token
+    return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+
+
 def get(settings: "Settings", path: str, timeout: float) -> Any:
     """The JSON at a path.
 
@@ -26,8 +32,9 @@ def get(settings: "Settings", path: str, timeout: float) -> Any:
     its own words where it has any.
     """
     url = f"{base_url(settings)}{urllib.parse.quote(path)}"
+    request = urllib.request.Request(url, headers=headers(settings))  # noqa: S310 (the scheme is ours)
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310 (the scheme is ours)
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise _problem(error) from error

@@ -12,6 +12,7 @@ from riskee.cli import (
     doctor,
     documents,
     fetch,
+    keys,
     logs,
     models,
     predictions,
@@ -70,6 +71,7 @@ app.add_typer(documents.app, name="documents", rich_help_panel=_DATA)
 app.add_typer(bench.app, name="bench", rich_help_panel=_DATA)
 app.add_typer(sql.app, name="sql", rich_help_panel=_DATA)
 app.add_typer(verify.app, name="verify", rich_help_panel=_DATA)
+app.add_typer(keys.app, name="keys", rich_help_panel=_DATA)
 app.command(rich_help_panel=_DATA)(settings.settings)
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskee.cli.bench_live import live, report
+from riskee.cli.bench_api import api
+from riskee.cli.bench_live import live
+from riskee.cli.bench_report import report
 from riskee.cli.bench_scale import scale
 from riskee.cli.bench_servers import servers
 from riskee.cli.console import Json, console, print_json, print_table
@@ -27,6 +29,7 @@ _FILES: dict[Kind, str] = {"news": "stocknet_tweets*.jsonl.gz", "calls": "maec_c
 
 
 app.command()(live)
+app.command()(api)
 app.command()(report)
 app.command()(scale)
 

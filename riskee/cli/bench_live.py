@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from riskee.cli.bench_servers import servers
@@ -50,28 +48,11 @@ def live(  # noqa: PLR0913, PLR0917 (each is an option)
     if json:
         print_json(measured)
     else:
-        _print(measured)
+        show(measured)
 
 
-def report(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `bench live --json` printed.")],
-    write: Annotated[Path | None, typer.Option(help="A page whose section on the live path is written anew.")] = None,
-) -> None:
-    """Show a measurement of the live path, or write it into a page with its pictures."""
-    from serving.bench import report as reports
-    from serving.bench.result import Measured
-
-    try:
-        measured = msgspec.json.decode(file.read_bytes(), type=Measured)
-    except msgspec.MsgspecError as error:
-        raise FatalError(f"{file} is no measurement: {error}", "make one: `riskee bench live --json`") from error
-    if write is None:
-        _print(measured)
-    else:
-        reports.write(measured, write)
-
-
-def _print(measured: Measured) -> None:
+def show(measured: Measured) -> None:
+    """Print it as tables."""
     from serving.bench.report import conditions, tables
 
     for table in tables(measured):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from riskee.documents.indexing import Index, IndexCounts
     from riskee.settings import Settings
 
-app = typer.Typer(help="Import, embed, show and remove the documents that explanations cite.", no_args_is_help=True)
+app = typer.Typer(help="Import, embed, show and remove what explanations cite.", no_args_is_help=True)
 
 
 class TextKind(StrEnum):

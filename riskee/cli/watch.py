@@ -51,11 +51,13 @@ def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]
     from websockets.exceptions import ConnectionClosed, InvalidHandshake
     from websockets.sync.client import connect
 
-    from riskee.cli.api import base_url
+    from riskee.cli.api import base_url, headers
 
     url = f"{base_url(settings, 'ws')}/stream"
     try:
-        with connect(url, open_timeout=_CONNECT_SECONDS, compression=None) as socket:
+        with connect(
+            url, open_timeout=_CONNECT_SECONDS, compression=None, additional_headers=headers(settings)
+        ) as socket:
             socket.send(json.dumps({"type": "subscribe", "tickers": tickers}))
             for text in socket:
                 message = json.loads(text)

@@ -14,6 +14,7 @@ from riskee.settings.sections import (
     DatabaseSettings,
     EmbeddingSettings,
     ExplanationSettings,
+    InitiativeSettings,
     LlmSettings,
     MetricsSettings,
     ModelSettings,
@@ -32,6 +33,7 @@ from riskee.settings.sources import (
     VendorSettings,
     YahooSettings,
 )
+from riskee.settings.streaming import StreamSettings
 from riskee.settings.tree import ENV_PREFIX, Settings
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "ExplanationSettings",
     "FeedSettings",
     "GuardSettings",
+    "InitiativeSettings",
     "JwtSettings",
     "LimitSettings",
     "LlmSettings",
@@ -61,6 +64,7 @@ __all__ = [
     "RetrainingSettings",
     "Section",
     "Settings",
+    "StreamSettings",
     "VectorSettings",
     "VendorSettings",
     "YahooSettings",

@@ -123,6 +123,24 @@ class RetrainingSettings(Section):
     cooldown_hours: float = Field(24.0, ge=0, description="shortest time from one training to the next by a sensor")
 
 
+class InitiativeSettings(Section):
+    """Explanations that nobody asked for: of material moves (docs/explanations.md says what counts as one)."""
+
+    per_minute: int = Field(1, ge=0, description="most explanations begun unasked in a minute; 0: none ever")
+    ticker_minutes: float = Field(30.0, gt=0, le=1440, description="a ticker explained so lately is left alone")
+    top_percent: float = Field(
+        1.0, gt=0, lt=100, description="a forecast is strong that is among so many per cent of the latest ones"
+    )
+    least_strength: float = Field(
+        0.1, ge=0, description="least expected move of a strong forecast, in halves of its own 80 % interval"
+    )
+    price_move: float = Field(
+        2.0,
+        gt=0,
+        description="a price has moved much that lies so many halves of the 80 % interval from the session's first",
+    )
+
+
 class ExplanationSettings(Section):
     """Explanations."""
 
@@ -131,6 +149,13 @@ class ExplanationSettings(Section):
     answer_within_seconds: float = Field(
         26.0, gt=0, description="age of a request at which the template answers instead of the language model"
     )
+    queue: int = Field(
+        8, ge=0, description="requests that wait for the language model at most; the template answers one more at once"
+    )
+    show_drafts: bool = Field(
+        False, description="tell with the progress what the language model writes before it is checked"
+    )
+    initiative: InitiativeSettings = InitiativeSettings()
 
 
 class ApiSettings(Section):

@@ -28,6 +28,7 @@ from riskee.settings.sources import (
     FeedSettings,
     YahooSettings,
 )
+from riskee.settings.streaming import StreamSettings
 
 ENV_PREFIX = "RISKEE_"
 
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     retraining: RetrainingSettings = RetrainingSettings()
     explanation: ExplanationSettings = ExplanationSettings()
     api: ApiSettings = ApiSettings()
+    stream: StreamSettings = StreamSettings()
     dagster: DagsterSettings = DagsterSettings()
     metrics: MetricsSettings = MetricsSettings()
 

@@ -134,6 +134,12 @@ class Cache:
         CACHE_READS.labels(key.pattern, "miss").inc(len(bodies) - hits)
         return bodies
 
+    async def fields(self, key: Key, names: Sequence[str], **parts: Part) -> list[bytes | None]:
+        """Fields of one hash, in their order. Raises RetryableError where the cache does not answer."""
+        async with self._guarded():
+            found = await self._redis.hmget(key.of(**parts), list(names))
+        return [value.encode() if isinstance(value, str) else value for value in found]
+
     async def set_text(self, key: Key, text: str, **parts: Part) -> None:
         """Write a plain string. Raises RetryableError where the cache does not answer."""
         async with self._guarded():

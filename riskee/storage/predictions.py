@@ -39,7 +39,11 @@ def _latest(connection: Connection, tickers: Sequence[str], bounds: Mapping[str,
 
 def prediction_of(row: Row[Any]) -> Prediction:
     """The message of a row of `predictions`."""
-    values = dict(row._mapping)
+    return prediction_from(dict(row._mapping))
+
+
+def prediction_from(values: dict[str, Any]) -> Prediction:
+    """The message of the columns of `predictions`, which are used up."""
     interval = Interval(**{name: values.pop(f"price_{name}") for name in ("p10", "p50", "p90")})
     flags = tuple(Flag(flag) for flag in values.pop("flags"))
     return Prediction(**values, interval=interval, flags=flags)

@@ -6,19 +6,21 @@ import sys
 
 import uvicorn
 
+from riskee.clock import SystemClock
 from riskee.errors import FatalError, RiskeeError
 from riskee.logs import configure_logs, get_logger
 from riskee.settings import ApiSettings, load_settings
 from serving.api.app import create_app
+from serving.api.security.opening import check_opening
+from serving.api.server import BACKLOG, server_config
 
 _log = get_logger(__name__)
-_BACKLOG = 1024
 
 
 def _listen(settings: ApiSettings) -> socket.socket:
     """The socket to serve on. Raises FatalError where the port is taken."""
     try:
-        return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
+        return socket.create_server((settings.host, settings.port), backlog=BACKLOG)
     except OSError as error:
         raise FatalError(
             f"port {settings.port} cannot be used: {error.strerror}", "set RISKEE_API__PORT to a free one"
@@ -30,24 +32,14 @@ def main() -> None:
     try:
         settings = load_settings()
         configure_logs("api", settings.log_level)
+        check_opening(settings, SystemClock())
+        app = create_app(settings)
         listener = _listen(settings.api)
     except RiskeeError as error:
         configure_logs("api", "INFO")
         _log.critical("cannot go on", error=str(error))
         sys.exit(1)
-    config = uvicorn.Config(
-        create_app(settings),
-        loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
-        # Compression doubles the CPU of a connection and takes up to 200 KiB of memory for each.
-        ws_per_message_deflate=False,
-        ws_max_size=64 * 1024,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=3,
-    )
+    config = server_config(app, settings)
     # uvicorn finishes its work, then raises the signal again for whoever started it: that end is a good one.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

@@ -1,6 +1,7 @@
 """What the API answers: the messages, plus a status."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Literal
 
 import msgspec
@@ -39,9 +40,9 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class ExplanationAnswer(Explanation, frozen=True, kw_only=True):
-    """An explanation with the prediction that it explains."""
+    """An explanation with the prediction that it explains, null where that is not kept any more."""
 
-    prediction: PredictionAnswer
+    prediction: PredictionAnswer | None
     cached: bool
 
 
@@ -83,21 +84,24 @@ class ProblemAnswer(msgspec.Struct, frozen=True):
     request_id: str
 
 
-_ANSWERS = (PredictionAnswer, BatchAnswer, ExplanationAnswer, StatusAnswer, TickerAnswer, HealthAnswer, ProblemAnswer)
-_REFERENCE = "#/components/schemas/{name}"
+REFERENCE = "#/components/schemas/{name}"
 
 
-def schemas() -> dict[str, Any]:
-    """The JSON schemas of all answers by name, for the OpenAPI document."""
-    return msgspec.json.schema_components(_ANSWERS, ref_template=_REFERENCE)[1]
+# What is checked before any handler, such as credentials, the document's part on security adds.
+_ANYWHERE = (500, 503)
 
 
 def answers(answer: Any, *problems: int) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses`: the answer (a struct, or a list of them), and the problems that may come instead."""
     return {
         200: _response("the answer", JSON, answer),
-        **{code: _response("a problem", "application/problem+json", ProblemAnswer) for code in (*problems, 503)},
+        **{code: problem_response(code) for code in sorted({*problems, *_ANYWHERE})},
     }
+
+
+def problem_response(code: int) -> dict[str, Any]:
+    """How the document tells of a problem."""
+    return _response(HTTPStatus(code).phrase.lower(), "application/problem+json", ProblemAnswer)
 
 
 def health_answers() -> dict[int | str, dict[str, Any]]:
@@ -106,22 +110,28 @@ def health_answers() -> dict[int | str, dict[str, Any]]:
 
 
 def _response(description: str, media: str, body: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components((body,), ref_template=_REFERENCE)
+    (schema,), _ = msgspec.json.schema_components((body,), ref_template=REFERENCE)
     return {"description": description, "content": {media: {"schema": schema}}}
 
 
 def prediction_answer(number: Number) -> PredictionAnswer:
     """A prediction with its status."""
     prediction = number.prediction
-    session: Literal["open", "closed"] = "open" if Flag.PROVISIONAL_BAR in prediction.flags else "closed"
-    values = {name: getattr(prediction, name) for name in prediction.__struct_fields__}
+    values = msgspec.structs.asdict(prediction)
+    session = session_of(prediction)
     return PredictionAnswer(**values, status=number.status, status_since=number.since, session=session)
 
 
-def explanation_answer(explanation: Explanation, number: Number, *, cached: bool) -> ExplanationAnswer:
+def session_of(prediction: Prediction) -> Literal["open", "closed"]:
+    """Open while the bar that it was made from is provisional."""
+    return "open" if Flag.PROVISIONAL_BAR in prediction.flags else "closed"
+
+
+def explanation_answer(explanation: Explanation, number: Number | None, *, cached: bool) -> ExplanationAnswer:
     """An explanation beside its prediction."""
-    values = {name: getattr(explanation, name) for name in explanation.__struct_fields__}
-    return ExplanationAnswer(**values, prediction=prediction_answer(number), cached=cached)
+    values = msgspec.structs.asdict(explanation)
+    shown = None if number is None else prediction_answer(number)
+    return ExplanationAnswer(**values, prediction=shown, cached=cached)
 
 
 def status_answers() -> list[StatusAnswer]:

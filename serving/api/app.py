@@ -1,25 +1,31 @@
 """The FastAPI application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from riskee import __version__
-from riskee.settings import Settings
+from riskee.clock import SystemClock
+from riskee.settings import ApiSettings, Settings
 from riskee.telemetry import HTTP_REQUESTS, HTTP_SECONDS
-from serving.api import problems
-from serving.api.answers import schemas
+from serving.api import document, problems
 from serving.api.backend import open_backend
 from serving.api.paths import PREFIX, Aliases
+from serving.api.requests import RequestIds
 from serving.api.routes import FIRST, PLAIN, VERSIONED
+from serving.api.security.gate import Gate
+from serving.api.security.guard import Guard
+from serving.api.security.headers import POLICY, policy_with_scripts_of
 
 DASHBOARD = Path(__file__).parents[1] / "dashboard"
 
@@ -40,6 +46,9 @@ class Measured:
             if message["type"] == "http.response.start":
                 # An unmatched path has no route: its name must not become a label.
                 route = getattr(scope.get("route"), "path", "none")
+                # Of a router that is included FastAPI tells the path without the prefix.
+                if scope["path"].startswith(PREFIX) and route != "none" and not route.startswith(PREFIX):
+                    route = PREFIX + route
                 HTTP_REQUESTS.labels(route, message["status"]).inc()
                 HTTP_SECONDS.labels(route).observe(perf_counter() - began)
             await send(message)
@@ -47,19 +56,24 @@ class Measured:
         await self._app(scope, receive, counted)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, new_id: Callable[[], UUID] = uuid4) -> FastAPI:
     """The application; it connects when it starts to serve."""
+    clock = SystemClock()
+    guard = Guard.of(settings, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_backend(settings) as backend:
+        async with open_backend(settings, clock) as backend, guard.on_duty(backend.database, backend.cache):
             app.state.backend = backend
             yield
 
     app = FastAPI(
         title="Riskee",
         version=__version__,
-        description="Stock price predictions as the market moves, each with its uncertainty and an explanation.",
+        description=document.DESCRIPTION,
+        openapi_tags=document.TAGS,
+        # The name of the handler: what generated clients call the operation.
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -71,21 +85,31 @@ def create_app(settings: Settings) -> FastAPI:
     for router in PLAIN:
         app.include_router(router)
     # The last one added is the first to see a request.
+    app.add_middleware(Gate, guard=guard, settings=settings.api.guard)
+    _let_origins_in(app, settings.api)
     app.add_middleware(Measured)
+    app.add_middleware(RequestIds, new_id=new_id)
     app.add_middleware(Aliases, versioned=VERSIONED)
+    if settings.api.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.api.trusted_proxies))
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD, html=True), name="dashboard")
     app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.add_route("/", _to_dashboard, include_in_schema=False)
     app.add_route("/docs", _docs, include_in_schema=False)
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = plain()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(schemas())
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    document.complete(app)
     return app
+
+
+def _let_origins_in(app: FastAPI, settings: ApiSettings) -> None:
+    """Pages of these origins may read answers; without any, none but the API's own."""
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID"],
+            expose_headers=["ETag", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "X-Request-ID"],
+        )
 
 
 async def _to_dashboard(_request: object) -> RedirectResponse:
@@ -94,10 +118,12 @@ async def _to_dashboard(_request: object) -> RedirectResponse:
 
 async def _docs(_request: object) -> HTMLResponse:
     """FastAPI's page, with Swagger's files served from here: it works without the internet."""
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="Riskee API",
         swagger_js_url="/swagger/swagger-ui-bundle.js",
         swagger_css_url="/swagger/swagger-ui.css",
         swagger_favicon_url="/swagger/favicon-32x32.png",
     )
+    page.headers[POLICY] = policy_with_scripts_of(bytes(page.body).decode())
+    return page

@@ -116,4 +116,5 @@ class Asker:
 
     async def _on_explanation(self, message: Msg) -> None:
         envelope = codec_of(EXPLAINED).decode(message.data)
+        self.hub.explained(envelope.payload)
         self._settle(envelope.payload.prediction_id, envelope.payload)

@@ -21,8 +21,12 @@ from serving.api.directory import Directory
 from serving.api.hearing import Hearing
 from serving.api.hub import Hub
 from serving.api.prepared import Prepared
+from serving.api.problems import without_particulars
 from serving.api.reading import Reader
+from serving.api.records import Records
 from serving.api.standing import Standings
+from serving.api.streaming.streams import Streams
+from serving.api.streaming.subscribing import Subscribing
 from serving.database import Database
 
 _CHECK_SECONDS = 2.0
@@ -43,7 +47,10 @@ class Backend:
     directory: Directory
     reader: Reader
     prepared: Prepared
+    records: Records
     hub: Hub
+    streams: Streams
+    subscribing: Subscribing
     asker: Asker
     standings: Standings
 
@@ -100,7 +107,9 @@ async def _trouble(name: str, check: Callable[[], Awaitable[None]]) -> str:
     except TimeoutError:
         trouble = f"no answer within {_CHECK_SECONDS} s"
     except RetryableError as error:
-        trouble = str(error)
+        # Everybody may ask: the particulars are for the log.
+        trouble = without_particulars(error.cause)
+        _log.warning("a dependency is away", name=name, cause=str(error))
     else:
         trouble = "ok"
     DEPENDENCY_UP.labels(name).set(trouble == "ok")
@@ -115,8 +124,9 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
     cache = Cache.connect(settings.redis)
     directory = Directory(database, clock)
     standings = Standings(clock, time.monotonic, directory.known)
-    hub = Hub(standings)
+    hub = Hub(standings, settings.stream.log_updates)
     reader = Reader(cache, database, clock, settings.feed.stale_after_seconds, standings)
+    most_tickers = settings.stream.tickers_per_connection
     backend = Backend(
         settings=settings,
         clock=clock,
@@ -125,13 +135,16 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
         directory=directory,
         reader=reader,
         prepared=Prepared(reader),
+        records=Records(database, time.monotonic),
         hub=hub,
+        streams=Streams(settings.stream, hub, clock, time.monotonic),
+        subscribing=Subscribing(hub, directory, reader, standings, clock, most_tickers),
         asker=Asker(hub, clock),
         standings=standings,
     )
     tasks = [
         asyncio.create_task(work)
-        for work in (backend.connect_bus(), backend.publish_stats(), backend.watch_standings())
+        for work in (backend.connect_bus(), backend.publish_stats(), backend.watch_standings(), backend.streams.watch())
     ]
     try:
         yield backend

@@ -1,123 +1,102 @@
-"""Who listens to which ticker. A slow listener gets the latest of each ticker, never a backlog."""
+"""Who listens to which ticker, and what all of them are told."""
 
-import asyncio
+import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import msgspec
-
+from riskee.messaging.explanations import ExplainProgress, Explanation
 from riskee.messaging.messages import Prediction
-from riskee.messaging.statuses import Status
-from serving.api.standing import Notice, Number, Reason, Standings, judged
+from serving.api.standing import Notice, Standings, judged
+from serving.api.streaming.listener import Listener
+from serving.api.streaming.messages import ExplainedMessage, ExplainingMessage
+from serving.api.streaming.newest import Log, fates
+from serving.api.streaming.update import ALL, Item, Key, Kind, Update, prediction_update
 
-ALL = "*"
-
-
-class Update(msgspec.Struct, frozen=True):
-    """What waits for a listener: a prediction, encoded once for all."""
-
-    prediction: msgspec.Raw
-    status: Status
-    status_since: datetime | None
-    snapshot: bool
-
-
-@dataclass(eq=False)
-class Listener:
-    """One connection's subscriptions and what waits for it: at most one update and one status for each ticker."""
-
-    tickers: set[str] = field(default_factory=set)
-    _waiting: dict[str, Update] = field(default_factory=dict)
-    # What holds of all and of some tickers until it is said anew, and what happened to some since their prediction.
-    _for_all: Reason | None = None
-    _standing: dict[str, Reason] = field(default_factory=dict)
-    _happened: dict[str, Reason] = field(default_factory=dict)
-    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def offer(self, ticker: str, update: Update) -> None:
-        """Put an update in line. A waiting one of the ticker is replaced, but no update by a snapshot."""
-        if update.snapshot and ticker in self._waiting:
-            return
-        self._waiting[ticker] = update
-        # What happened to the number before this one.
-        self._happened.pop(ticker, None)
-        self._arrived.set()
-
-    def notify(self, notice: Notice) -> None:
-        """Put a notice in line, for the tickers that are listened to."""
-        if not notice.tickers:
-            self._for_all, self._standing = notice.reason, {}
-        line = self._standing if notice.standing else self._happened
-        line.update((each, notice.reason) for each in notice.tickers if self.tickers & {each, ALL})
-        if self._for_all or line:
-            self._arrived.set()
-
-    async def take(self) -> list[Update | Notice]:
-        """All that waits, at least one: where all stand, then the predictions, then what happened to some after."""
-        await self._arrived.wait()
-        self._arrived.clear()
-        waiting: list[Update | Notice] = [Notice(self._for_all)] if self._for_all else []
-        waiting += _grouped(self._standing, standing=True)
-        waiting += self._waiting.values()
-        waiting += _grouped(self._happened, standing=False)
-        self._for_all, self._standing, self._waiting, self._happened = None, {}, {}, {}
-        return waiting
-
-
-def _grouped(reasons: Mapping[str, Reason], *, standing: bool) -> Iterator[Notice]:
-    """A notice for each reason, with its tickers."""
-    for reason in dict.fromkeys(reasons.values()):
-        yield Notice(reason, tuple(ticker for ticker, why in reasons.items() if why == reason), standing)
+_LOG_UPDATES = 20_000
+# Progress of explanations that may wait for one client; of more the oldest is left out.
+_PROGRESS_WAITING = 64
 
 
 class Hub:
-    """Passes predictions on to the listeners of their ticker, with all that is against them."""
+    """Passes on what happens to whom it concerns, and keeps it for those who were away a moment."""
 
-    def __init__(self, standings: Standings) -> None:
+    def __init__(
+        self,
+        standings: Standings,
+        log_updates: int = _LOG_UPDATES,
+        new_id: Callable[[], uuid.UUID] = uuid.uuid4,
+    ) -> None:
+        self.log = Log(new_id().hex[:12], log_updates)
         self._standings = standings
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
-        self._encoder = msgspec.json.Encoder()
-        # Of each ticker the last prediction's feed and moment.
-        self._last: dict[str, tuple[str, datetime]] = {}
+        self._last: dict[str, Prediction] = {}
+        self._progress = 0
 
     def subscribe(self, listener: Listener, tickers: Iterable[str]) -> None:
+        """Let a listener have what concerns these tickers; `*`: all."""
         for ticker in tickers:
             self._listeners[ticker].add(listener)
             listener.tickers.add(ticker)
 
     def unsubscribe(self, listener: Listener, tickers: Iterable[str]) -> None:
+        """The opposite; of a ticker that is not listened to nothing changes."""
         for ticker in tickers:
             self._listeners[ticker].discard(listener)
             listener.tickers.discard(ticker)
             if not self._listeners[ticker]:
                 del self._listeners[ticker]
 
-    def publish(self, prediction: Prediction) -> None:
-        """Offer a new prediction to everyone who wants it; not one from an older quote of the feed than the last, which
-        comes of a predictor that stood still for a while."""
+    def newest(self, prediction: Prediction) -> Prediction:
+        """The last prediction of the same ticker that was published here, or this one where it is newer."""
         last = self._last.get(prediction.ticker)
-        if last and last[0] == prediction.feed and prediction.data_time < last[1]:
-            return
-        self._last[prediction.ticker] = (prediction.feed, prediction.data_time)
-        self._standings.predicted(prediction)
-        listeners = self._listeners.get(prediction.ticker, set()) | self._listeners.get(ALL, set())
-        if not listeners:
-            return
-        number = judged(prediction, self._standings.reasons(prediction))
-        update = self.update(number, snapshot=False)
-        for listener in listeners:
-            listener.offer(prediction.ticker, update)
+        return last if last and _before(prediction, last) else prediction
 
-    def update(self, number: Number, *, snapshot: bool) -> Update:
-        """The update that carries a prediction."""
-        return Update(msgspec.Raw(self._encoder.encode(number.prediction)), number.status, number.since, snapshot)
+    def publish(self, prediction: Prediction) -> None:
+        """Tell of a new prediction; not of one from an older quote of the feed than the last, which comes of a
+        predictor that stood still for a while."""
+        last = self._last.get(prediction.ticker)
+        if last and last.feed == prediction.feed and prediction.data_time < last.data_time:
+            return
+        self._last[prediction.ticker] = prediction
+        self._standings.predicted(prediction)
+        number = judged(prediction, self._standings.reasons(prediction))
+        update = prediction_update(self.log.next(), number, snapshot=False)
+        self._tell(Key(Kind.PREDICTION, prediction.ticker), update)
+
+    def explained(self, explanation: Explanation) -> None:
+        """Tell of an explanation."""
+        message = ExplainedMessage(self.log.next(), explanation)
+        self._tell(Key(Kind.EXPLAINED, explanation.ticker), Update(message))
+
+    def explaining(self, progress: ExplainProgress) -> None:
+        """Tell how far an explanation is, which nobody is told later."""
+        self._progress = (self._progress + 1) % _PROGRESS_WAITING
+        update = Update(ExplainingMessage(self.log.sequence, progress))
+        for listener in self._concerned(progress.ticker):
+            listener.offer(Key(Kind.EXPLAINING, str(self._progress)), update)
 
     def notify(self, notices: Sequence[Notice]) -> None:
         """Tell everyone whom it concerns what has become of the numbers."""
-        if not notices:
-            return
-        for listener in set().union(*self._listeners.values()):
-            for notice in notices:
-                listener.notify(notice)
+        everyone: set[Listener] = set().union(*self._listeners.values()) if notices else set()
+        for notice in notices:
+            sequence = self.log.next()
+            for key, fate in fates(sequence, notice):
+                self.log.keep(key, fate)
+            for listener in everyone:
+                listener.notify(sequence, notice)
+
+    def _tell(self, key: Key, item: Item) -> None:
+        self.log.keep(key, item)
+        for listener in self._concerned(key.ticker):
+            listener.offer(key, item)
+
+    def _concerned(self, ticker: str) -> Iterator[Listener]:
+        """Who listens to a ticker; one who listens to all as well may come twice."""
+        yield from self._listeners.get(ticker, ())
+        yield from self._listeners.get(ALL, ())
+
+
+def _before(one: Prediction, other: Prediction) -> bool:
+    if one.feed == other.feed:
+        return one.data_time < other.data_time
+    return one.prediction_time < other.prediction_time

@@ -42,18 +42,18 @@ class Prepared:
         """The latest prediction of a ticker, from the database where the cache has none. Raises RetryableError where
         neither answers."""
         body = await self._bodies.get(ticker)
-        answer = body and self._current(ticker, body, self._reader.clock.now())
-        if answer:
+        answer = None if body is None else self._current(ticker, body, self._reader.clock.now())
+        if answer is not None:
             return answer
         stored = await self._stored.get(ticker)
-        return stored and self._old(stored)
+        return None if stored is None else self._old(stored)
 
     async def many(self, tickers: Sequence[str]) -> dict[str, bytes]:
         """Those of several tickers, of as many as have one, in one read of the cache. Raises as `one`."""
         bodies = await self._reader.bodies(tickers)
         now = self._reader.clock.now()
         current = {ticker: self._current(ticker, body, now) for ticker, body in bodies.items()}
-        answers = {ticker: answer for ticker, answer in current.items() if answer}
+        answers = {ticker: answer for ticker, answer in current.items() if answer is not None}
         missing = [ticker for ticker in tickers if ticker not in answers]
         stored = await self._reader.stored(missing) if missing else {}
         return answers | {ticker: self._old(prediction) for ticker, prediction in stored.items()}

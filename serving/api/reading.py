@@ -1,22 +1,22 @@
 """Reading predictions and explanations: from the cache, and from the database where it has none."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
-from sqlalchemy import Row, select
+from sqlalchemy import Connection
 
 from riskee.clock import Clock
-from riskee.errors import RetryableError
+from riskee.errors import NotFoundError, RetryableError
 from riskee.logs import get_logger
-from riskee.messaging.explanations import Driver, Explanation, SourceDocument
+from riskee.messaging.explanations import Explanation
 from riskee.messaging.messages import Prediction
 from riskee.messaging.statuses import Status
 from riskee.storage import keys
 from riskee.storage.cache import Cache, decoded
-from riskee.storage.predictions import latest_predictions
-from riskee.storage.tables import explanations
+from riskee.storage.explanations import explanation_of
+from riskee.storage.predictions import find_prediction, latest_predictions
 from serving.api.standing import Number, Reason, Standings, judged
 from serving.database import Database
 
@@ -92,14 +92,28 @@ class Reader:
         # The key names the moment; a quote may have a prediction of each model type.
         if cached is not None and cached.prediction_id == prediction.prediction_id:
             return cached
-        statement = select(explanations).where(explanations.c.prediction_id == prediction.prediction_id)
-        latest = statement.order_by(explanations.c.created_at.desc()).limit(1)
-        row = await self.database.run(lambda connection: connection.execute(latest).one_or_none())
-        return None if row is None else _explanation(row)
+        wanted = prediction.prediction_id
+        return await self.database.run(lambda connection: explanation_of(connection, wanted))
+
+    async def explained(self, prediction_id: uuid.UUID) -> tuple[Explanation, Prediction | None]:
+        """The stored explanation of a prediction, with that where it is still kept.
+
+        Raises NotFoundError where there is no such prediction, or nobody asked for its explanation.
+        """
+        return await self.database.run(lambda connection: _explained(connection, prediction_id))
 
 
-def _explanation(row: Row[tuple[object, ...]]) -> Explanation:
-    values = dict(row._mapping)
-    drivers = msgspec.convert(values.pop("drivers"), tuple[Driver, ...])
-    sources = msgspec.convert(values.pop("sources"), tuple[SourceDocument, ...])
-    return Explanation(**values, drivers=drivers, sources=sources)
+def _explained(connection: Connection, prediction_id: uuid.UUID) -> tuple[Explanation, Prediction | None]:
+    explanation = explanation_of(connection, prediction_id)
+    try:
+        prediction = find_prediction(connection, prediction_id)
+    except NotFoundError:
+        if explanation is None:
+            raise
+        return explanation, None
+    if explanation is None:
+        raise NotFoundError(
+            f"the prediction {prediction_id} was not explained",
+            f"POST /v1/explain/{prediction.ticker} explains the latest prediction of {prediction.ticker}",
+        )
+    return explanation, prediction

@@ -16,7 +16,7 @@ from serving.bench.target import Target
 
 HEADING = "## The live path"
 # What a system does by itself is less.
-_MOST_OTHERS = 0.1
+MOST_OTHERS = 0.1
 _CPU = ("predict", "record", "api", "nats", "redis", "postgres", "floor")
 
 
@@ -48,8 +48,8 @@ def tables(measured: Measured) -> list[Table]:
     burst = ("burst", "tickers", "durable event", "most", "Redis", "row", "WebSocket", "missing")
     drain = ("backlog", "messages", "done", "missing", "a second", *_CPU[:2], *_CPU[3:], "first event after s")
     found = [
-        Table("Bars of the live path", target, list(map(_target, targets.bars(measured)))),
-        Table("Performance targets", target, list(map(_target, targets.owners(measured)))),
+        Table("Bars of the live path", target, list(map(target_row, targets.bars(measured)))),
+        Table("Performance targets", target, list(map(target_row, targets.owners(measured)))),
         Table("Latency, p50 / p95 / p99 ms", load, list(map(_load, measured.loads))),
         Table("CPU, us for each quote", cpu, list(map(_cpu, measured.loads))),
         Table("Every ticker at once, p50 / p95 / p99 ms", burst, list(_bursts(measured))),
@@ -87,7 +87,7 @@ def _warnings(measured: Measured) -> str:
     found = [
         (
             "Others used the machine meanwhile: times are upper bounds, rates lower ones.",
-            measured.others > _MOST_OTHERS,
+            measured.others > MOST_OTHERS,
         ),
         (f"Only a part was measured: {', '.join(options.only)}.", options.partial),
         (f"Of {len(measured.loads)} loads {void} are void: the generator lagged.", void > 0),
@@ -103,7 +103,8 @@ def _options(options: Options) -> str:
     )
 
 
-def _target(target: Target) -> tuple[str, ...]:
+def target_row(target: Target) -> tuple[str, ...]:
+    """A bound, what was measured, and whether it is met."""
     sign = "at least" if target.at_least else "at most"
     ratio = target.ratio
     return (
@@ -212,12 +213,13 @@ def markdown(measured: Measured, pictures: Iterable[str]) -> str:
             " [ADR 0096](adr/0096-the-live-path-measured-from-outside.md).",
             conditions(measured),
             *(f"![{name}](images/{name}.svg)" for name in pictures),
-            *(_markdown(table) for table in tables(measured)),
+            *(markdown_of(table) for table in tables(measured)),
         ]
     )
 
 
-def _markdown(table: Table) -> str:
+def markdown_of(table: Table) -> str:
+    """A table as Markdown."""
     lines = [f"**{table.title}**", "", _row(table.header), f"|{'---|' * len(table.header)}"]
     return "\n".join([*lines, *map(_row, table.rows)])
 
@@ -233,8 +235,12 @@ def write(measured: Measured, page: Path) -> None:
     drawn = charts(measured)
     for name, chart in drawn.items():
         (images / f"{name}.svg").write_text(chart)
+    put_section(page, HEADING, markdown(measured, drawn))
+
+
+def put_section(page: Path, heading: str, section: str) -> None:
+    """Write a section into a page in place of the one with this heading, or at its end."""
     text = page.read_text() if page.exists() else "# Benchmarks\n"
-    before, found, after = text.partition(f"{HEADING}\n")
+    before, found, after = text.partition(f"{heading}\n")
     _, others, rest = after.partition("\n## ") if found else ("", "", "")
-    section = markdown(measured, drawn)
     page.write_text(f"{before.rstrip()}\n\n{section}\n{f'{others}{rest}' if others else ''}")

@@ -30,6 +30,7 @@ from riskee.storage.database import make_engine
 from riskee.storage.tickers import TickerInfo, write_tickers
 from riskee.storage.vectors import Vectors
 from serving.api.app import create_app
+from serving.api.server import server_config
 from serving.consumers.service import Service, serve
 from serving.consumers.silence import ALL_SLOTS
 from serving.health import Health
@@ -151,8 +152,7 @@ def known(database_settings: Settings) -> Settings:
 async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """The API as it really runs, on a free port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(settings), ws="websockets-sansio", ws_per_message_deflate=False, log_config=None)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(create_app(settings), settings))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await eventually(lambda: server.started)
     try:

@@ -1,10 +1,33 @@
 """The routes, a module for each noun. Those of `VERSIONED` live under `/v1`, those of `PLAIN` at the root, and those of
 `FIRST` where they say."""
 
-from serving.api import stream
-from serving.api.routes import explanations, health, predictions, statuses, tickers
+from serving.api import events, stream
+from serving.api.routes import (
+    documents,
+    explanations,
+    features,
+    health,
+    history,
+    models,
+    predictions,
+    statuses,
+    tickers,
+    track_record,
+)
 
 # Looked at before all others, and part of the application itself.
 FIRST = (predictions.latest,)
-VERSIONED = (predictions.router, explanations.router, tickers.router, statuses.router, stream.router)
+VERSIONED = (
+    predictions.router,
+    history.router,
+    explanations.router,
+    documents.router,
+    features.router,
+    models.router,
+    track_record.router,
+    tickers.router,
+    statuses.router,
+    stream.router,
+    events.router,
+)
 PLAIN = (health.router,)

@@ -1,35 +1,73 @@
 """Why a prediction is what it is."""
 
+import re
 from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from riskee.access.grants import Grant
+from riskee.messaging.statuses import gravest
 from serving.api.answers import ExplanationAnswer, answers, explanation_answer
 from serving.api.latest import latest_number
+from serving.api.parameters import TICKER, TickerPath
 from serving.api.problems import ProblemError
-from serving.api.replies import backend_of, reply
+from serving.api.replies import MINUTE, backend_of, kept, reply
+from serving.api.security.caller import require
+from serving.api.standing import Number
 
 router = APIRouter(tags=["explanations"])
+_UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+Reference = Annotated[
+    str,
+    Path(
+        pattern=f"{_UUID}|{TICKER}",
+        description="a prediction's id; or a ticker, which stands for its latest prediction",
+        examples=["0c5f4a3e-6f0e-5f3a-9b0e-2f4d1c7e8a90"],
+    ),
+]
 
 
-@router.get("/explain/{ticker}", responses=answers(ExplanationAnswer, 404, 504))
-@router.post("/explain/{ticker}", responses=answers(ExplanationAnswer, 404, 504))
-async def explain(request: Request, ticker: str) -> Response:
+@router.get("/explain/{reference}", responses=answers(ExplanationAnswer, 404, 422, 504))
+async def explanation_of(request: Request, reference: Reference) -> Response:
+    """Why a prediction is what it is, by its id.
+
+    By a ticker it is that of its latest prediction, which is written where there is none yet: that takes seconds.
+    """
+    backend = backend_of(request)
+    if re.match(_UUID, reference):
+        explanation, prediction = await backend.reader.explained(UUID(reference))
+        number = None if prediction is None else Number(prediction, gravest(prediction.flags))
+        return kept(request, explanation_answer(explanation, number, cached=True), MINUTE)
+    return await _latest(request, reference)
+
+
+@router.post("/explain/{ticker}", responses=answers(ExplanationAnswer, 404, 409, 422, 504))
+async def explain(request: Request, ticker: TickerPath) -> Response:
     """Why the latest prediction of a ticker is what it is. Takes seconds where nobody asked before."""
+    return await _latest(request, ticker)
+
+
+async def _latest(request: Request, ticker: str) -> Response:
     backend = backend_of(request)
     number = await latest_number(backend, ticker)
     known = await backend.reader.explanation(number.prediction)
     if known is not None:
         return reply(explanation_answer(known, number, cached=True))
+    require(request, Grant.EXPLANATIONS_CREATE)
     seconds = backend.settings.api.explain_timeout_seconds
     try:
         explanation = await backend.asker.explain(number.prediction, seconds)
     except TimeoutError as error:
+        path = f"/v1/explain/{number.prediction.prediction_id}"
         raise ProblemError(
             HTTPStatus.GATEWAY_TIMEOUT,
             "timeout",
             f"no explanation within {seconds} s",
-            "see `riskee status` for explain and ollama, and ask again: the work goes on",
+            f"the work goes on: ask for {path} shortly; `riskee status` shows explain and ollama",
+            headers={"Retry-After": "10"},
+            explanation=path,
         ) from error
     return reply(explanation_answer(explanation, number, cached=False))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from riskee.access.grants import Grant
 from riskee.messaging.messages import Prediction
 from serving.api.answers import (
     BatchAnswer,
@@ -23,7 +24,8 @@ from serving.api.latest import latest_answer
 from serving.api.paths import PREFIX
 from serving.api.plain import PlainRoute
 from serving.api.problems import ProblemError
-from serving.api.replies import backend_of, encoded, ready, reply
+from serving.api.replies import backend_of, encoded, kept_body, reply, tag_of
+from serving.api.security.caller import require
 from serving.api.standing import Number
 
 router = APIRouter(tags=["predictions"])
@@ -53,7 +55,8 @@ class _Batch(msgspec.Struct, frozen=True):
 
 async def predict(request: Request, ticker: str) -> Response:
     """The latest prediction of a ticker."""
-    return ready(request, await latest_answer(backend_of(request), ticker))
+    body = await latest_answer(backend_of(request), ticker)
+    return kept_body(request, body, tag_of(body))
 
 
 latest = PlainRoute(f"{PREFIX}/predict/{{ticker}}", predict, responses=answers(PredictionAnswer, 404), tags=router.tags)
@@ -65,6 +68,8 @@ async def predict_batch(request: Request, wanted: PredictRequest) -> Response:
 
     What cannot be predicted is among `failures`; only where nothing can, the answer is a problem.
     """
+    if wanted.fresh:
+        require(request, Grant.PREDICTIONS_COMPUTE)
     backend = backend_of(request)
     tickers, problems = await _known(backend, wanted.tickers)
     if tickers and wanted.fresh:

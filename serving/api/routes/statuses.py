@@ -1,15 +1,15 @@
 """What the statuses mean."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from serving.api.answers import StatusAnswer, answers, status_answers
-from serving.api.replies import reply
+from serving.api.replies import HOUR, kept
 
 router = APIRouter(tags=["predictions"])
 
 
 @router.get("/statuses", responses=answers(list[StatusAnswer]))
-async def statuses() -> Response:
+async def statuses(request: Request) -> Response:
     """What each status of a prediction means, and what to do; the gravest first."""
-    return reply(status_answers())
+    return kept(request, status_answers(), HOUR)

@@ -49,12 +49,20 @@ def test_every_failure_has_a_next_step(status: Status) -> None:
         (NotFoundError("a", "b"), HTTPStatus.NOT_FOUND),
         (PoisonError("a", "b"), HTTPStatus.UNPROCESSABLE_ENTITY),
         (RetryableError("a", "b"), HTTPStatus.SERVICE_UNAVAILABLE),
-        (FatalError("a", "b"), HTTPStatus.INTERNAL_SERVER_ERROR),
     ],
 )
 def test_the_products_errors_become_problems(error: RiskeeError, status: HTTPStatus) -> None:
     body = problem_of(error).body()
     assert (body["status"], body["detail"], body["next_step"]) == (status, "a", "b")
+
+
+@pytest.mark.parametrize(
+    "error", [FatalError("/etc/secret is away"), RetryableError("the database does not answer: user=secret host=db7")]
+)
+def test_particulars_stay_in_the_log(error: RiskeeError) -> None:
+    body = problem_of(error).body()
+    assert body["detail"] in {"the database does not answer", "the request met a defect of the API"}
+    assert "secret" not in str(body)
 
 
 def test_the_openapi_document_is_its_golden_file() -> None:

@@ -1,123 +1,202 @@
-"""A slow listener gets the latest, never a backlog."""
+"""A slow listener gets the latest, never a backlog; one that comes back gets what it missed, once."""
 
-import asyncio
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
+from riskee.messaging.explanations import ExplainProgress
 from riskee.messaging.messages import Prediction
 from riskee.messaging.statuses import Status
-from serving.api.hub import ALL, Hub, Listener, Update
+from serving.api.hub import Hub
 from serving.api.standing import Notice, Number, Reason
+from serving.api.streaming.listener import Listener
+from serving.api.streaming.messages import Resume
+from serving.api.streaming.update import ALL, Key, Kind, prediction_update
 from tests.unit.messaging.samples import PREDICTION
 from tests.unit.serving.standings import START, World, made_hub
+
+EVERYTHING = 1 << 30
 
 
 def prediction(ticker: str, price: float) -> Prediction:
     return msgspec.structs.replace(PREDICTION, ticker=ticker, price=price)
 
 
-async def taken(listener: Listener) -> list[Update | Notice]:
-    return await asyncio.wait_for(listener.take(), 1)
+def listening(hub: Hub, *tickers: str) -> Listener:
+    listener = Listener(lambda: None)
+    hub.subscribe(listener, tickers)
+    return listener
 
 
-async def prices(listener: Listener) -> list[tuple[str, float, bool]]:
+def taken(listener: Listener) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(update.body) for update in listener.take(EVERYTHING)]
+
+
+def prices(listener: Listener) -> list[tuple[str, float, bool]]:
     return [
-        (found["ticker"], found["price"], update.snapshot)
-        for update in await taken(listener)
-        if isinstance(update, Update)
-        for found in [msgspec.json.decode(update.prediction)]
+        (found["prediction"]["ticker"], found["prediction"]["price"], found["snapshot"])
+        for found in taken(listener)
+        if found["type"] == "prediction"
     ]
+
+
+def statuses(listener: Listener) -> list[tuple[str, list[str], bool]]:
+    return [(each["status"], each["tickers"], each["standing"]) for each in taken(listener) if each["type"] == "status"]
 
 
 def reason(status: Status) -> Reason:
     return Reason(status, START)
 
 
-async def test_only_what_was_subscribed_arrives_and_the_latest_wins() -> None:
-    hub, listener = made_hub(), Listener()
-    hub.subscribe(listener, ["AAPL"])
+def test_only_what_was_subscribed_arrives_and_the_latest_wins() -> None:
+    hub = made_hub()
+    listener = listening(hub, "AAPL")
     for price in (1.0, 2.0, 3.0):
         hub.publish(prediction("AAPL", price))
         hub.publish(prediction("IBM", price))
-    assert await prices(listener) == [("AAPL", 3.0, False)]
+    assert prices(listener) == [("AAPL", 3.0, False)]
+    assert not listener
 
 
-async def test_an_older_number_does_not_replace_a_newer_one() -> None:
+def test_an_older_number_does_not_replace_a_newer_one() -> None:
     """A predictor that stood still goes on with the quotes that it had, after another has gone further."""
-    hub, listener = made_hub(), Listener()
-    hub.subscribe(listener, ["AAPL"])
+    hub = made_hub()
+    listener = listening(hub, "AAPL")
     newer = prediction("AAPL", 2.0)
     older = msgspec.structs.replace(newer, price=1.0, data_time=newer.data_time - timedelta(seconds=20))
     hub.publish(newer)
     hub.publish(older)
-    assert await prices(listener) == [("AAPL", 2.0, False)]
+    assert prices(listener) == [("AAPL", 2.0, False)]
+    assert hub.newest(older) is newer, "nor in a snapshot"
     hub.publish(msgspec.structs.replace(newer, price=3.0))
     hub.publish(msgspec.structs.replace(older, price=4.0, feed="replay/9"))
-    assert await prices(listener) == [("AAPL", 4.0, False)], "another feed has times of its own"
+    assert prices(listener) == [("AAPL", 4.0, False)], "another feed has times of its own"
 
 
-async def test_the_waiting_line_is_bounded_by_the_tickers() -> None:
-    hub, listener = made_hub(), Listener()
-    hub.subscribe(listener, [ALL])
+def test_the_waiting_line_is_bounded_by_the_tickers_and_in_the_order_of_the_sequence() -> None:
+    hub = made_hub()
+    listener = listening(hub, ALL, "AAPL")
     for price in range(1, 1001):
         hub.publish(prediction("AAPL", float(price)))
         hub.publish(prediction("IBM", float(price)))
-    assert await prices(listener) == [("AAPL", 1000.0, False), ("IBM", 1000.0, False)]
+    hub.publish(prediction("AAPL", 1001.0))
+    assert [(each["prediction"]["ticker"], each["sequence"]) for each in taken(listener)] == [
+        ("IBM", 2000),
+        ("AAPL", 2001),
+    ]
 
 
-async def test_a_snapshot_never_replaces_an_update() -> None:
-    hub, listener = made_hub(), Listener()
-    hub.subscribe(listener, ["AAPL"])
-    hub.publish(prediction("AAPL", 2.0))
-    listener.offer("AAPL", hub.update(Number(prediction("AAPL", 1.0), Status.OK), snapshot=True))
-    assert await prices(listener) == [("AAPL", 2.0, False)]
+def test_a_part_can_be_taken_and_the_rest_waits() -> None:
+    hub = made_hub()
+    listener = listening(hub, ALL)
+    for ticker in ("AAPL", "IBM", "MSFT"):
+        hub.publish(prediction(ticker, 1.0))
+    assert [len(listener.take(1)) for _ in range(4)] == [1, 1, 1, 0]
 
 
-async def test_unsubscribing_ends_it() -> None:
-    hub, listener = made_hub(), Listener()
-    hub.subscribe(listener, ["AAPL"])
+def test_unsubscribing_ends_it() -> None:
+    hub = made_hub()
+    listener = listening(hub, "AAPL")
     hub.unsubscribe(listener, ["AAPL", "NEVER"])
     hub.publish(prediction("AAPL", 1.0))
     assert listener.tickers == set()
-    assert not listener._waiting
+    assert not listener
 
 
-async def test_a_notice_reaches_whom_it_concerns_once() -> None:
-    hub, one, everyone, nobody = made_hub(), Listener(), Listener(), Listener()
-    hub.subscribe(one, ["IBM"])
-    hub.subscribe(everyone, [ALL])
-    hub.subscribe(nobody, ["MSFT"])
+def test_a_listener_is_woken_once_until_it_has_taken_all() -> None:
+    hub, woken = made_hub(), []
+    listener = Listener(lambda: woken.append(1))
+    hub.subscribe(listener, ["AAPL"])
+    hub.publish(prediction("AAPL", 1.0))
+    hub.publish(prediction("AAPL", 2.0))
+    assert len(woken) == 1
+
+
+def test_a_notice_reaches_whom_it_concerns_once() -> None:
+    hub = made_hub()
+    one, everyone, nobody = listening(hub, "IBM"), listening(hub, ALL), listening(hub, "MSFT")
     hub.notify([Notice(reason(Status.STALE), ("AAPL", "IBM"), standing=False)])
-    assert await taken(one) == [Notice(reason(Status.STALE), ("IBM",), standing=False)]
-    assert await taken(everyone) == [Notice(reason(Status.STALE), ("AAPL", "IBM"), standing=False)]
-    assert not nobody._arrived.is_set()
+    assert statuses(one) == [("stale", ["IBM"], False)]
+    assert statuses(everyone) == [("stale", ["AAPL", "IBM"], False)], "in one message"
+    assert not nobody
     hub.notify([Notice(reason(Status.FEED_MUTE))])
     for listener in (one, everyone, nobody):
-        assert await taken(listener) == [Notice(reason(Status.FEED_MUTE))]
+        assert statuses(listener) == [("feed_mute", [], True)]
 
 
-async def test_a_slow_listener_gets_where_all_stand_now_and_what_happened_after_each_prediction() -> None:
-    hub, listener = made_hub(), Listener()
-    hub.subscribe(listener, [ALL])
+def test_a_slow_listener_gets_where_all_stand_now_and_what_happened_after_each_prediction() -> None:
+    hub = made_hub()
+    listener = listening(hub, ALL)
+    hub.notify([Notice(reason(Status.FEED_MUTE), ("IBM",))])
     hub.notify([Notice(reason(Status.FEED_MUTE))])
     hub.notify([Notice(reason(Status.OK))])
     hub.notify([Notice(reason(Status.STALE), ("AAPL", "IBM"), standing=False)])
     hub.publish(prediction("AAPL", 2.0))
-    hub.notify([Notice(reason(Status.STALE), ("MSFT",), standing=False)])
-    first, update, last = await taken(listener)
-    assert first == Notice(reason(Status.OK))
-    assert isinstance(update, Update)
-    assert last == Notice(reason(Status.STALE), ("IBM", "MSFT"), standing=False), "AAPL spoke after it was stale"
+    stands, stale, update = taken(listener)
+    assert (stands["status"], stands["tickers"]) == ("ok", [])
+    assert (stale["status"], stale["tickers"]) == ("stale", ["IBM"]), "AAPL spoke after it was stale"
+    assert update["prediction"]["ticker"] == "AAPL"
+    assert [stands["sequence"], stale["sequence"], update["sequence"]] == [3, 4, 5]
 
 
-async def test_an_update_says_all_that_is_against_it() -> None:
-    world, listener = World(), Listener()
+def test_an_update_says_all_that_is_against_it() -> None:
+    world = World()
     world.beat(Status.OK, halted=("IBM",))
     hub = Hub(world.standings)
-    hub.subscribe(listener, [ALL])
+    listener = listening(hub, ALL)
     hub.publish(prediction("IBM", 1.0))
-    (update,) = await taken(listener)
-    assert isinstance(update, Update)
-    assert (update.status, update.status_since) == (Status.HALTED, START)
-    assert "halted" in msgspec.json.decode(update.prediction)["flags"]
+    (update,) = taken(listener)
+    assert (update["status"], "halted" in update["prediction"]["flags"]) == ("halted", True)
+    assert update["status_since"] == "2026-01-05T12:00:00Z"
+
+
+def test_what_was_missed_comes_once_in_its_order_and_only_of_the_tickers() -> None:
+    hub = made_hub()
+    hub.publish(prediction("AAPL", 1.0))
+    seen = hub.log.sequence
+    hub.publish(prediction("IBM", 2.0))
+    hub.publish(prediction("AAPL", 3.0))
+    hub.notify([Notice(reason(Status.STALE), ("IBM", "MSFT"), standing=False)])
+    hub.publish(prediction("AAPL", 4.0))
+
+    def missed(*tickers: str) -> list[tuple[int, str]]:
+        return [(item.sequence, key.ticker) for key, item in hub.log.missed(tickers, seen)]
+
+    assert missed("IBM", "AAPL") == [(2, "IBM"), (4, "IBM"), (5, "AAPL")]
+    assert missed(ALL) == [(2, "IBM"), (4, "IBM"), (4, "MSFT"), (5, "AAPL")]
+    assert missed("AMZN") == []
+
+
+def test_a_resume_is_refused_where_it_cannot_be_exact() -> None:
+    world = World()
+    hub = Hub(world.standings, log_updates=2)
+    for ticker in ("AAPL", "IBM", "MSFT"):
+        hub.publish(prediction(ticker, 1.0))
+    epoch = hub.log.epoch
+    assert hub.log.covers(Resume(epoch, 1)), "AAPL's, which was let go, was seen"
+    assert hub.log.covers(Resume(epoch, 3))
+    assert not hub.log.covers(Resume(epoch, 0)), "AAPL's was not"
+    assert not hub.log.covers(Resume(epoch, 4)), "that never was"
+    assert not hub.log.covers(Resume("another", 3))
+    assert Hub(world.standings).log.epoch != epoch
+
+
+def test_progress_is_told_in_order_and_kept_for_nobody() -> None:
+    hub = made_hub()
+    listener, other = listening(hub, "AAPL"), listening(hub, "IBM")
+    for tokens in range(200):
+        hub.explaining(
+            ExplainProgress(prediction_id=PREDICTION.prediction_id, ticker="AAPL", stage="writing", tokens=tokens)
+        )
+    assert [each["progress"]["tokens"] for each in taken(listener)] == list(range(136, 200)), "the last 64"
+    assert not other
+    assert hub.log.missed([ALL], 0) == []
+
+
+def test_a_frame_has_the_size_of_its_message() -> None:
+    update = prediction_update(1, Number(PREDICTION, Status.OK), snapshot=True)
+    assert update.header == bytes([0x81, 126, *len(update.body).to_bytes(2)])
+    listener = Listener(lambda: None)
+    listener.offer(Key(Kind.PREDICTION, "AAPL"), update)
+    assert listener.take(EVERYTHING) == [update]

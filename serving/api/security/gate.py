@@ -1,0 +1,154 @@
+"""The middleware around all routes: nothing gets to one that is not let in, and no answer goes out without care."""
+
+import asyncio
+from contextlib import nullcontext
+from http import HTTPStatus
+
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from riskee.settings import GuardSettings
+from serving.api.problems import ProblemError, respond
+from serving.api.security import audit
+from serving.api.security.bodies import has_body, read_body
+from serving.api.security.caller import Caller
+from serving.api.security.credentials import SUBPROTOCOL
+from serving.api.security.guard import DeniedError, Guard
+from serving.api.security.headers import careful, limits
+from serving.api.security.limiter import Allowance
+from serving.api.security.scopes import WEBSOCKET, Patience, Rule, rule_of
+
+_SEEN = frozenset(
+    {
+        b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"authorization", b"content-length",
+        b"transfer-encoding",
+    }
+)  # fmt: skip
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", WEBSOCKET})
+_NO_ROUTE = Rule("", "none", None)
+_POLICY_VIOLATION = 1008
+
+
+class Outgoing:
+    """What goes to the client: it gets the careful headers, and the state of its limit."""
+
+    def __init__(self, scope: Scope, send: Send, *, page: bool) -> None:
+        self._send = send
+        self._page = page
+        self._scheme = scope["scheme"]
+        # A browser breaks the connection off unless one of the subprotocols that it offered is taken.
+        self._subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+        self.allowance: Allowance | None = None
+        self.status = 0
+        # Whether the connection ends with this answer.
+        self.last = False
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind in {"http.response.start", "websocket.http.response.start"}:
+            self.status = message["status"]
+            own = message.get("headers", ())
+            message = {**message, "headers": [*own, *careful(self._scheme, own, page=self._page)]}
+            if self.allowance is not None:
+                message["headers"] += limits(self.allowance)
+            if self.last:
+                message["headers"].append((b"connection", b"close"))
+        elif kind == "websocket.accept" and self._subprotocol and not message.get("subprotocol"):
+            message = {**message, "subprotocol": self._subprotocol}
+        await self._send(message)
+
+
+class Gate:
+    """Pure ASGI, for HTTP and WebSockets."""
+
+    def __init__(self, app: ASGIApp, guard: Guard, settings: GuardSettings) -> None:
+        self._app = app
+        self._guard = guard
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        method = scope.get("method", WEBSOCKET)
+        found = rule_of(method, scope["path"])
+        rule = found.rule if found else None
+        outgoing = Outgoing(scope, send, page=rule is not None and rule.page)
+        headers = {name: value for name, value in scope["headers"] if name in _SEEN}
+        caller: Caller | None = None
+        try:
+            caller, outgoing.allowance = await self._guard.admit(scope, method, headers, rule)
+            scope.setdefault("state", {})["caller"] = caller
+            if rule is None:
+                _deny_nobodys(scope, caller)
+            if method != WEBSOCKET and has_body(headers):
+                receive = await read_body(receive, headers, self._settings)
+        except DeniedError as denied:
+            outgoing.allowance = denied.allowance or outgoing.allowance
+            await self._deny(scope, receive, outgoing, denied, rule)
+            return
+        except ProblemError as problem:
+            await self._deny(scope, receive, outgoing, DeniedError(problem, caller), rule)
+            return
+        await self._let_in(scope, receive, outgoing, rule or _NO_ROUTE, caller)
+
+    async def _let_in(self, scope: Scope, receive: Receive, outgoing: Outgoing, rule: Rule, caller: Caller) -> None:
+        seconds = self._seconds(rule, caller)
+        try:
+            async with asyncio.timeout(seconds) as timeout:
+                endless = rule.patience is Patience.ENDLESS and caller.kind != "open"
+                whole = self._guard.deadlines.held(f"{caller.kind}:{caller.id}", timeout) if endless else nullcontext()
+                with whole:
+                    await self._app(scope, receive, outgoing.send)
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            await _break_off(scope, receive, outgoing, rule, seconds)
+        method = scope.get("method", WEBSOCKET)
+        if outgoing.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            audit.denied("route")
+            audit.note(scope, caller, rule.path, outgoing.status, "the route refused it")
+        elif method not in _SAFE:
+            audit.note(scope, caller, rule.path, outgoing.status)
+
+    def _seconds(self, rule: Rule, caller: Caller) -> float | None:
+        """How long this may take: what goes on ends with the credential."""
+        seconds = self._guard.deadlines.seconds(rule.patience)
+        if seconds is None and caller.expires_at is not None:
+            return max(caller.expires_at - self._guard.clock.now().timestamp(), 0.0)
+        return seconds
+
+    async def _deny(
+        self, scope: Scope, receive: Receive, outgoing: Outgoing, denied: DeniedError, rule: Rule | None
+    ) -> None:
+        problem = denied.problem
+        # Nobody reads the body of a request that was denied.
+        outgoing.last = scope["type"] == "http" and has_body(dict(scope["headers"]))
+        audit.denied(problem.kind)
+        if denied.news:
+            route = _NO_ROUTE.path if rule is None else rule.path
+            audit.note(scope, denied.caller, route, problem.status, problem.cause)
+        await respond(problem, scope["path"])(scope, receive, outgoing.send)
+
+
+def _deny_nobodys(scope: Scope, caller: Caller) -> None:
+    """Default deny: a route without a row is for nobody. What is no route is the router's to refuse."""
+    if any(route.matches(scope)[0] is not Match.NONE for route in scope["app"].routes):
+        problem = ProblemError(
+            HTTPStatus.FORBIDDEN, "forbidden", "this route has no scope yet", "a row of serving/api/security/scopes.py"
+        )
+        raise DeniedError(problem, caller)
+
+
+async def _break_off(scope: Scope, receive: Receive, outgoing: Outgoing, rule: Rule, seconds: float | None) -> None:
+    """The time is over."""
+    if scope["type"] == "websocket":
+        reason = "the credential has ended"
+        await outgoing.send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": reason})
+    elif not outgoing.status:
+        problem = ProblemError(
+            HTTPStatus.GATEWAY_TIMEOUT, "timeout", f"no answer within {seconds:g} s", "see /health/ready, and try again"
+        )
+        await respond(problem, scope["path"])(scope, receive, outgoing.send)
+    elif rule.patience is Patience.ENDLESS:
+        await outgoing.send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,175 @@
+"""Who is let in: the judgement on one request, from its headers alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import IPv6Address
+from typing import NamedTuple, Self
+
+from starlette.types import Scope
+
+from riskee.access.api_keys import parse_key
+from riskee.clock import Clock
+from riskee.errors import RetryableError
+from riskee.settings import Settings
+from riskee.storage.api_keys import read_keys
+from riskee.storage.cache import Cache
+from serving.api.problems import ProblemError, problem_of
+from serving.api.security.caller import NOBODY, OPEN, Caller, forbidden
+from serving.api.security.credentials import bearer, take_protocol_token
+from serving.api.security.deadlines import Deadlines
+from serving.api.security.keyring import Keyring
+from serving.api.security.limiter import Allowance, Kind, Limiter
+from serving.api.security.opening import is_open
+from serving.api.security.origin import Origins
+from serving.api.security.scopes import WEBSOCKET, Rule
+from serving.api.security.tokens import BadTokenError, Tokens
+from serving.database import Database
+
+
+class Admission(NamedTuple):
+    """Who was let in, and what is left of the limit that counts for them; None: there is none."""
+
+    caller: Caller
+    allowance: Allowance | None
+
+
+class DeniedError(Exception):
+    """A refusal: the problem to answer with, who it was where that is known, and what is left where that is why."""
+
+    def __init__(self, problem: ProblemError, caller: Caller | None = None, allowance: Allowance | None = None) -> None:
+        super().__init__(problem.cause)
+        self.problem = problem
+        self.caller = caller
+        self.allowance = allowance
+
+    @property
+    def news(self) -> bool:
+        """Whether it is worth a log line: a flood of refusals is told of once a turn."""
+        return self.allowance is None or self.allowance.news
+
+
+@dataclass
+class Guard:
+    """Judges requests. It is on duty, with keys and limits, while the API runs."""
+
+    open: bool
+    origins: Origins
+    tokens: Tokens
+    keyring: Keyring
+    limiter: Limiter
+    deadlines: Deadlines
+    clock: Clock
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock) -> Self:
+        """The guard that the settings ask for. Raises FatalError for keys of tokens that are none."""
+        api = settings.api
+        pepper = api.guard.key_pepper
+        deadlines = Deadlines(api)
+        return cls(
+            open=is_open(settings),
+            origins=Origins(api),
+            tokens=Tokens(api.jwt, lambda: clock.now().timestamp()),
+            keyring=Keyring(
+                clock,
+                "" if pepper is None else pepper.get_secret_value(),
+                on_ended=lambda key_id: deadlines.end(f"key:{key_id}"),
+            ),
+            limiter=Limiter(api.limits),
+            deadlines=deadlines,
+            clock=clock,
+        )
+
+    @asynccontextmanager
+    async def on_duty(self, database: Database, cache: Cache) -> AsyncIterator[None]:
+        """Read the keys again and again, and count in the cache."""
+        self.keyring.read = lambda: database.run(read_keys)
+        self.limiter.evaluate = cache.evaluate
+        keeping = asyncio.create_task(self.keyring.keep())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def admit(self, scope: Scope, method: str, headers: Mapping[bytes, bytes], rule: Rule | None) -> Admission:
+        """Who is let in. Raises DeniedError.
+
+        A request without a rule is let in here too, for whoever proved who they are: it has no route, or is nobody's.
+        """
+        refusal = self.origins.refusal(method, headers)
+        if refusal is not None:
+            raise DeniedError(refusal)
+        token = bearer(headers.get(b"authorization"))
+        if method == WEBSOCKET:
+            offered = take_protocol_token(scope)
+            token = offered if token is None else token
+        public = rule is not None and rule.grant is None
+        if self.open and (token is None or public):
+            return Admission(OPEN, None)
+        allowance = await self._limited("address", address_of(scope), None)
+        if public:
+            return Admission(NOBODY, allowance)
+        caller = await self._prove(token)
+        allowance = await self._limited("key", f"{caller.kind}:{caller.id}", caller)
+        if rule is not None and rule.grant is not None and rule.grant not in caller.scopes:
+            raise DeniedError(forbidden(rule.grant), caller)
+        return Admission(caller, allowance)
+
+    async def _prove(self, token: str | None) -> Caller:
+        if token is None:
+            raise DeniedError(_unauthorized("no credential was sent"))
+        key = parse_key(token)
+        try:
+            if key is not None:
+                caller = await self.keyring.caller(key)
+                if caller is None:
+                    raise DeniedError(_unauthorized("the key is wrong, revoked or expired"))
+                return caller
+            if not self.tokens.accepted:
+                raise DeniedError(_unauthorized("the credential is no API key"))
+            return self.tokens.caller(token)
+        except BadTokenError as error:
+            raise DeniedError(_unauthorized(str(error))) from error
+        except RetryableError as error:
+            raise DeniedError(problem_of(error)) from error
+
+    async def _limited(self, kind: Kind, who: str, caller: Caller | None) -> Allowance:
+        allowance = await self.limiter.take(kind, who)
+        if not allowance.allowed:
+            raise DeniedError(_too_many(kind, allowance), caller, allowance)
+        return allowance
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from. Who has one IPv6 address has the other 2^64 of its network too."""
+    client = scope.get("client")
+    host: str = client[0] if client else ""
+    if ":" not in host:
+        return host
+    address = IPv6Address(host.partition("%")[0])
+    return host if address.ipv4_mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64"
+
+
+def _unauthorized(cause: str) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.UNAUTHORIZED,
+        "unauthorized",
+        cause,
+        "send `Authorization: Bearer <key>`; `riskee keys create` makes a key",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def _too_many(kind: Kind, allowance: Allowance) -> ProblemError:
+    whose = "this key" if kind == "key" else "this address"
+    return ProblemError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too_many_requests",
+        f"{whose} may ask {allowance.limit} times a minute",
+        f"ask again in {allowance.retry_seconds} s; the limits are RISKEE_API__LIMITS__*",
+        headers={"Retry-After": str(allowance.retry_seconds)},
+    )

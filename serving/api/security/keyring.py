@@ -1,0 +1,88 @@
+"""The API keys, as they were read a moment ago."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from riskee.access.api_keys import Presented, matches
+from riskee.clock import Clock
+from riskee.errors import RetryableError
+from riskee.logs import get_logger
+from riskee.storage.api_keys import StoredKey
+from serving.api.security.caller import Caller
+
+# A revoked key is refused after so long at most.
+REFRESH_SECONDS = 2.0
+# A new key must not be refused to who made it just now; guesses must not turn into queries.
+_LOOK_AGAIN_SECONDS = 1.0
+# While the database is away nobody can revoke a key through it, but a partition may hide it from this process alone.
+_TRUSTED_SECONDS = 900.0
+
+_log = get_logger(__name__)
+
+
+@dataclass
+class Keyring:
+    """All keys in memory: no request waits for the database, and a flood of wrong keys does not reach it."""
+
+    clock: Clock
+    pepper: str
+    read: Callable[[], Awaitable[Sequence[StoredKey]]] | None = None
+    on_ended: Callable[[str], None] = lambda _key_id: None
+    monotonic: Callable[[], float] = time.monotonic
+    _keys: dict[str, StoredKey] = field(default_factory=dict)
+    _read_at: float | None = None
+    _tried_at: float = float("-inf")
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def keep(self) -> None:
+        """Read the keys again and again."""
+        away = False
+        while True:
+            try:
+                await self.refresh()
+                away = False
+            except RetryableError as error:
+                if not away:
+                    _log.warning("going on with the keys that were read before", cause=str(error))
+                away = True
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def refresh(self) -> None:
+        """Read the keys. Raises RetryableError where the database does not answer."""
+        if self.read is None:
+            raise RetryableError("the keys cannot be read before the API has started")
+        self._tried_at = self.monotonic()
+        found = {key.key_id: key for key in await self.read()}
+        self._read_at = self.monotonic()
+        self._keys = found
+        now = self.clock.now()
+        for key in found.values():
+            if key.ended_at(now):
+                self.on_ended(key.key_id)
+
+    async def caller(self, presented: Presented) -> Caller | None:
+        """Who this key is of, None where it is wrong, revoked or expired.
+
+        Raises RetryableError where the keys were not read for too long to be trusted.
+        """
+        if presented.key_id not in self._keys:
+            await self._look_again()
+        if self._read_at is None or self.monotonic() - self._read_at > _TRUSTED_SECONDS:
+            raise RetryableError("the API keys cannot be read", "see `riskee status` for the database, and try again")
+        key = self._keys.get(presented.key_id)
+        if key is None or not matches(presented, key.digest, self.pepper) or key.ended_at(self.clock.now()):
+            return None
+        expires_at = None if key.expires_at is None else key.expires_at.timestamp()
+        return Caller(key.key_id, "key", key.grants, expires_at)
+
+    async def _look_again(self) -> None:
+        """A key may be new. One look for all who wait, and none soon after another."""
+        async with self._reading:
+            if self.monotonic() - self._tried_at < _LOOK_AGAIN_SECONDS:
+                return
+            try:
+                await asyncio.wait_for(self.refresh(), _LOOK_AGAIN_SECONDS)
+            except (RetryableError, TimeoutError) as error:
+                _log.debug("the keys could not be read again", cause=str(error))

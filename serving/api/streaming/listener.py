@@ -1,0 +1,53 @@
+"""One client's subscriptions and what waits for it: never a backlog, only the newest of each kind and ticker."""
+
+from collections.abc import Callable
+
+from serving.api.standing import Notice
+from serving.api.streaming.newest import Items, fates, put, told
+from serving.api.streaming.update import Item, Key, Update
+
+
+class Listener:
+    """Whoever listens. `wake` is called when something waits where nothing did before."""
+
+    __slots__ = ("_waiting", "_wake", "awake", "tickers")
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self.tickers: set[str] = set()
+        # Whether it was woken and has not taken everything yet.
+        self.awake = False
+        self._waiting: Items = {}
+        self._wake = wake
+
+    def __len__(self) -> int:
+        """How many items wait."""
+        return len(self._waiting)
+
+    def offer(self, key: Key, item: Item) -> None:
+        """Put an item in line."""
+        put(self._waiting, key, item)
+        if not self.awake:
+            self.awake = True
+            self._wake()
+
+    def notify(self, sequence: int, notice: Notice) -> None:
+        """Put a notice in line, for the tickers that are listened to."""
+        for key, fate in fates(sequence, notice, self.tickers):
+            self.offer(key, fate)
+
+    def take(self, most: int) -> list[Update]:
+        """What waits, the oldest first, until it is more than so many bytes; the rest stays in line."""
+        if not self._waiting:
+            return []
+        taken: list[Update] = []
+        size = 0
+        keys: list[Key] = []
+        for key, item in self._waiting.items():
+            keys.append(key)
+            size += len(item.body) if isinstance(item, Update) else 0
+            if size >= most:
+                break
+        taken = list(told((key, self._waiting[key]) for key in keys))
+        for key in keys:
+            del self._waiting[key]
+        return taken

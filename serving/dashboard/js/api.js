@@ -1,0 +1,56 @@
+// Questions to the API. What goes wrong is a Problem that says what to do.
+
+import { heard } from "./clock.js";
+import { headers } from "./credential.js";
+
+const ANSWER_WITHIN_MS = 20_000;
+const EXPLAIN_WITHIN_MS = 90_000;
+
+export class Problem extends Error {
+  constructor({ status = 0, title = "", detail = "", next_step: nextStep = "" }) {
+    super(detail || title);
+    Object.assign(this, { status, title, detail, nextStep });
+  }
+
+  get keyWanted() {
+    return this.status === 401;
+  }
+}
+
+const AWAY = {
+  title: "the API is away",
+  detail: "The API does not answer.",
+  next_step: "`riskee status` shows whether it runs; this page tries again by itself",
+};
+
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: headers(), credentials: "omit" });
+  } catch {
+    throw new Problem(AWAY);
+  }
+  heard(response.headers.get("date"));
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new Problem({ title: response.statusText, ...body, status: response.status });
+  return body;
+}
+
+const get = (path) => ask(path, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+const named = (ticker) => encodeURIComponent(ticker);
+
+export const tickers = () => get("/v1/tickers");
+export const statuses = () => get("/v1/statuses");
+export const models = () => get("/v1/models");
+export const sessions = (ticker, limit) => get(`/v1/predictions/${named(ticker)}?each=session&limit=${limit}`);
+export const trackRecord = (ticker) => get(ticker ? `/v1/track-record/${named(ticker)}` : "/v1/track-record");
+export const document = (path) => get(path);
+
+export const explain = (ticker) =>
+  ask(`/v1/explain/${named(ticker)}`, { method: "POST", signal: AbortSignal.timeout(EXPLAIN_WITHIN_MS) });
+
+// Its body says the same whether it can serve or not.
+export async function health() {
+  const response = await fetch("/health/ready", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  return response.json();
+}

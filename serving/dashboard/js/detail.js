@@ -1,0 +1,138 @@
+// One ticker, beside the list: its numbers, its chart, its explanation, its record.
+
+import * as api from "./api.js";
+import { TickerChart } from "./chart.js";
+import { secondsSince } from "./clock.js";
+import { byId, element, write } from "./dom.js";
+import { age, arrow, change, direction, moment, percent, price } from "./format.js";
+import { isLastKnown } from "./standing.js";
+
+const SESSIONS = 250;
+const REDRAW_MS = 250;
+
+export class Detail {
+  #market;
+  #explanation;
+  #record;
+  #models;
+  #chart = new TickerChart();
+  #ticker = null;
+  #loading = null;
+  #due = 0;
+
+  constructor(market, { explanation, record, models }) {
+    this.#market = market;
+    this.#explanation = explanation;
+    this.#record = record;
+    this.#models = models;
+    market.addEventListener("ticker", ({ detail }) => detail === this.#ticker && this.#ask());
+    market.addEventListener("all", () => this.#ask());
+    setInterval(() => this.#drawAge(), 1000);
+    byId("chart-again").addEventListener("click", () => this.#load());
+  }
+
+  get ticker() {
+    return this.#ticker;
+  }
+
+  get #entry() {
+    return this.#market.entries.get(this.#ticker);
+  }
+
+  show(ticker) {
+    if (ticker === this.#ticker) return;
+    this.#ticker = ticker;
+    byId("detail").hidden = false;
+    byId("detail-empty").hidden = true;
+    this.#explanation.show(ticker, this.#entry?.prediction ?? null);
+    this.#draw();
+    this.#load();
+    this.#record.show(ticker);
+  }
+
+  // After the API was away: what could not be read is read again.
+  again() {
+    if (!this.#ticker) return;
+    this.#load();
+    this.#record.show(this.#ticker);
+  }
+
+  async #load() {
+    const ticker = this.#ticker;
+    this.#loading = ticker;
+    this.#chart.clear();
+    this.#chartSays("loading", "Loading the past …");
+    try {
+      const { predictions } = await api.sessions(ticker, SESSIONS);
+      if (ticker !== this.#ticker) return;
+      this.#loading = null;
+      if (!predictions.length) this.#chartSays("empty", "No prediction of this ticker is stored yet. Its next quote brings one.");
+      else {
+        this.#chartSays("");
+        this.#chart.show(predictions);
+      }
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+      if (ticker === this.#ticker) this.#chartSays("problem", `${problem.message} ${problem.nextStep}`);
+    }
+  }
+
+  #chartSays(state, text = "") {
+    byId("chart-box").dataset.state = state;
+    write(byId("chart-says"), text);
+    byId("chart-again").hidden = state !== "problem";
+  }
+
+  // Some tickers tick faster than anybody reads.
+  #ask() {
+    this.#due ||= setTimeout(() => {
+      this.#due = 0;
+      this.#draw();
+    }, REDRAW_MS);
+  }
+
+  #draw() {
+    const entry = this.#entry;
+    write(byId("title"), this.#ticker ?? "");
+    write(byId("subtitle"), entry?.name ?? "");
+    document.title = this.#ticker ? `${this.#ticker} · Riskee` : "Riskee";
+    const prediction = entry?.prediction;
+    byId("figures").hidden = !prediction;
+    byId("no-prediction").hidden = Boolean(prediction) || !this.#ticker;
+    const marks = this.#ticker ? this.#market.marks(this.#ticker) : [];
+    byId("marks").replaceChildren(...marks.map(chip));
+    byId("detail").classList.toggle("last-known", isLastKnown(marks));
+    if (!prediction) return;
+    this.#drawFigures(prediction);
+    this.#explanation.follow(prediction);
+    this.#models.inUse(prediction.model_version);
+    if (!this.#loading && byId("chart-box").dataset.state === "" && !this.#chart.follow(prediction)) this.#load();
+    if (byId("chart-box").dataset.state === "empty") this.#load();
+  }
+
+  #drawFigures({ price: now, expected_return: expected, predicted_price: predicted, p_up: chance, confidence, interval, horizon }) {
+    write(byId("price"), price(now));
+    write(byId("predicted"), price(predicted));
+    const move = byId("expected");
+    write(move, `${arrow(expected)} ${change(expected)}`);
+    move.className = direction(expected);
+    write(byId("chance"), percent(chance));
+    write(byId("confidence"), percent(confidence));
+    write(byId("interval"), `${price(interval.p10)} – ${price(interval.p90)}`);
+    write(byId("horizon"), horizon === "1d" ? "next close" : horizon);
+    this.#drawAge();
+  }
+
+  #drawAge() {
+    const prediction = this.#entry?.prediction;
+    if (!prediction) return;
+    const { data_time: quoted, prediction_time: made } = prediction;
+    write(byId("quote-time"), `Quote of ${moment(quoted)} · came ${age(secondsSince(made))}`);
+  }
+}
+
+function chip({ long, grade, meaning }) {
+  const made = element("li", `mark ${grade}`, long);
+  made.title = meaning;
+  return made;
+}

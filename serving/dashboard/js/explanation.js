@@ -1,0 +1,157 @@
+// Why a prediction is what it is: asked for by hand, told sentence by sentence as each is checked.
+
+import * as api from "./api.js";
+import { announce } from "./announcer.js";
+import { attributionBars } from "./attributions.js";
+import { documentLink } from "./documents.js";
+import { byId, element, write } from "./dom.js";
+import { count, day, moment, words } from "./format.js";
+
+const STAGES = ["queued", "facts", "documents", "writing", "checking", "done"];
+const SAID = {
+  queued: "Waiting for its turn",
+  facts: "Gathering the facts",
+  documents: "Looking for documents that were known at the time",
+  writing: "The language model writes",
+  checking: "Checking each sentence against the facts",
+  done: "Done",
+};
+
+// Why a sentence was refused, by the kinds that the checks have.
+const REFUSED = {
+  form: "not a sentence", characters: "odd characters", markup: "markup or an address", advice: "advice to buy or sell",
+  certainty: "more certain than the prediction", number: "a number that is no fact", unit: "a wrong unit",
+  name: "a name that is no fact", negation: "a denial that was not checked", future: "a promise of the future",
+  driver: "a driver that is none", order: "a wrong order of the drivers", direction: "a wrong direction",
+  subject: "about something else", support: "not supported by its source", cause: "a cause that nobody knows",
+  source: "a source that does not exist or fit",
+};
+
+export class Explanation {
+  #of = new Map();
+  #ticker = null;
+  #prediction = null;
+
+  constructor() {
+    byId("explain").addEventListener("click", () => this.ask());
+  }
+
+  show(ticker, prediction) {
+    this.#ticker = ticker;
+    this.#prediction = prediction;
+    this.#draw();
+  }
+
+  // The same ticker has a newer prediction: what was explained is then an older one.
+  follow(prediction) {
+    this.#prediction = prediction;
+    const said = this.#of.get(this.#ticker);
+    byId("superseded").hidden = !said?.explanation || said.explanation.prediction_id === prediction.prediction_id;
+    byId("explain").disabled = Boolean(said?.asking);
+  }
+
+  async ask() {
+    const ticker = this.#ticker;
+    if (!ticker || !this.#prediction || this.#of.get(ticker)?.asking) return;
+    this.#of.set(ticker, { asking: true, stage: "queued", tokens: 0, sentences: [] });
+    announce(`Explaining ${ticker}`);
+    this.#draw();
+    try {
+      this.#settle(ticker, await api.explain(ticker));
+    } catch (problem) {
+      if (!(problem instanceof api.Problem) && problem.name !== "TimeoutError") throw problem;
+      this.#of.set(ticker, { problem });
+      announce(`No explanation: ${problem.message}`);
+      this.#draw(ticker);
+    }
+  }
+
+  // `explaining`: how far the work on an explanation is, whoever asked for it.
+  progress(message) {
+    const { ticker, stage, tokens, sentence, draft } = message.progress;
+    const before = this.#of.get(ticker);
+    const said = before?.asking ? before : { asking: true, sentences: [] };
+    Object.assign(said, { stage, tokens, draft: draft ?? "" });
+    if (sentence) said.sentences.push(sentence);
+    this.#of.set(ticker, stage === "done" && !before?.asking ? before : said);
+    this.#draw(ticker);
+  }
+
+  explained({ ticker, explanation }) {
+    this.#settle(ticker, explanation);
+  }
+
+  #settle(ticker, explanation) {
+    this.#of.set(ticker, { explanation });
+    this.#draw(ticker);
+    if (ticker === this.#ticker) announce(`Explained: ${explanation.text}`);
+  }
+
+  #draw(ticker = this.#ticker) {
+    if (ticker !== this.#ticker) return;
+    const said = this.#of.get(ticker);
+    byId("explain").disabled = !this.#prediction || Boolean(said?.asking);
+    for (const [id, there] of Object.entries({
+      "explain-idle": !said, "explain-progress": said?.asking, "explain-problem": said?.problem, "explain-answer": said?.explanation,
+    })) byId(id).hidden = !there;
+    if (said?.asking) this.#drawProgress(said);
+    if (said?.problem) drawProblem(said.problem);
+    if (said?.explanation) this.#drawAnswer(said.explanation);
+  }
+
+  #drawProgress({ stage, tokens, sentences, draft = "" }) {
+    const here = STAGES.indexOf(stage);
+    byId("stages").replaceChildren(
+      ...STAGES.slice(0, -1).map((each, place) => {
+        const step = element("li", place < here ? "done" : place === here ? "here" : "", words(each));
+        if (place === here) step.setAttribute("aria-current", "step");
+        return step;
+      })
+    );
+    write(byId("stage"), `${SAID[stage] ?? words(stage)}${tokens ? ` · ${count(tokens)} tokens` : ""} …`);
+    byId("sentences").replaceChildren(...sentences.map((each) => element("span", "said", `${each} `)));
+    byId("draft-box").hidden = !draft;
+    write(byId("draft"), draft);
+  }
+
+  #drawAnswer(explanation) {
+    const { text, drivers, sources, generator, verified, llm } = explanation;
+    write(byId("explanation-text"), text);
+    const writer = generator === "model" ? `Written by ${llm}` : "Written by the template";
+    byId("badges").replaceChildren(
+      element("span", "badge", writer),
+      element("span", verified ? "badge well" : "badge warn", verified ? "✓ verified" : "! not verified")
+    );
+    byId("drivers").replaceChildren(...attributionBars(drivers));
+    byId("no-drivers").hidden = drivers.length > 0;
+    byId("sources").replaceChildren(...sources.map(sourceItem));
+    byId("no-sources").hidden = sources.length > 0;
+    drawDropped(explanation.dropped ?? {});
+    const { data_time: quoted, seconds, prompt_version: prompt } = explanation;
+    write(byId("explanation-origin"), `For the quote of ${moment(quoted)} · ${seconds.toFixed(1)} s · prompt ${prompt}`);
+    byId("superseded").hidden = !this.#prediction || explanation.prediction_id === this.#prediction.prediction_id;
+  }
+}
+
+function sourceItem(source) {
+  const { title, source: origin, published_at: published, snippet } = source;
+  const item = element("li", "", documentLink(source, title), element("small", "", `${origin}, ${day(published)}`));
+  if (snippet) item.append(element("q", "", snippet));
+  return item;
+}
+
+// How many sentences of the language model were refused, and why.
+function drawDropped(dropped) {
+  const kinds = Object.entries(dropped);
+  const total = kinds.reduce((sum, [, times]) => sum + times, 0);
+  byId("dropped").hidden = total === 0;
+  write(byId("dropped-count"), `${total} ${total === 1 ? "sentence" : "sentences"} of the language model dropped`);
+  byId("dropped-list").replaceChildren(
+    ...kinds.map(([kind, times]) => element("li", "", `${REFUSED[kind] ?? words(kind)}: ${times}`))
+  );
+}
+
+function drawProblem({ message, nextStep }) {
+  write(byId("explain-why"), message);
+  write(byId("explain-step"), nextStep ?? "");
+}

@@ -1,0 +1,74 @@
+// How the system is: the connection, the feed with the age of its last quote, and what the API needs.
+
+import * as api from "./api.js";
+import { announce } from "./announcer.js";
+import { secondsSince } from "./clock.js";
+import { byId, element, write } from "./dom.js";
+import { age, clockTime, sentence, words } from "./format.js";
+import { LOST } from "./standing.js";
+
+const CHECK_MS = 15_000;
+const GOOD = new Set(["ok", "session_closed"]);
+
+export class Health {
+  #market;
+  #stream = { state: "connecting" };
+
+  constructor(market) {
+    this.#market = market;
+    market.addEventListener("all", () => this.#drawFeed());
+    setInterval(() => this.#drawAge(), 1000);
+    setInterval(() => this.check(), CHECK_MS);
+  }
+
+  connection(detail) {
+    const before = this.#stream.state;
+    this.#stream = detail;
+    const said = detail.state === "live" ? "live" : "connection lost, trying again";
+    byId("connection").dataset.state = detail.state;
+    write(byId("connection-said"), said);
+    if (before !== detail.state && before !== "connecting") announce(said);
+    if (detail.state === "lost" && before !== "lost") this.#market.stand(LOST);
+    this.#drawFeed();
+  }
+
+  async check() {
+    const dependencies = byId("dependencies");
+    try {
+      const found = await api.health();
+      const rows = Object.entries(found.dependencies).map(([name, said]) => dependency(name, said));
+      dependencies.replaceChildren(dependency("api", found.status), ...rows);
+    } catch {
+      dependencies.replaceChildren(dependency("api", "no answer"));
+    }
+  }
+
+  #drawFeed() {
+    const { status, since, meaning = "", next_step: step = "", last_known: lastKnown } = this.#market.standing.feed;
+    const state = lastKnown ? "lost" : GOOD.has(status) ? "live" : "connecting";
+    byId("feed").dataset.state = state;
+    write(byId("feed-said"), words(status));
+    const told = lastKnown || status === "session_closed";
+    const banner = byId("banner");
+    banner.hidden = !told;
+    banner.dataset.grade = lastKnown ? "grave" : "note";
+    const reason = this.#stream.reason ? ` (${this.#stream.reason})` : "";
+    const from = since && told ? ` since ${clockTime(since)}` : "";
+    write(banner, told ? `${sentence(words(status))}${reason}${from}. ${meaning} ${sentence(step)}`.trim() : "");
+    this.#drawAge();
+  }
+
+  #drawAge() {
+    const { heard, feedName } = this.#market;
+    const text = heard ? `${feedName} · last quote ${age(secondsSince(heard))}` : "no quote yet";
+    write(byId("feed-age"), text);
+    byId("feed-age").title = heard ? `${heard.slice(0, 10)} ${clockTime(heard)}` : "";
+  }
+}
+
+function dependency(name, said) {
+  const well = said === "ok";
+  const item = element("li", "", element("span", "dot"), element("b", "", name), element("span", "", well ? "ok" : said));
+  item.dataset.state = well ? "live" : "lost";
+  return item;
+}

@@ -1,0 +1,47 @@
+// The past of a ticker as the chart shows it: of each session the last prediction, beside what came of it.
+
+const DAY_MS = 86_400_000;
+
+// The next weekday: the session after the last one, as far as this page knows the calendar.
+export function nextSession(day) {
+  const next = new Date(Date.parse(`${day}T00:00:00Z`) + DAY_MS);
+  while (next.getUTCDay() === 0 || next.getUTCDay() === 6) next.setTime(next.getTime() + DAY_MS);
+  return next.toISOString().slice(0, 10);
+}
+
+// `hit`, `miss`, or `open` while nobody knows; `outside` where the price left the interval.
+function verdict(outcome) {
+  return outcome ? { verdict: outcome.hit ? "hit" : "miss", outside: !outcome.inside } : { verdict: "open", outside: false };
+}
+
+export function bandOf(prediction, outcome, target) {
+  const { interval, predicted_price: predicted, price } = prediction;
+  const came = outcome ? price * Math.exp(outcome.realised_return) : null;
+  return { time: target, low: interval.p10, high: interval.p90, predicted, from: price, came, ...verdict(outcome) };
+}
+
+// From the API's answer, the newest first, to prices and bands in the order of time. A replay tells the same sessions
+// again in each pass: only the newest one's are shown.
+export function drawn(predictions) {
+  const newest = predictions.reduce((one, other) => (other.prediction_time > one.prediction_time ? other : one), predictions[0]);
+  const ofSession = new Map();
+  for (const each of predictions) {
+    if (each.feed === newest.feed && !ofSession.has(each.session_date)) ofSession.set(each.session_date, each);
+  }
+  const inOrder = [...ofSession.values()].sort((one, other) => (one.session_date < other.session_date ? -1 : 1));
+  const prices = inOrder.map(({ session_date: time, price }) => ({ time, value: price }));
+  const bands = inOrder.map((each, place) => {
+    const target = each.outcome?.session ?? inOrder[place + 1]?.session_date ?? nextSession(each.session_date);
+    return { ...bandOf(each, each.outcome, target), made: each.session_date };
+  });
+  return { prices, bands: [...new Map(bands.map((band) => [band.time, band])).values()] };
+}
+
+export function counted(bands) {
+  const settled = bands.filter(({ verdict }) => verdict !== "open");
+  return {
+    settled: settled.length,
+    hits: settled.filter(({ verdict }) => verdict === "hit").length,
+    inside: settled.filter(({ outside }) => !outside).length,
+  };
+}

@@ -1,0 +1,85 @@
+// Where the numbers stand: what each status means, what holds of all of them or of some tickers, and what happened to a
+// ticker since its prediction.
+
+import { clockTime, words } from "./format.js";
+
+const WELL = { status: "ok", since: "1970-01-01T00:00:00Z" };
+const UNHEARD = { status: "connecting", standing: true, tickers: [], last_known: false };
+export const LOST = {
+  status: "connection_lost",
+  standing: true,
+  tickers: [],
+  last_known: true,
+  meaning: "The connection to the server is lost.",
+  next_step: "the page connects again by itself",
+};
+// Flags that the server adds to a number that it sends again; the status messages say when they hold no longer.
+const TOLD_APART = new Set(["predict_silent", "feed_mute"]);
+// They are said of a prediction without speaking against it.
+const NOTED = new Set(["replay", "provisional_bar", "session_closed"]);
+
+export class Standing {
+  #meanings = new Map([[LOST.status, LOST]]);
+  #all = UNHEARD;
+  #ofTicker = new Map();
+  #happened = new Map();
+
+  learn(statuses) {
+    for (const each of statuses) this.#meanings.set(each.status, each);
+  }
+
+  // Where the feed stands for all tickers.
+  get feed() {
+    return this.#all;
+  }
+
+  // A status message; answers the tickers that it is about, none where it is about all.
+  hear(message) {
+    if (!message.standing) for (const ticker of message.tickers) this.#happened.set(ticker, message);
+    else if (message.tickers.length) for (const ticker of message.tickers) this.#ofTicker.set(ticker, message);
+    else {
+      this.#all = message;
+      this.#ofTicker.clear();
+    }
+    return message.tickers;
+  }
+
+  predicted(ticker) {
+    this.#happened.delete(ticker);
+  }
+
+  // Everything that holds of a prediction, the gravest first: its flags and what came after them.
+  marks({ prediction, status, statusSince }) {
+    const since = new Map();
+    for (const flag of prediction.flags) {
+      if (!TOLD_APART.has(flag)) since.set(flag, status === flag ? statusSince : null);
+    }
+    for (const reason of this.#against(prediction)) since.set(reason.status, reason.since ?? null);
+    return [...since].map(([flag, from]) => this.#mark(flag, from)).sort((one, other) => other.weight - one.weight);
+  }
+
+  #against({ ticker, prediction_time: made }) {
+    const here = this.#ofTicker.get(ticker) ?? (this.#all === UNHEARD ? WELL : this.#all);
+    const found = this.#happened.has(ticker) ? [this.#happened.get(ticker)] : [];
+    if (here.status !== "ok") found.unshift(here);
+    else if (Date.parse(made) < Date.parse(here.since)) found.push({ status: "stale", since: here.since });
+    return found;
+  }
+
+  #mark(flag, from) {
+    const meaning = this.#meanings.get(flag);
+    const lastKnown = Boolean(meaning?.last_known);
+    const grade = lastKnown ? "grave" : meaning && !NOTED.has(flag) ? "warn" : "note";
+    const since = from ? ` since ${clockTime(from)}` : "";
+    return {
+      flag,
+      grade,
+      weight: ["note", "warn", "grave"].indexOf(grade),
+      short: words(flag),
+      long: (lastKnown ? "last known: " : "") + words(flag) + since,
+      meaning: meaning ? `${meaning.meaning} ${meaning.next_step ?? ""}`.trim() : "",
+    };
+  }
+}
+
+export const isLastKnown = (marks) => marks.some(({ grade }) => grade === "grave");
