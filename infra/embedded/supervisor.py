@@ -13,6 +13,7 @@ import msgspec
 from infra.embedded.files import Home
 from infra.embedded.ports import HOST
 from infra.embedded.processes import Process
+from infra.embedded.urgency import niceness
 from riskee.errors import RetryableError
 
 USER = "riskee"
@@ -75,7 +76,8 @@ home={_value(home.root)}
 
 def _program(home: Home, process: Process, order: int) -> str:
     # The signal reaches the child even when supervisord is killed with SIGKILL.
-    command = ("setpriv", "--pdeathsig", process.stop_signal, "--", *process.command)
+    nice = ("nice", "-n", str(number)) if (number := niceness(process.name)) else ()
+    command = ("setpriv", "--pdeathsig", process.stop_signal, "--", *nice, *process.command)
     return f"""\
 [program:{process.name}]
 command={_value(shlex.join(command))}

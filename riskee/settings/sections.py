@@ -103,6 +103,14 @@ class PredictSettings(Section):
         None, ge=1, le=32, description="into how many parts the tickers are divided; None: as many as `processes`"
     )
 
+    precedence: int = Field(
+        5,
+        ge=0,
+        le=19,
+        description="niceness that the embedded stack gives record and api, so that predict comes first where "
+        "processors are short; explain, Dagster, qdrant and ollama get three times as much; 0: all alike",
+    )
+
     @property
     def parts(self) -> int:
         """The number of partitions: what ingest publishes by and predictors share."""

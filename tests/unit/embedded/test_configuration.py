@@ -2,6 +2,7 @@
 
 import configparser
 import json
+import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -15,6 +16,7 @@ from infra.embedded.files import Home
 from infra.embedded.plan import Plan, make_plan
 from infra.embedded.ports import USUAL_PORTS
 from infra.embedded.postgres import Postgres
+from infra.embedded.urgency import niceness
 from riskee.messaging.streams import GIB, STREAMS
 from riskee.settings import load_settings
 
@@ -93,6 +95,19 @@ def test_every_process_is_restarted_for_ever_and_dies_with_its_parent(plan: Plan
         assert parser[program]["autorestart"] == "true"
         assert int(parser[program]["startretries"]) > 100_000
         assert parser[program]["command"].startswith("setpriv --pdeathsig ")
+
+
+def test_what_is_less_urgent_than_predict_is_nicer(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(name: str) -> str:
+        return supervisord(plan)[f"program:{name}"]["command"]
+
+    assert all(" nice " not in command(name) for name in ("predict", "ingest", "nats", "redis", "postgres"))
+    assert "-- nice -n 5 " in command("record")
+    assert "-- nice -n 15 " in command("dagster-daemon")
+    monkeypatch.setenv("RISKEE_PREDICT__PRECEDENCE", "9")
+    assert [niceness(name, os.environ) for name in ("api", "ollama")] == [9, 19]
+    assert niceness("api", {"RISKEE_PREDICT__PRECEDENCE": "0"}) == 0
+    assert niceness("predict-2", {"RISKEE_PREDICT__PRECEDENCE": "9"}) == 0
 
 
 def test_postgres_is_asked_for_a_fast_shutdown(plan: Plan) -> None:
