@@ -112,18 +112,19 @@ class Drains:
                 found = seen()
         return drained(f"predict, {_TOLD[moments]}", plan, sent, found, log, started)
 
-    def floor(self, moments: Moments) -> Drain:
-        """Events a second of a floor that finds a backlog when it starts."""
+    def floor(self, moments: Moments, *style: str) -> Drain:
+        """Events a second of a floor that finds a backlog when it starts; of one as usually written, where so asked."""
         with self.rig.floor():
             pass  # its place in the stream is made, from which it finds what comes
         plan = self._plan(moments, subject=FLOOR.quote_subject, stream=FLOOR.quote_stream)
         with self.rig.probe(FLOOR, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
             sent = self._load(plan)
-            with self.rig.floor():
+            with self.rig.floor(*style):
                 log = CpuLog(self.rig.pids() | self.rig.floors)
                 with log.running():
                     found = seen()
-        return drained(f"floor, {_TOLD[moments]}", plan, sent, found, log, None)
+        name = "floor as usually written" if style else "floor"
+        return drained(f"{name}, {_TOLD[moments]}", plan, sent, found, log, None)
 
     def record(self) -> Drain:
         """Rows a second of a record that finds quotes and predictions when it starts."""

@@ -1,11 +1,13 @@
-"""The bare floor that the product is compared with: `python -m serving.bench.floor`.
+"""The bare floor that the product is compared with: `python -m serving.bench.floor [usual]`.
 
 The same work with the same libraries and nothing else: a push consumer, what has arrived as one batch, features by the
 kernel, one LightGBM call, then a Redis pipeline of SET and beside it a window of publications whose acknowledgements
-by JetStream are counted, while the next wave is computed; at last the acknowledgement of the quotes. Batches, waves and
-the counting are the product's; half as many quotes are pending. No validation, no envelope, no identity of messages, no
-flags, no second model, no calendar, no metrics, no order of late quotes, no way on after a failure. It says `ready`
-when it consumes.
+by JetStream are counted, while the next wave is computed; at last the acknowledgement of the quotes. Batches, waves,
+limits and the counting are the product's. No validation, no envelope, no identity of messages, no flags, no second
+model, no calendar, no metrics, no order of late quotes, no way on after a failure. It says `ready` when it consumes.
+
+With `usual` it has nothing of ours: each event is published by the client library's own call, which waits for its
+acknowledgement, all of a window side by side.
 """
 
 import asyncio
@@ -39,7 +41,8 @@ QUOTE_SUBJECT, EVENT_SUBJECT = "bench.floor.quote", "bench.floor.event"
 QUOTE_STREAM, EVENT_STREAM = "BENCH_QUOTES", "BENCH_EVENTS"
 # A name that stays lets a floor that starts find what was sent before; so the product finds its backlog.
 _DELIVERY = "bench.floor.delivery"
-BATCH, PENDING = 2048, 2048
+BATCH, PENDING = 2048, 4096
+USUAL = "usual"
 
 
 class _Quote(msgspec.Struct):
@@ -138,6 +141,14 @@ class Floor:
             raise FatalError(f"{window.refused} events were refused: {window.reason}", "see `riskee logs nats`")
 
 
+class UsualFloor(Floor):
+    """The worker as it is usually written."""
+
+    async def _tell(self, events: Sequence[tuple[str, bytes]]) -> None:
+        jetstream = self._client.jetstream()
+        await asyncio.gather(*(jetstream.publish(EVENT_SUBJECT, data) for _, data in events))
+
+
 async def _consume(client: Client, floor: Floor) -> None:
     jetstream = client.jetstream()
     for name, subject in ((QUOTE_STREAM, QUOTE_SUBJECT), (EVENT_STREAM, EVENT_SUBJECT)):
@@ -155,7 +166,7 @@ async def _consume(client: Client, floor: Floor) -> None:
     )
 
 
-async def main(settings: Settings) -> None:
+async def main(settings: Settings, kind: type[Floor]) -> None:
     """Work until SIGTERM, whose usual effect is good enough here."""
     engine = make_engine(settings.database.url, 1)
     with engine.connect() as connection:
@@ -167,7 +178,7 @@ async def main(settings: Settings) -> None:
     booster = lightgbm.Booster(model_str=artifact.booster)
     redis = Redis.from_url(settings.redis.url.get_secret_value())
     client = await nats.connect(settings.nats.url.get_secret_value())
-    floor = Floor(state, booster, redis, client)
+    floor = kind(state, booster, redis, client)
     await _consume(client, floor)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
@@ -175,4 +186,4 @@ async def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(load_settings()))
+    uvloop.run(main(load_settings(), UsualFloor if USUAL in sys.argv[1:] else Floor))

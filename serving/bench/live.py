@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from serving.bench import kernel
+from serving.bench import floor, kernel
 from serving.bench.drain import Drain, Drains
 from serving.bench.limits import LimitBench
 from serving.bench.loads import ALONE, BARE, DURABLES, SERVING, WHOLE, Kind, Load, measure, repeated_bursts
@@ -132,7 +132,7 @@ class LiveBench:
         drains = Drains(self.rig, tickers, self.options.backlog, self.engine)
         for _ in range(self.options.repeats):
             self._note_drains(drains.all("own"))
-            self._note_drains([drains.floor("own")])
+            self._note_drains([drains.floor("own"), drains.floor("own", floor.USUAL)])
         self._note_drains([drains.predict("round")])
         self.rig.await_quiet(*DURABLES)
 

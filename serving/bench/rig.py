@@ -180,9 +180,9 @@ class Rig:
             _end(process)
 
     @contextmanager
-    def floor(self) -> Iterator[None]:
-        """The floor's worker, for as long as the context lasts."""
-        process = _started("serving.bench.floor", b"")
+    def floor(self, *style: str) -> Iterator[None]:
+        """The floor's worker, of this style, for as long as the context lasts."""
+        process = _started("serving.bench.floor", b"", *style)
         self.floors = {"floor": process.pid}
         try:
             yield
@@ -210,9 +210,9 @@ class Rig:
             time.sleep(_POLL_SECONDS)
 
 
-def _started(module: str, request: bytes) -> subprocess.Popen[bytes]:
+def _started(module: str, request: bytes, *arguments: str) -> subprocess.Popen[bytes]:
     """A process of ours that has said that it is ready."""
-    command = [sys.executable, "-m", module]
+    command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 (our own)
     assert process.stdin  # noqa: S101 (both are pipes)
     assert process.stdout  # noqa: S101

@@ -5,8 +5,7 @@ from typing import Any, Self
 
 from nats.aio.msg import Msg
 
-from riskee.storage.inbox import Durable
-from serving.bench.floor import BATCH, EVENT_SUBJECT, PENDING, Floor
+from serving.bench.floor import BATCH, EVENT_SUBJECT, PENDING, Floor, UsualFloor
 from serving.consumers import workload
 
 
@@ -60,6 +59,32 @@ async def test_a_window_has_one_reply_and_goes_out_beside_the_cache() -> None:
     assert cache.keys == ["floor:A", "floor:B", "floor:C"]
 
 
+class _JetStream:
+    """Holds every acknowledgement back until as many publications wait as are expected."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self._all = asyncio.Event()
+        self.published: list[bytes] = []
+
+    def jetstream(self) -> Self:
+        return self
+
+    async def publish(self, subject: str, data: bytes) -> None:
+        assert subject == EVENT_SUBJECT
+        self.published.append(data)
+        if len(self.published) == self._expected:
+            self._all.set()
+        await self._all.wait()
+
+
+async def test_as_usually_written_all_of_a_window_wait_side_by_side() -> None:
+    bus = _JetStream(expected=2)
+    floor: Floor = UsualFloor(None, None, None, bus)  # type: ignore[arg-type]
+    await asyncio.wait_for(floor._tell([("A", b"1"), ("B", b"2")]), 5)
+    assert bus.published == [b"1", b"2"]
+
+
 def test_its_batches_are_the_products() -> None:
     assert BATCH == workload._LARGEST_BATCH
-    assert Durable("d", "s").max_pending == PENDING
+    assert workload._MOST_PENDING == PENDING

@@ -26,7 +26,8 @@ def test_the_product_is_held_against_the_floor_that_ran_beside_it() -> None:
     assert against.met
     assert not bar(measured(predict_p99=6.6), "p99 to the durable event against").met
     assert bar(measured(), "CPU a quote against").measured == pytest.approx(1.4)
-    assert bar(measured(), "CPU an event against").measured == pytest.approx(1.1)
+    assert bar(measured(), "CPU an event against the bare").measured == pytest.approx(1.1)
+    assert bar(measured(), "CPU an event against that of the floor as usually").measured == pytest.approx(0.88)
 
 
 @pytest.mark.parametrize(("drained", "met"), [(8000.0, True), (7999.0, False)])
