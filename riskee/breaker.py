@@ -14,6 +14,11 @@ class Breaker:
     _failures: int = 0
     _open_until: float = 0.0
 
+    @property
+    def resting(self) -> bool:
+        """Whether nobody is allowed now."""
+        return self._failures >= self.limit and self.monotonic() < self._open_until
+
     def allows(self) -> bool:
         """Whether to ask. After a rest the first caller tries for all others, who rest on until it knows."""
         if self._failures < self.limit:

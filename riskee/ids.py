@@ -44,9 +44,14 @@ def _name_based(name: bytes) -> bytes:
     return bytes(identity)
 
 
-def explanation_id(prediction: uuid.UUID, prompt_version: str, llm: str) -> uuid.UUID:
-    """The identity of the explanation of one prediction by one prompt and language model."""
-    return _derived("explanation", str(prediction), prompt_version, llm)
+def explanation_id(prediction: uuid.UUID, facts_sha256: str, prompt_version: str, llm: str) -> uuid.UUID:
+    """The identity of the explanation of one prediction from these facts by one prompt and language model."""
+    return _derived("explanation", str(prediction), facts_sha256, prompt_version, llm)
+
+
+def initiative_id(prediction: uuid.UUID) -> uuid.UUID:
+    """The identity of the request to explain a prediction that nobody asked for: it is made once."""
+    return _derived("initiative", str(prediction))
 
 
 def status_id(feed: str, state: str, data_time: datetime, ticker: str = "") -> uuid.UUID:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from riskee.features.definitions import features_of
+from riskee.explanation.measures import shown
+from riskee.features.definitions import BY_NAME, features_of
 from riskee.messaging.explanations import Driver
 from riskee.messaging.messages import ModelType
 
@@ -75,10 +76,14 @@ def drivers_of(
 def _driver(group: Group, contributions: Mapping[str, float], features: Mapping[str, float]) -> Driver:
     members = [name for name in group.features if name in contributions]
     strongest = max(members, key=lambda name: abs(contributions[name]))
-    value = features.get(strongest, math.nan)
+    number = features.get(strongest, math.nan)
+    value = None if math.isnan(number) else number
     return Driver(
         name=group.name,
         feature=strongest,
-        value=None if math.isnan(value) else value,
+        value=value,
         contribution=math.fsum(contributions[name] for name in members),
+        label=BY_NAME[strongest].label,
+        unit=BY_NAME[strongest].unit,
+        shown=shown(strongest, value),
     )

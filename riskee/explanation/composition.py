@@ -39,18 +39,26 @@ def holds_only_facts(composed: Composed, facts: Facts) -> bool:
     the whole meaning of a sentence.
     """
     p = facts.prediction
-    known = [template.headline(facts), *template.drivers(facts), *template.caveats(facts)]
+    known = [*_opening(facts), *template.drivers(facts), *_closing(facts)]
     known += [f"{template.report(source)} {source.snippet}" for source in composed.sources]
     cited = set(_CITATION.findall(composed.text))
     return not invented_numbers(composed.text, [*known, p.ticker]) and cited == set(LABELS[: len(composed.sources)])
 
 
+def _opening(facts: Facts) -> list[str]:
+    return [template.headline(facts), template.uncertainty(facts)]
+
+
+def _closing(facts: Facts) -> list[str]:
+    return [template.record(facts), template.data_time(facts), *template.caveats(facts)]
+
+
 def _composed(facts: Facts, reason: list[str], reports: list[str], sources: tuple[SourceDocument, ...]) -> Composed:
     cited = [f"{report.removesuffix('.')} [{label}]." for label, report in zip(LABELS, reports, strict=False)]
     paragraphs = (
-        [template.headline(facts)],
+        _opening(facts),
         [*template.drivers(facts), *reason],
-        cited or ["No document on it is known."],
-        template.caveats(facts),
+        cited or [template.without_documents(facts)],
+        _closing(facts),
     )
     return Composed("\n".join(" ".join(sentences) for sentences in paragraphs if sentences), sources)

@@ -19,6 +19,33 @@ def headline(facts: Facts) -> str:
     )
 
 
+def uncertainty(facts: Facts) -> str:
+    """How far the close may come out elsewhere, beside the move that is expected."""
+    p = facts.prediction
+    low, high = (price / p.price - 1 for price in (p.interval.p10, p.interval.p90))
+    return f"Beside that range, {low:+.1%} to {high:+.1%} from the price, the expected move is {facts.certainty}."
+
+
+def record(facts: Facts) -> str:
+    """What became of this model's earlier predictions for the ticker."""
+    p, r = facts.prediction, facts.record
+    if not facts.record_read:
+        return "The track record could not be read."
+    if r is None:
+        return f"None of this model's earlier predictions for {p.ticker} has been scored yet."
+    return (
+        f"Of this model's {r.outcomes:,} scored predictions for {p.ticker} in {r.sessions:,} "
+        f"session{_plural(r.sessions)}, {r.hit_rate:.0%} had the direction right (95% interval {r.hit_rate_low:.0%} to "
+        f"{r.hit_rate_high:.0%}; always saying the commoner direction: {r.chance:.0%}): {r.verdict}."
+    )
+
+
+def data_time(facts: Facts) -> str:
+    """Of which moment the data is."""
+    p = facts.prediction
+    return f"The price is of {p.data_time:%Y-%m-%d %H:%M} UTC, from {p.feed}."
+
+
 def drivers(facts: Facts) -> list[str]:
     """What moved the prediction, with the size of each part."""
     sentences = []
@@ -34,10 +61,24 @@ def report(document: SourceDocument) -> str:
     return f"Background: {document.title} ({document.source}, {document.published_at:%Y-%m-%d})."
 
 
+def without_documents(facts: Facts) -> str:
+    """Why no document is cited."""
+    return "No document on it is known." if facts.searched else "The documents could not be searched."
+
+
 def caveats(facts: Facts) -> list[str]:
     """What speaks against relying on it."""
     return [FLAG_NOTES[flag] for flag in facts.prediction.flags]
 
 
 def _sizes(drivers: Sequence[Driver]) -> str:
-    return ", ".join(f"{driver.name} ({math.expm1(driver.contribution):+.2%})" for driver in drivers)
+    return ", ".join(f"{driver.name} ({_size(driver)})" for driver in drivers)
+
+
+def _size(driver: Driver) -> str:
+    size = f"{math.expm1(driver.contribution):+.2%}"
+    return f"{size}; {driver.label}: {driver.shown}" if driver.shown else size
+
+
+def _plural(count: int) -> str:
+    return "" if count == 1 else "s"

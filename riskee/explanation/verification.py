@@ -1,70 +1,82 @@
 """Checks of what a language model wrote against the facts. A check answers why a sentence is refused, or None.
 
 Refusing a true sentence costs little (the template says it too); letting a false one through costs trust. So what
-cannot be checked by these rules is refused.
+cannot be checked by these rules is refused. Numbers agree in value and unit, rounded at most (`quantities`); what a
+sentence says of whom must stand together in the document that it cites (`statements`, `support`).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from riskee.explanation import wording
-from riskee.explanation.attribution import GROUPS
-from riskee.explanation.digitless import sentences, without_digits
+from riskee.explanation import driving, wording
+from riskee.explanation.characters import strange
+from riskee.explanation.digitless import sentences
 from riskee.explanation.facts import Facts
+from riskee.explanation.support import claims_of, evidence_of, misfit
 from riskee.messaging.explanations import Driver, SourceDocument
 
-MIN_CHARACTERS = 20
+MIN_CHARACTERS = 12
 MAX_CHARACTERS = 240
-# Share of a sentence's meaningful words that its document must hold.
-MIN_SUPPORT = 0.7
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w&.-]*")
-
-_DIRECTIONS = {wording.stem(word) for word in wording.RISING | wording.FALLING}
-_FORBIDDEN = (
-    (wording.META, "markup or an instruction"),
-    (wording.ADVICE, "advice"),
-    (wording.CERTAINTY, "certainty"),
-)
-
-
-def refuse_drivers(sentence: str, drivers: Sequence[Driver], facts: Facts) -> str | None:
-    """Why a sentence on what pushed the forecast one way (all `drivers` have that sign) is refused."""
-    problem = _refuse_form(sentence) or _refuse_numbers(sentence, "") or _refuse_names(sentence, _known_names(facts))
-    if problem:
-        return problem
-    if wording.has_negation(sentence):
-        return "a negation, whose direction cannot be checked"
-    mentioned = _mentioned_groups(sentence)
-    if not mentioned:
-        return "it names no driver"
-    wrong = mentioned - {driver.name for driver in drivers}
-    if wrong:
-        return f"it names {', '.join(sorted(wrong))}, which did not do that"
-    sign = 1 if drivers[0].contribution > 0 else -1
-    return None if wording.polarity(sentence) <= {sign} else "its direction is not that of the drivers"
+_HINTS = {
+    "number": "a number or its unit is not the document's",
+    "direction": "its direction is not that of the document",
+    "negation": "the document denies it, or does not",
+    "future": "the document does not say that it is so",
+    "voice": "the document does not say who did it to whom",
+    "subject": "the document says it of something else",
+    "support": "it has words that its document does not have there",
+}
 
 
-def refuse_report(sentence: str, document: SourceDocument, facts: Facts) -> str | None:
+@dataclass(frozen=True)
+class Refusal:
+    """Why a sentence is refused; `kind` is for counting."""
+
+    kind: str
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence with what it may be about: a document that it cites, or drivers."""
+
+    sentence: str
+    facts: Facts
+    document: SourceDocument | None = None
+
+    @property
+    def source(self) -> str:
+        """The text that its names must be from."""
+        return f"{self.document.title}. {self.document.snippet}" if self.document else ""
+
+
+Check = Callable[[Claim], str | None]
+
+
+def refuse_drivers(sentence: str, drivers: Sequence[Driver], facts: Facts) -> Refusal | None:
+    """Why a sentence on what moved the forecast is refused. `drivers` are those that it was asked for."""
+    claim = Claim(sentence, facts)
+    return _first(COMMON_CHECKS, claim) or _first_on_drivers(sentence, facts.drivers or tuple(drivers))
+
+
+def refuse_report(sentence: str, document: SourceDocument, facts: Facts) -> Refusal | None:
     """Why a sentence that cites `document` is refused."""
-    text = f"{document.title}. {document.snippet}"
-    text = f"{text} {without_digits(text)}"
-    problem = (
-        _refuse_form(sentence)
-        or _refuse_numbers(sentence, text)
-        or _refuse_names(sentence, wording.words(text) + _known_names(facts))
-    )
-    if problem:
-        return problem
-    if wording.FORECAST.search(sentence) and document.collection != "prediction_context":
-        return "it speaks of the future, of which only the model may"
-    if wording.has_negation(sentence):
-        return "a negation, which cannot be checked"
-    claimed, known = wording.content(sentence) - _DIRECTIONS, wording.content(text)
-    supported = len(claimed & known) / len(claimed) if claimed else 0.0
-    if supported < MIN_SUPPORT:
-        return f"only {supported:.0%} of its words are in the document"
-    return _refuse_direction(sentence, text)
+    claim = Claim(sentence, facts, document)
+    refusal = _first(COMMON_CHECKS, claim) or _first(REPORT_CHECKS, claim)
+    if refusal:
+        return refusal
+    kind = _unsupported(claim, document)
+    if kind is None:
+        return None
+    others = [other for other in facts.documents if other.document_id != document.document_id]
+    if any(_unsupported(claim, other) is None for other in others):
+        return Refusal("source", "another document says it")
+    return Refusal(kind, _HINTS[kind])
 
 
 def invented_numbers(text: str, allowed: Iterable[str]) -> set[str]:
@@ -77,61 +89,78 @@ def _numbers(text: str) -> set[str]:
     return {number.replace(",", "") for number in _NUMBER.findall(text)}
 
 
-def _refuse_form(sentence: str) -> str | None:
-    if not MIN_CHARACTERS <= len(sentence) <= MAX_CHARACTERS:
-        return f"{len(sentence)} characters"
-    one = len(sentences(sentence)) == 1 and sentence[0].isupper() and sentence.endswith(".")
-    if not one or not wording.has_verb(sentence):
-        return "not one whole sentence"
-    for pattern, what in _FORBIDDEN:
-        if found := pattern.search(sentence):
-            return f"{what}: {found.group()!r}"
-    return None
+def _unsupported(claim: Claim, document: SourceDocument) -> str | None:
+    ticker = claim.facts.prediction.ticker
+    evidence = evidence_of(document, ticker)
+    parts = claims_of(claim.sentence, document, ticker)
+    return next((kind for part in parts if (kind := misfit(part, evidence))), None) if parts else "support"
 
 
-def _refuse_numbers(sentence: str, source: str) -> str | None:
-    invented = invented_numbers(sentence, [source])
-    invented |= set(wording.words(sentence)) & wording.NUMBER_WORDS - set(wording.words(source))
-    return f"numbers that no fact has: {', '.join(sorted(invented))}" if invented else None
+def _length(claim: Claim) -> str | None:
+    fits = MIN_CHARACTERS <= len(claim.sentence) <= MAX_CHARACTERS
+    return None if fits else f"{len(claim.sentence)} characters"
 
 
-def _refuse_names(sentence: str, known: Sequence[str]) -> str | None:
-    stems = {wording.stem(word) for word in known}
-    unknown = [
-        name for name in _NAME.findall(sentence) for word in wording.words(name) if wording.stem(word) not in stems
-    ]
+def _writing(claim: Claim) -> str | None:
+    found = strange(claim.sentence)
+    return f"no plain writing: {found}" if found else None
+
+
+def _form(claim: Claim) -> str | None:
+    text = claim.sentence
+    one = len(sentences(text)) == 1 and text[0].isupper() and text.endswith(".")
+    return None if one and wording.has_verb(text) else "not one whole sentence"
+
+
+def _without(pattern: re.Pattern[str], what: str) -> Check:
+    def check(claim: Claim) -> str | None:
+        found = pattern.search(claim.sentence)
+        return f"{what}: {found.group()!r}" if found else None
+
+    return check
+
+
+def _names(claim: Claim) -> str | None:
+    """Words with a capital must be written so in the document; the first one at least in small letters."""
+    known = wording.capitals(claim.source) | {claim.facts.prediction.ticker}
+    names = wording.capitalised(claim.sentence)
+    first = names[0] if names and claim.sentence.startswith(names[0]) else ""
+    unknown = [name for name in names[bool(first) :] if name not in known]
+    plain = set(wording.words(claim.source)) | wording.STOP_WORDS | wording.COMPANY | driving.vocabulary()
+    acronym = sum(letter.isupper() for letter in first) > 1
+    if first and first not in known and (acronym or first.lower().removesuffix("'s") not in plain):
+        unknown.insert(0, first)
     return f"names that no fact has: {', '.join(unknown)}" if unknown else None
 
 
-def _known_names(facts: Facts) -> list[str]:
-    return wording.words(facts.prediction.ticker)
+def _future(claim: Claim) -> str | None:
+    found = wording.FORECAST.search(claim.sentence)
+    past = claim.document is not None and claim.document.collection == "prediction_context"
+    return f"it speaks of the future, of which only the model may: {found.group()!r}" if found and not past else None
 
 
-def _mentioned_groups(sentence: str) -> set[str]:
-    text = sentence.lower()
-    return {
-        group.name for group in GROUPS if group.name in text or any(_has_word(word, text) for word in group.keywords)
-    }
+COMMON_CHECKS: Mapping[str, Check] = {
+    "characters": _writing,
+    "form": lambda claim: _length(claim) or _form(claim),
+    "markup": _without(wording.META, "markup or an instruction"),
+    "advice": _without(wording.ADVICE, "advice"),
+    "certainty": _without(wording.CERTAINTY, "certainty"),
+    "name": _names,
+}
+REPORT_CHECKS: Mapping[str, Check] = {"future": _future}
+DRIVER_CHECKS: Mapping[str, Callable[[str, Sequence[Driver]], str | None]] = {
+    "driver": driving.wrong_drivers,
+    "number": driving.wrong_numbers,
+    "support": lambda sentence, _: driving.wrong_words(sentence),
+    "direction": driving.wrong_direction,
+    "order": driving.wrong_order,
+}
 
 
-def _has_word(word: str, text: str) -> bool:
-    return re.search(rf"\b{re.escape(word)}", text) is not None
+def _first(checks: Mapping[str, Check], claim: Claim) -> Refusal | None:
+    return next((Refusal(kind, detail) for kind, check in checks.items() if (detail := check(claim))), None)
 
 
-def _refuse_direction(sentence: str, text: str) -> str | None:
-    """Each part of the sentence must go the way of the document's part that shares most words with it."""
-    parts = [part for part in wording.CONTRAST.split(text) if wording.polarity(part)]
-    for claim in wording.CONTRAST.split(sentence):
-        way = wording.polarity(claim)
-        if not way:
-            continue
-        subject = wording.content(claim) - _DIRECTIONS
-        agreeing = [_shared(subject, part) for part in parts if way <= wording.polarity(part)]
-        differing = [_shared(subject, part) for part in parts if not way <= wording.polarity(part)]
-        if not agreeing or max(differing, default=-1) > max(agreeing):
-            return "its direction is not that of the document"
-    return None
-
-
-def _shared(subject: set[str], part: str) -> int:
-    return len(subject & wording.content(part))
+def _first_on_drivers(sentence: str, drivers: Sequence[Driver]) -> Refusal | None:
+    found = ((kind, check(sentence, drivers)) for kind, check in DRIVER_CHECKS.items())
+    return next((Refusal(kind, detail) for kind, detail in found if detail), None)

@@ -7,73 +7,121 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-RISING = _words(
-    "up upward upwards upside rise rises rising rose risen raise raises raised raising increase increases increased "
-    "increasing gain gains gained gaining higher high climb climbs climbed climbing grow grows grew grown growing "
-    "growth improve improves improved improving lift lifts lifted lifting boost boosts boosted boosting bullish "
-    "positive rally rallies rallied strengthen strengthened stronger jump jumps jumped advance advanced advances "
-    "recover recovered recovery surge surged surges soared soar above support supports supported supporting "
-    "accelerate accelerated accelerating expand expanded expanding overbought"
+# Plain moves: any of them may stand for another of the same direction.
+MOVES_UP = _words(
+    "up upward upwards rise rises rising rose risen increase increases increased increasing gain gains gained gaining "
+    "higher climb climbs climbed climbing grow grows grew grown growing growth"
 )
-FALLING = _words(
-    "down downward downwards downside fall falls falling fell fallen decrease decreases decreased decreasing decline "
-    "declines declined declining lower low drop drops dropped dropping shrink shrank shrunk shrinking worsen worsened "
-    "worsening loss losses lose loses lost losing bearish negative weaken weakened weaker weakening weak slump slumped "
-    "sink sank sunk plunge plunged plunges crash crashed reduce reduces reduced reducing below drag drags dragged "
-    "dragging slow slowed slower slowing contract contracted contracting oversold pull pulls pulled pulling"
+MOVES_DOWN = _words(
+    "down downward downwards fall falls falling fell fallen decrease decreases decreased decreasing decline declines "
+    "declined declining lower drop drops dropped dropping loss losses lose loses lost losing slip slips slipped"
+)
+RISING = MOVES_UP | _words(
+    "upside raise raises raised raising high improve improves improved improving lift lifts lifted lifting boost "
+    "boosts boosted boosting bullish positive rally rallies rallied strengthen strengthened stronger jump jumps jumped "
+    "advance advanced advances recover recovered recovery surge surged surges soared soar above support supports "
+    "supported supporting accelerate accelerated accelerating expand expanded expanding overbought rebound rebounded"
+)
+FALLING = MOVES_DOWN | _words(
+    "downside low shrink shrank shrunk shrinking worsen worsened worsening bearish negative weaken weakened weaker "
+    "weakening weak slump slumped sink sank sunk plunge plunged plunges crash crashed reduce reduces reduced reducing "
+    "below drag drags dragged dragging slow slowed slower slowing contract contracted contracting oversold pull pulls "
+    "pulled pulling lowered lowers lowering tumble tumbled collapse collapsed"
 )
 NEGATION = _words(
-    "not no never none neither nor without despite hardly barely cannot can't don't doesn't didn't won't isn't aren't "
-    "wasn't weren't fails failed lacks lacked unlike unlikely rather instead"
+    "not no never none neither nor nothing nobody without despite hardly barely scarcely cannot can't don't doesn't "
+    "didn't won't isn't aren't wasn't weren't couldn't wouldn't shouldn't hasn't haven't hadn't fail fails failed "
+    "failing lack lacks lacked unlike unlikely rather instead avoid avoids avoided stop stops stopped cease ceased "
+    "halt halted erase erased reverse reversed refuse refused deny denied unable untrue false except excluding"
 )
-# Splits a sentence into parts that may each go their own way.
-CONTRAST = re.compile(
-    r"[,.](?!\d)|[;:]|\b(?:while|but|whereas|although|though|however|and|as|after|before|when)\b", re.IGNORECASE
+# What is only possible, wanted or said of the future is no fact.
+HYPOTHETICAL = re.compile(
+    r"\b(?:could|(?-i:may)|might|would|will|shall|should|if|unless|whether|expect\w*|forecast\w*|predict\w*|plan\w*|hope\w*|"
+    r"aim\w*|target\w*|guid(?:e|ed|ance)|likely|probably|possibl\w*|perhaps|rumou?r\w*|alleged\w*|reportedly|"
+    r"going to|set to|poised|believe\w*|anticipat\w*|outlook|project(?:s|ed|ing)|potential\w*)\b|\?",
+    re.IGNORECASE,
 )
+# Where a sentence divides into parts that may each go their own way.
+PARTS = re.compile(
+    r"\s*(?:[,;](?!\d)|:(?=\s+[A-Za-z]))\s*(?:and\s+|but\s+|while\s+|yet\s+)?|"
+    r"\s+(?:while|but|whereas|although|though|however|yet|and)\s+",
+    re.IGNORECASE,
+)
+PREPOSITIONS = _words(
+    "over in on at for with within since during after before against by from to under of through among per versus"
+)
+PRONOUNS = _words("it they this that these those he she which who")
+DETERMINERS = _words("the a an its their his her our this that these those of any every each no")
 
 ADVICE = re.compile(
-    r"\b(?:buy\w*|bought|sell\w*|sold|purchas\w*|invest|invests|investing|invested|recommend\w*|advis\w*|advice|should|"
-    r"must|ought|consider\w*|opportunit\w*|short(?:ing|ed)?|go(?:ing)? long|hold(?:ing)?|accumulat\w*|bet|bets|"
-    r"take profits?|portfolio)\b",
+    r"\b(?:b\W?u\W?y(?:s|ing|er|ers)?|bought|s\W?e\W?l\W?l(?:s|ing)?|purchas\w*|invest|invests|investing|invested|"
+    r"investors?|traders?|recommend\w*|advis\w*|advice|should|must|ought|consider\w*|opportunit\w*|short(?:ing|ed)?"
+    r"(?!-)|go(?:es|ing)? long|hold(?:ing|ers?)?|accumulat\w*|bet|bets|take profits?|portfolio|positions?|stakes?|"
+    r"worth|worthy|load(?:ing)? up|back up the|exit\w*|trim\w*|dump\w*|grab\w*|pil(?:e|ing) in|get(?:ting)? (?:in|out)|"
+    r"cash (?:in|out)|cut your|cheap\w*|bargain\w*|undervalued|overvalued|attractive\w*|entry|overweight|underweight|"
+    r"steer|stay away|avoid|wise|smart|deserves?|merits?|own|miss|time to|do well to|want to|safe|you|your|yours|let|"
+    r"kaufen|verkaufen|comprar|vender|acheter|vendre|comprare|vendere)\b",
     re.IGNORECASE,
 )
 CERTAINTY = re.compile(
-    r"\b(?:guarante\w*|certain\w*|definite\w*|surely|undoubted\w*|no doubt|always|risk[- ]free|sure|inevitabl\w*|"
+    r"\b(?:guarante\w*|certain\w*|definite\w*|surely|undoubted\w*|doubt\w*|always|risk[- ]free|sure|inevitabl\w*|"
     r"proves?|proven|100)\b",
     re.IGNORECASE,
 )
 # What a text says that speaks of itself, of its instructions, or to the reader's machine.
 META = re.compile(
-    r"https?:|www\.|[<>{}\[\]`|\\@#*_=]|\b(?:instruct\w*|ignore\w*|disregard\w*|prompt|json|assistant|language model|"
-    r"chatbot|password|api key|previous(?:ly)? (?:text|message)|document|system|override|click|visit|"
-    r"subscribe|as an ai)\b",
+    r"https?:|www\.|\b[\w-]+\.(?:com|net|org|io|ru|cn|info|biz)\b|[<>{}\[\]`|\\@#*_=]|&#?\w+;|\b(?:instruct\w*|ignore\w*|"
+    r"disregard\w*|forget|prompt|json|assistant|language model|chatbot|password|api key|secret|canary\w*|"
+    r"previous(?:ly)? (?:text|message)|document|system|override|click|visit|subscribe|as an ai|decode\w*|obey\w*|"
+    r"repeat\w*|answer\w*|reply|respond|write|tell|print|translate|pretend)\b",
     re.IGNORECASE,
 )
 # Claims about the future: documents report the past, and no document moved the forecast.
-FORECAST = re.compile(r"\b(?:forecast\w*|predict\w*|expect\w*|outlook|the model|next close|will)\b", re.IGNORECASE)
+FORECAST = re.compile(
+    r"\b(?:forecast\w*|predict\w*|expect\w*|outlook|the model|next close|next session|will|going to|set to|poised|"
+    r"likely|tomorrow|soon|could|might|(?-i:may)|would|continues?)\b",
+    re.IGNORECASE,
+)
 
-_SMALL = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-NUMBER_WORDS = _words(
-    f"{_SMALL} eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand "
-    "thousands million millions billion billions trillion dozen dozens percent percentage half double doubled triple "
-    "tripled twice thrice quarterfold tenfold twofold threefold"
+MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+NUMBERS = (
+    {word: float(number) for number, word in enumerate(f"{_ONES} eighteen nineteen".split())}
+    | {word: 20.0 + 10 * number for number, word in enumerate(_TENS.split())}
+    | {"hundred": 100.0, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 )
 
 VERBS = _words(
     "is are was were has have had did does do rose fell lost gained grew shrank went came made beat met sank "
-    "swung hit cut began stood held kept led remained became said says shows showed reports crossed"
+    "swung hit cut began sued paid won saw stood held kept led remained became said says shows showed reports crossed"
+)
+
+HELPERS = _words(
+    "can cannot could may might must shall should will would fail fails failed stop stops stopped rise fall drop gain "
+    "lose grow sells sold sees"
 )
 
 STOP_WORDS = _words(
-    "a an the this that these those it its it's their there they he she his her we our you your of in on at by for "
-    "from to with into over under within during through about between among against per than then so such same other "
-    "another one some any each every all both more most less least very much many few also too only just even still "
-    "yet and or but while whereas although though however as after before when since until because due is are was "
-    "were be been being has have had having do does did can could may might would which who whom whose what where how "
-    "if says said say report reports reported reporting states stated state shows showed shown show indicates "
-    "indicated indicate suggests suggested suggest notes noted described describes means mentions mentioned"
+    "a an the this that these those it its it's their there they he she his her our we of in on at by for i "
+    "from to with into within during through about between among against per then so such itself themselves "
+    "together also too just still yet and or but while whereas although though however as after before when since "
+    "until is are was were be been being has have had having do does did who whom whose which"
 )
+# What a sentence on drivers may say beside their names.
+DRIVING = _words(
+    "the a an forecast prediction it up down upward upwards downward downwards higher lower pushed push pushes lifted "
+    "lift lifts raised raises raise pulled pulls pull dragged drags drag lowered lowers moved moves moving pushing "
+    "lifting raising pulling dragging lowering was is were been by and together with followed more than ahead of then "
+    "while but whereas strongest largest biggest main mainly mostly chiefly most first driver drivers that which what "
+    "to smaller part lesser extent also both about percent as well"
+)
+# Other names of what a document is about, where it is about one company.
+COMPANY = _words("company firm stock share shares we i")
 
+_CAPITALISED = re.compile(r"\b(?=[\w.&'-]*[A-Z])[A-Za-z][\w.&'-]*")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’&-]*")
 
 
@@ -102,11 +150,27 @@ def stem(word: str) -> str:
 
 
 def content(text: str) -> set[str]:
-    """The stems of the words that carry meaning."""
-    return {stem(word) for word in words(text) if word not in STOP_WORDS}
+    """The stems of the words that carry meaning. A plain move is not among them: `ways` has it."""
+    meaning = set(words(text)) - STOP_WORDS - MOVES_UP - MOVES_DOWN - NEGATION
+    return {stem(word) for word in meaning}
 
 
-def polarity(text: str) -> set[int]:
-    """The directions that a text speaks of: +1, -1, both or none."""
-    found = set(words(text))
-    return ({1} if found & RISING else set()) | ({-1} if found & FALLING else set())
+def ways(text: str) -> tuple[int, ...]:
+    """The directions that a text speaks of in their order: +1 and -1, without repetition in a row."""
+    found: list[int] = []
+    for word in words(text):
+        way = (word in RISING) - (word in FALLING)
+        if way and found[-1:] != [way]:
+            found.append(way)
+    return tuple(found)
+
+
+def capitalised(text: str) -> list[str]:
+    """The words that have a capital, as they are written, in order."""
+    return [word.rstrip(".-&'").removesuffix("'s") for word in _CAPITALISED.findall(text.replace("’", "'"))]
+
+
+def capitals(text: str) -> set[str]:
+    """The different ones of `capitalised`, and what a hyphen or point joins in them."""
+    found = capitalised(text)
+    return {*found, *(part for word in found for part in re.split(r"[-.&]", word) if part)}

@@ -1,25 +1,33 @@
-"""The words of the language model: asked for, decoded, checked; only sentences that pass are kept."""
+"""The words of the language model: asked for, read as they come, checked; only sentences that hold are kept."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from riskee.breaker import Breaker
 from riskee.embedding.embedder import Embedder
 from riskee.errors import RiskeeError
 from riskee.explanation import prompt
+from riskee.explanation.checking import Checker
 from riskee.explanation.facts import Facts
+from riskee.explanation.gate import Gate, Turn
+from riskee.explanation.progress import Progress
 from riskee.explanation.prompt import Draft
-from riskee.explanation.verification import refuse_drivers, refuse_report
+from riskee.explanation.reading import AnswerReader
 from riskee.logs import get_logger
+
+if TYPE_CHECKING:
+    from riskee.storage.llm import Piece
 
 ATTEMPTS = 2
 # With less time than this left, asking would only waste it.
 MIN_SECONDS = 4.0
 _WARM_UP = 120.0
+# From the end of an answer to the end of its stream.
+_LAST_SECONDS = 1.0
 
 _log = get_logger(__name__)
 
@@ -30,90 +38,131 @@ class LanguageModel(Protocol):
     @property
     def model(self) -> str: ...
 
-    async def answer(
-        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int, seconds: float
-    ) -> str: ...
+    def answer(
+        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int
+    ) -> "AsyncGenerator[Piece, None]": ...
+
+
+@dataclass
+class Writing:
+    """What has come of asking so far: sentences that hold by label, the others by why they were refused, the cost."""
+
+    sentences: dict[str, str] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    def draft(self, facts: Facts) -> Draft | None:
+        """What the explanation can use. Without a sentence on the documents that were given, it is too little."""
+        reports = {label: sentence for label, sentence in self.sentences.items() if label != prompt.REASON}
+        reason = self.sentences.get(prompt.REASON, "")
+        wanted = reports if prompt.readable(facts) else reason
+        return Draft(reason, reports) if wanted else None
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Asks at most twice, and not at all while the breaker is open."""
+    """Asks at most twice, not at all while the breaker is open, and together with as few others as the gate lets in."""
 
     llm: LanguageModel
     embedder: Embedder
     breaker: Breaker
+    gate: Gate
     monotonic: Callable[[], float]
 
     async def warm_up(self) -> None:
         """Have the model loaded and its constant prompt read, so that the first explanation need not wait for it."""
         try:
-            await self.llm.answer(
-                prompt.SYSTEM, "Answer as JSON.", {"type": "object"}, max_tokens=1, seed=0, seconds=_WARM_UP
-            )
-        except RiskeeError as error:
+            async with (
+                asyncio.timeout(_WARM_UP),
+                aclosing(
+                    self.llm.answer(prompt.SYSTEM, "Answer as JSON.", {"type": "object"}, max_tokens=1, seed=0)
+                ) as pieces,
+            ):
+                async for _ in pieces:
+                    pass
+        except (RiskeeError, TimeoutError) as error:
             _log.info("the language model is not ready yet", cause=str(error))
 
-    async def write(self, facts: Facts, seconds: float) -> Draft | None:
-        """A draft whose every sentence was verified, or None when none came about in time."""
-        deadline = self.monotonic() + seconds
+    async def write(self, facts: Facts, seconds: float, turn: Turn, progress: Progress) -> Writing:
+        """The sentences that came about in time and hold, waiting for a turn included."""
+        writing, deadline = Writing(), self.monotonic() + seconds
+        if seconds < MIN_SECONDS or self.breaker.resting:
+            return writing
+        if self.gate.full:
+            await progress.at("queued")
+        async with self.gate.enter(turn, seconds - MIN_SECONDS) as entered:
+            # Whoever waited may find that the model has failed the others meanwhile.
+            if entered and self.breaker.allows():
+                await self._ask(Checker(facts, self.embedder), writing, deadline, progress)
+        return writing
+
+    async def _ask(self, checker: Checker, writing: Writing, deadline: float, progress: Progress) -> None:
+        await progress.at("writing")
         for seed in range(ATTEMPTS):
             left = deadline - self.monotonic()
-            if left < MIN_SECONDS or not self.breaker.allows():
-                return None
-            draft = await self._attempt(facts, seed, left)
-            if draft is not None:
-                return draft
-        return None
+            if left < MIN_SECONDS:
+                return
+            await self._attempt(checker, writing, seed, left, progress)
+            if self.breaker.resting or writing.draft(checker.facts) is not None:
+                return
 
-    async def _attempt(self, facts: Facts, seed: int, seconds: float) -> Draft | None:
+    async def _attempt(self, checker: Checker, writing: Writing, seed: int, seconds: float, progress: Progress) -> None:
+        reader = AnswerReader()
         try:
-            answer = await self.llm.answer(
-                prompt.SYSTEM,
-                prompt.user_prompt(facts),
-                prompt.answer_schema(facts),
-                max_tokens=prompt.MAX_TOKENS,
-                seed=seed,
-                seconds=seconds,
-            )
-            draft = prompt.read_answer(answer)
+            async with asyncio.timeout(seconds) as limit:
+                await self._read(checker, reader, writing, seed, limit, progress)
+            trouble = "the answer has no sentence"
+        except TimeoutError:
+            trouble = f"no sentence within {seconds:.0f} s"
         except RiskeeError as error:
-            self.breaker.failed()
-            _log.warning("the language model gave nothing usable", cause=str(error))
-            return None
-        self.breaker.succeeded()
-        return await asyncio.to_thread(self._checked, facts, draft)
+            # What was whole by then was checked and counts; the server is to be left alone all the same.
+            self._failed(str(error))
+            return
+        if reader.pairs:
+            self.breaker.succeeded()
+        else:
+            self._failed(trouble)
 
-    def _checked(self, facts: Facts, draft: Draft) -> Draft | None:
-        drivers = prompt.leading_drivers(facts)
-        reason = draft.reason if drivers and _passes(draft.reason, refuse_drivers(draft.reason, drivers, facts)) else ""
-        documents = facts.labelled
-        reports = {
-            label: sentence
-            for label, sentence in draft.reports.items()
-            if label in documents and _passes(sentence, refuse_report(sentence, documents[label], facts))
-        }
-        reports = self._nearest_to_their_source(facts, reports)
-        # Documents were given and not one sentence on them held: not worth the reader's time.
-        wanted = reports if prompt.readable(facts) else reason
-        return Draft(reason, reports) if wanted else None
+    async def _read(
+        self,
+        checker: Checker,
+        reader: AnswerReader,
+        writing: Writing,
+        seed: int,
+        limit: asyncio.Timeout,
+        progress: Progress,
+    ) -> None:
+        facts = checker.facts
+        answer = self.llm.answer(
+            prompt.SYSTEM,
+            prompt.user_prompt(facts),
+            prompt.answer_schema(facts),
+            max_tokens=prompt.MAX_TOKENS,
+            seed=seed,
+        )
+        async with aclosing(answer) as pieces:
+            async for piece in pieces:
+                writing.tokens_in += piece.tokens_in
+                writing.tokens_out += piece.tokens_out
+                if piece.text:
+                    await progress.wrote(piece.text)
+                for label, sentence in reader.feed(piece.text):
+                    await self._check(checker, writing, label, sentence, progress)
+                if reader.ended:
+                    # Only the count of tokens is missing.
+                    limit.reschedule(asyncio.get_running_loop().time() + _LAST_SECONDS)
 
-    def _nearest_to_their_source(self, facts: Facts, reports: dict[str, str]) -> dict[str, str]:
-        """Those that are nearer in meaning to the document they cite than to any other."""
-        texts = prompt.readable(facts)
-        if not reports or len(texts) < 2:
-            return reports
-        labels = list(texts)
-        vectors = self.embedder.encode([*texts.values(), *reports.values()])
-        similarity = vectors[len(labels) :] @ vectors[: len(labels)].T
-        nearest = [labels[int(place)] for place in np.argmax(similarity, axis=1)]
-        return {
-            label: sentence
-            for (label, sentence), best in zip(reports.items(), nearest, strict=True)
-            if _passes(sentence, None if best == label else f"nearer to document {best} than to {label}")
-        }
+    async def _check(self, checker: Checker, writing: Writing, label: str, sentence: str, progress: Progress) -> None:
+        if label in writing.sentences:
+            return
+        refusal = await asyncio.to_thread(checker.refused, label, sentence)
+        if refusal is None:
+            writing.sentences[label] = sentence
+            await progress.holds(sentence)
+        else:
+            writing.dropped[refusal] += 1
 
-
-def _passes(sentence: str, refusal: str | None) -> bool:
-    if refusal:
-        _log.info("sentence refused", sentence=sentence, reason=refusal)
-    return refusal is None
+    def _failed(self, trouble: str) -> None:
+        self.breaker.failed()
+        _log.warning("the language model gave nothing usable", cause=trouble)

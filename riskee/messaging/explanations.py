@@ -11,7 +11,6 @@ from riskee.messaging.messages import Message, Prediction, Probability, Ticker
 
 Occasion = Literal["request", "material"]
 Stage = Literal["queued", "facts", "documents", "writing", "checking", "done"]
-Unit = Literal["", "%", "times", "sessions", "points"]
 
 
 class ExplainRequest(Message, frozen=True):
@@ -40,8 +39,8 @@ class ExplainProgress(Message, frozen=True):
 class Driver(Message, frozen=True):
     """One attribution: what a group of features added to the expected return.
 
-    `feature` is the strongest of the group, `label` says it in plain words; its `value`, shown in its `unit`, is a
-    share where the unit is `%`.
+    `feature` is the strongest of the group and `label` its name in plain words; `unit` is that of its raw `value`, and
+    `shown` the value as a person reads it, with a unit.
     """
 
     name: str
@@ -49,7 +48,8 @@ class Driver(Message, frozen=True):
     value: float | None
     contribution: float
     label: str = ""
-    unit: Unit = ""
+    unit: str = ""
+    shown: str = ""
 
 
 class SourceDocument(Message, frozen=True):

@@ -88,10 +88,9 @@ class Inbox:
         self._stream = stream_of(durable.subject).name
         self._first_delivery = f"$JS.ACK.{self._stream}.{durable.name}.1."
         self._waiting: deque[Msg] = deque()
-        self._taken: Sequence[Msg] = ()
+        self._taken: Sequence[Msg] = ()  # all that is not finished
         self._finished_replies: deque[str] = deque(maxlen=2 * durable.max_pending)
-        self._received = 0
-        self._received_before = 0
+        self._received = self._received_before = 0
         self._arrived = asyncio.Event()
         self._closed = False
         self._subscription: Subscription | None = None
@@ -136,9 +135,10 @@ class Inbox:
                 await self._arrived.wait()
             if linger_seconds and len(self._waiting) < count and not self._closed:
                 await asyncio.sleep(linger_seconds)
-            self._taken = await self._unfinished(self._next(count))
-            if self._taken:
-                return self._taken
+            if fresh := await self._unfinished(self._next(count)):
+                held = (m for m in self._taken if not m.is_acked and m.reply not in self._finished_replies)
+                self._taken = [*held, *fresh]
+                return fresh
 
     async def take_more(self, count: int) -> Sequence[Msg]:
         """What was taken last and is not finished, then up to `count` that have arrived since, if any."""

@@ -1,18 +1,27 @@
 """The local language model: Ollama's official client."""
 
-import asyncio
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, NamedTuple, cast
 
 import httpx
 import ollama
 
-from riskee.errors import FatalError, RetryableError
+from riskee.errors import FatalError, PoisonError, RetryableError
 from riskee.settings import LlmSettings
 
 # Loading takes seconds, so the model stays in memory between explanations.
 KEEP_ALIVE = "30m"
 _CONTEXT_TOKENS = 2048
 _TEMPERATURE = 0.2
+
+
+class Piece(NamedTuple):
+    """A part of an answer; the last one says how many tokens the whole took: those read, those written."""
+
+    text: str
+    tokens_in: int = 0
+    tokens_out: int = 0
 
 
 class Llm:
@@ -27,20 +36,18 @@ class Llm:
         return self._settings.model
 
     async def answer(
-        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int, seconds: float
-    ) -> str:
-        """The model's answer, as text that should fit the JSON schema; cut off where `seconds` were not enough.
+        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int
+    ) -> AsyncGenerator[Piece, None]:
+        """The model's answer as it is written, as text that should fit the JSON schema.
 
-        Raises RetryableError when the server is down, failing or says nothing in time, FatalError when it lacks the
-        model or refuses the request.
+        Whoever stops reading closes the generator; then the server stops too. Raises RetryableError when the server is
+        down or failing, PoisonError when it does not speak Ollama's protocol, FatalError when it lacks the model or
+        refuses the request.
         """
-        pieces: list[str] = []
         try:
-            async with asyncio.timeout(seconds):
-                await self._stream(pieces, system, prompt, schema, {"num_predict": max_tokens, "seed": seed})
-        except TimeoutError as error:
-            if not pieces:
-                raise RetryableError(f"the language model said nothing in {seconds:.0f} s", "see the load") from error
+            async with aclosing(await self._ask(system, prompt, schema, max_tokens, seed)) as answer:
+                async for part in answer:
+                    yield Piece(part.message.content or "", part.prompt_eval_count or 0, part.eval_count or 0)
         except ollama.ResponseError as error:
             raise self._refusal(error) from error
         except (ConnectionError, httpx.HTTPError) as error:
@@ -48,22 +55,27 @@ class Llm:
             raise RetryableError(
                 f"the language model at {self._settings.url} does not answer: {reason}", "`riskee status`"
             ) from error
-        return "".join(pieces)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            # What is no JSON or no message of Ollama's, as the client finds it.
+            raise PoisonError(
+                f"what answers at {self._settings.url} does not speak Ollama's protocol: {str(error)[:200]}",
+                "check RISKEE_LLM__URL",
+            ) from error
 
-    async def _stream(
-        self, pieces: list[str], system: str, prompt: str, schema: dict[str, Any], options: dict[str, int]
-    ) -> None:
-        """Append the answer to `pieces` as it is written."""
-        answer = await self._client.chat(
+    async def _ask(
+        self, system: str, prompt: str, schema: dict[str, Any], max_tokens: int, seed: int
+    ) -> AsyncGenerator[ollama.ChatResponse, None]:
+        answer: AsyncIterator[ollama.ChatResponse] = await self._client.chat(
             model=self.model,
             messages=[{"role": "system", "content": system}, {"role": "user", "content": prompt}],
             format=schema,
-            options={"num_ctx": _CONTEXT_TOKENS, "temperature": _TEMPERATURE, **options},
+            options={
+                "num_ctx": _CONTEXT_TOKENS, "temperature": _TEMPERATURE, "num_predict": max_tokens, "seed": seed,
+            },
             keep_alive=KEEP_ALIVE,
             stream=True,
-        )
-        async for part in answer:
-            pieces.append(part.message.content or "")  # noqa: PERF401 (what came in time must be kept)
+        )  # fmt: skip
+        return cast("AsyncGenerator[ollama.ChatResponse, None]", answer)
 
     async def close(self) -> None:
         """Close the connections."""

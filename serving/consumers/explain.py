@@ -3,62 +3,67 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import msgspec
+from dataclasses import dataclass, field
 
 from riskee.breaker import Breaker
 from riskee.embedding import make_embedder
-from riskee.errors import RetryableError
-from riskee.explanation.explainer import Explainer
+from riskee.explanation.explainer import Explainer, facts_digest
+from riskee.explanation.facts import Facts
+from riskee.explanation.gate import Gate, Turn
+from riskee.explanation.progress import Progress
 from riskee.explanation.retrieval import Retrieval
 from riskee.explanation.writer import Writer
 from riskee.ids import answer_id
 from riskee.logs import get_logger
 from riskee.messaging.envelope import Envelope, wrap
-from riskee.messaging.explanations import ExplainRequest, Explanation
-from riskee.messaging.messages import Prediction
-from riskee.messaging.subjects import EXPLAIN, EXPLAINED
-from riskee.storage import keys
+from riskee.messaging.explanations import ExplainProgress, ExplainRequest, Explanation
+from riskee.messaging.subjects import EXPLAIN, EXPLAINED, EXPLAINING
 from riskee.storage.bus import codec_of
-from riskee.storage.cache import Cache, decoded
+from riskee.storage.cache import Cache
 from riskee.storage.database import make_service_engine
-from riskee.storage.entries import Entry
 from riskee.storage.inbox import Durable
 from riskee.storage.llm import Llm
 from riskee.storage.vectors import Vectors
-from riskee.telemetry import CACHE_WRITE_ERRORS, EXPLANATION_SECONDS, EXPLANATIONS
+from riskee.telemetry import (
+    EXPLANATION_SECONDS,
+    EXPLANATIONS,
+    EXPLANATIONS_WAITING,
+    LLM_TOKENS,
+    SENTENCES_DROPPED,
+)
 from serving.consumers.attributions import Attributions
+from serving.consumers.explained import Kept, Making
+from serving.consumers.initiative import Initiative
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.loop import Consumption
+from serving.consumers.records import Records
 from serving.consumers.service import Service, run
 
 NAME = "explain"
+# Requests in hand at once: each is a task that mostly waits. The server keeps the others.
+_IN_HAND = 64
 
 _log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Explain:
-    """The handler of explain. What is cached is answered at once; what has waited too long gets the template."""
+    """The handler of explain. What was made from the same facts is answered at once; what has waited too long gets the
+    template."""
 
     service: Service
-    cache: Cache
     attributions: Attributions
     explainer: Explainer
-    answer_within_seconds: float
+    kept: Kept
+    making: Making = field(default_factory=Making)
 
-    async def on_requests(self, batch: Sequence[Envelope[ExplainRequest]]) -> None:
-        """Explain the predictions of a batch side by side."""
-        # All are finished before the first failure is raised as it is: a task group would wrap it, and the loop would
-        # no longer see whether it can be tried again.
-        for outcome in await asyncio.gather(*map(self._answer, batch), return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+    async def on_request(self, batch: Sequence[Envelope[ExplainRequest]]) -> None:
+        """Explain a prediction: a batch has one request, others are handled beside it."""
+        for envelope in batch:
+            await self._answer(envelope)
 
     async def _answer(self, envelope: Envelope[ExplainRequest]) -> None:
-        request = envelope.payload
-        explanation = await self._cached(request.prediction) or await self._explain(request)
+        explanation = await self._explanation(envelope.payload)
         answer = wrap(
             explanation,
             message_id=answer_id(explanation.explanation_id, envelope.message_id),
@@ -68,42 +73,53 @@ class Explain:
         )
         await self.service.bus.publish(EXPLAINED, answer)
 
-    async def _explain(self, request: ExplainRequest) -> Explanation:
-        prediction = request.prediction
+    async def _explanation(self, request: ExplainRequest) -> Explanation:
+        prediction, began = request.prediction, time.monotonic()
         waited = (self.service.clock.now() - request.requested_at).total_seconds()
-        began = time.monotonic()
+        progress = self._progress(request)
+        await progress.at("facts")
         drivers = await self.attributions.of(prediction)
-        spent = waited + time.monotonic() - began
-        explanation = await self.explainer.explain(prediction, drivers, self.answer_within_seconds - spent)
-        await self._keep(prediction, explanation)
-        EXPLANATIONS.labels(explanation.generator).inc()
-        EXPLANATION_SECONDS.labels(explanation.generator).observe(explanation.seconds)
-        _log.info("explained", ticker=prediction.ticker, generator=explanation.generator, seconds=explanation.seconds)
+        facts = await self.explainer.facts(prediction, drivers, progress)
+        digest, turn = facts_digest(facts), Turn(urgent=request.occasion == "request")
+
+        async def make() -> Explanation:
+            left = self.service.settings.explanation.answer_within_seconds - waited - (time.monotonic() - began)
+            explanation = await self.explainer.explain(facts, request.occasion, left, turn, progress)
+            await self._finish(facts, explanation)
+            return explanation
+
+        explanation = await self.kept.of(prediction, digest) or await self.making.once(digest, turn, make)
+        await progress.at("done")
         return explanation
 
-    async def _cached(self, prediction: Prediction) -> Explanation | None:
-        try:
-            body = await self.cache.body(keys.EXPLANATION, ticker=prediction.ticker, ts=prediction.prediction_time)
-        except RetryableError as error:
-            self.service.health.down("redis", str(error))
-            return None
-        explanation = decoded(body, Explanation)
-        # One quote may have a prediction of each model type.
-        return explanation if explanation and explanation.prediction_id == prediction.prediction_id else None
+    def _progress(self, request: ExplainRequest) -> Progress:
+        prediction = request.prediction
 
-    async def _keep(self, prediction: Prediction, explanation: Explanation) -> None:
-        entry = Entry.of(
-            keys.EXPLANATION,
-            {"ticker": prediction.ticker, "ts": prediction.prediction_time},
-            {keys.BODY: msgspec.json.encode(explanation), "generator": explanation.generator},
+        async def tell(told: ExplainProgress) -> None:
+            identity = prediction.prediction_id
+            now = self.service.clock.now()
+            envelope = wrap(told, message_id=identity, correlation_id=identity, source=NAME, at=now)
+            await self.service.bus.tell(EXPLAINING, envelope)
+
+        show_drafts = self.service.settings.explanation.show_drafts
+        return Progress(prediction.prediction_id, prediction.ticker, tell, time.monotonic, show_drafts)
+
+    async def _finish(self, facts: Facts, explanation: Explanation) -> None:
+        await self.kept.keep(facts.prediction, explanation)
+        EXPLANATIONS.labels(explanation.generator).inc()
+        EXPLANATION_SECONDS.labels(explanation.generator).observe(explanation.seconds)
+        LLM_TOKENS.labels("read").inc(explanation.tokens_in)
+        LLM_TOKENS.labels("written").inc(explanation.tokens_out)
+        for reason, count in explanation.dropped.items():
+            SENTENCES_DROPPED.labels(reason).inc(count)
+        _log.info(
+            "explained",
+            ticker=explanation.ticker,
+            occasion=explanation.occasion,
+            generator=explanation.generator,
+            dropped=dict(explanation.dropped),
+            seconds=explanation.seconds,
         )
-        try:
-            await self.cache.write([entry])
-        except RetryableError as error:
-            CACHE_WRITE_ERRORS.inc()
-            self.service.health.down("redis", str(error))
-        else:
-            self.service.health.up("redis")
 
 
 async def main(service: Service) -> None:
@@ -114,23 +130,31 @@ async def main(service: Service) -> None:
     embedder = await service.until_done(
         "embedder", lambda: asyncio.to_thread(make_embedder, settings.embedding, settings.home)
     )
-    attributions = Attributions(cache, Knowledge(engine, settings.model), settings.model, settings.explanation.drivers)
+    gate = Gate(settings.llm.concurrency, settings.explanation.queue, EXPLANATIONS_WAITING.set)
     explainer = Explainer(
-        Retrieval(embedder, vectors, settings.explanation.documents),
-        Writer(llm, embedder, Breaker(time.monotonic), time.monotonic),
+        Retrieval(embedder, vectors, settings.explanation.documents, settings.explanation.retrieval),
+        Records(engine).of,
+        Writer(llm, embedder, Breaker(time.monotonic), gate, time.monotonic),
         service.clock,
         time.monotonic,
     )
     warming = asyncio.create_task(explainer.writer.warm_up())
-    handler = Explain(service, cache, attributions, explainer, settings.explanation.answer_within_seconds)
+    handler = Explain(
+        service,
+        Attributions(cache, Knowledge(engine, settings.model), settings.model, settings.explanation.drivers),
+        explainer,
+        Kept(cache, service.clock, service.health, llm.model),
+    )
     try:
+        if settings.explanation.initiative.per_minute:
+            await service.until_done("nats", Initiative(service).begin)
         await service.consume(
             Consumption(
-                # Few, so that a stopped service leaves hardly any request to wait for its next delivery.
-                Durable("explain", EXPLAIN.name, max_pending=2 * settings.llm.concurrency),
+                Durable("explain", EXPLAIN.name, max_pending=_IN_HAND),
                 codec_of(EXPLAIN),
-                handler.on_requests,
-                max_batch=settings.llm.concurrency,
+                handler.on_request,
+                max_batch=1,
+                side_by_side=True,
             )
         )
     finally:

@@ -53,6 +53,8 @@ class Consumption(Generic[PayloadT]):
     max_batch: int = 512
     # How long the first message of a batch may wait for others, where a batch costs much more than a message.
     linger_seconds: float = 0.0
+    # Where a batch takes seconds: the next ones do not wait for it, however many the durable lets out.
+    side_by_side: bool = False
 
 
 class _Batch(NamedTuple, Generic[PayloadT]):
@@ -122,12 +124,19 @@ class ConsumerLoop(Generic[PayloadT]):
                 group.create_task(self._close_when_stopping()),
             ]
             try:
-                while messages := await self._inbox.take(self._consumption.max_batch, self._consumption.linger_seconds):
-                    await self._process(messages)
-            except StoppedError:
+                await self._work()
+            except* StoppedError:
                 _log.info("stopped with work unfinished; it is delivered again", durable=self._name)
             for helper in helpers:
                 helper.cancel()
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            while messages := await self._inbox.take(self._consumption.max_batch, self._consumption.linger_seconds):
+                if self._consumption.side_by_side:
+                    group.create_task(self._process(messages))
+                else:
+                    await self._process(messages)
 
     async def _close_when_stopping(self) -> None:
         await self._stopping.wait()

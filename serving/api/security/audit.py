@@ -18,7 +18,7 @@ def note(scope: Scope, caller: Caller | None, route: str, status: int, reason: s
         "address": client[0] if client else "",
         "method": scope.get("method", "WS"),
         "route": route,
-        "status": status,
+        "status": int(status),
         "request_id": scope["state"].get("request_id", ""),
     }
     if reason:

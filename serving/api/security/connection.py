@@ -4,9 +4,6 @@ from asyncio import TimerHandle, Transport
 from functools import partial
 from typing import Any
 
-from uvicorn.config import Config
-from uvicorn.server import ServerState
-
 from riskee.settings import GuardSettings
 from serving.api.streaming.protocols import HttpProtocol
 
@@ -16,10 +13,8 @@ _END_OF_HEAD = b"\r\n\r\n"
 class PatientProtocol(HttpProtocol):
     """As uvicorn's own, which would wait for a head without end and take one of any length."""
 
-    def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any], *, settings: GuardSettings
-    ) -> None:
-        super().__init__(config, server_state, app_state)
+    def __init__(self, *arguments: Any, settings: GuardSettings, **named: Any) -> None:
+        super().__init__(*arguments, **named)
         self._settings = settings
         # From the first moment, for who connects and says nothing; then from the first byte of each request.
         self._in_head = True

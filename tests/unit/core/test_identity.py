@@ -24,10 +24,12 @@ def test_any_part_changes_the_identity() -> None:
         ids.quote_id("replay/1", "AAPL", AT, 4),
         ids.prediction_id(quote, "1d", "normal-1"),
         ids.prediction_id(quote, "1d", "normal-2"),
-        ids.explanation_id(quote, "1", "llm"),
+        ids.explanation_id(quote, "f", "1", "llm"),
+        ids.explanation_id(quote, "g", "1", "llm"),
+        ids.initiative_id(quote),
     }
     assert quote not in others
-    assert len(others) == 7
+    assert len(others) == 9
 
 
 def test_parts_cannot_run_into_each_other() -> None:

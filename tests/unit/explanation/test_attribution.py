@@ -5,7 +5,8 @@ import math
 import pytest
 
 from riskee.explanation.attribution import GROUPS, drivers_of
-from riskee.features.definitions import FEATURES, features_of
+from riskee.explanation.measures import shown
+from riskee.features.definitions import FEATURES, Feature, features_of
 
 
 def test_every_feature_is_in_one_group() -> None:
@@ -43,3 +44,25 @@ def test_a_group_that_the_model_did_not_see_moved_nothing() -> None:
 def test_contributions_of_another_model_type_are_refused() -> None:
     with pytest.raises(ValueError, match="24 contributions"):
         drivers_of("normal", {}, [0.0] * 24, 3)
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "text"),
+    [
+        ("return_60d", math.log(0.887), "-11.3%"),
+        ("volatility_20d", 0.021, "2.1% a session"),
+        ("volume_ratio_5d", 1.92, "1.9 times the usual"),
+        ("dollar_volume_20d", math.log1p(2.5e9), "2,500.0 million a session"),
+        ("rsi_14", 63.4, "63 of 100"),
+        ("sessions_to_earnings", 1.0, "1 session"),
+        ("earnings_surprise", 0.12, "+12% of the earnings"),
+        ("return_5d", None, ""),
+    ],
+)
+def test_values_are_shown_in_plain_words_with_their_unit(feature: str, value: float | None, text: str) -> None:
+    assert shown(feature, value) == text
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_every_feature_can_be_shown(feature: Feature) -> None:
+    assert shown(feature.name, 1.0)

@@ -1,5 +1,6 @@
 """The texts: golden examples, and the last check of the whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from riskee.explanation.composition import Composed, from_draft, from_template, 
 from riskee.explanation.facts import FLAG_NOTES, Facts
 from riskee.explanation.prompt import Draft
 from riskee.messaging.messages import Flag
-from tests.unit.explanation.examples import TREND, VOLATILITY, facts
+from tests.unit.explanation.examples import RECORD, TREND, VOLATILITY, facts
 
 GOLDEN = Path(__file__).parent / "golden"
 DRAFT = Draft(
@@ -22,7 +23,7 @@ def _composed(name: str) -> tuple[Composed, Facts]:
         "rise": (facts(), None),
         "fall": (facts(-0.0113, (VOLATILITY,), ("prediction_context",), ()), None),
         "flat": (facts(0.00001, (), (), (Flag.STALE, Flag.MODEL_EXPIRED)), None),
-        "model": (facts(), DRAFT),
+        "model": (facts(record=RECORD), DRAFT),
         "model_without_reason": (facts(), Draft("", {"B": "AAPL crossed its average."})),
     }
     given, draft = cases[name]
@@ -49,6 +50,17 @@ def test_an_invented_number_or_citation_is_seen() -> None:
 
 def test_every_flag_has_its_note() -> None:
     assert set(FLAG_NOTES) == set(Flag)
+
+
+def test_what_could_not_be_looked_for_is_not_said_not_to_be() -> None:
+    known = facts(documents=())
+    unread = from_template(replace(known, searched=False, record_read=False)).text
+    assert "No document" in from_template(known).text
+    assert "None of this model's earlier predictions" in from_template(known).text
+    assert "No document" not in unread
+    assert "earlier predictions" not in unread
+    assert "could not be searched" in unread
+    assert "could not be read" in unread
 
 
 def test_signs_are_those_of_the_drivers() -> None:

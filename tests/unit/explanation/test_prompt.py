@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskee.errors import PoisonError
 from riskee.explanation import prompt
 from riskee.explanation.digitless import without_digits
 from riskee.explanation.verification import refuse_drivers
@@ -57,10 +56,15 @@ def test_every_reason_that_the_schema_allows_is_true(expected: float, leading: o
     assert refuse_drivers(sentence, drivers, given_facts) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"reason": 3}', '{"reason": "cut'])
-def test_an_answer_that_is_no_such_json_is_poison(text: str) -> None:
-    with pytest.raises(PoisonError):
-        prompt.read_answer(text)
+def test_changed_words_are_a_new_version() -> None:
+    """Whoever changes the prompt raises its number, and then this line."""
+    assert prompt.VERSION == "2.0.0+589aa800"
+
+
+@given(st.text(alphabet='<>/ documentAB\u200b\uff1c\uff1e\n. \u202eid="', max_size=80))
+def test_no_text_can_forge_a_fence(text: str) -> None:
+    hostile = msgspec.structs.replace(document("market_news"), title=text, snippet=f"AAPL gained. {text} It fell.")
+    assert not set("<>\u200b\u202e") & set(prompt.document_text(hostile))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The writer, with a language model that says what the test wants."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,12 @@ import numpy as np
 from riskee.breaker import Breaker
 from riskee.embedding.embedder import Vectors
 from riskee.errors import RetryableError
-from riskee.explanation.writer import Writer
+from riskee.explanation.gate import Gate, Turn
+from riskee.explanation.progress import Progress
+from riskee.explanation.prompt import Draft
+from riskee.explanation.writer import Writer, Writing
+from riskee.messaging.explanations import ExplainProgress
+from riskee.storage.llm import Piece
 from tests.unit.explanation.examples import facts
 
 REASON = "The trend of the last months pushed the forecast up."
@@ -23,24 +30,30 @@ BAD = {"reason": REASON, "A": "AAPL gained 99% in the session.", "B": "You shoul
 
 
 class Script:
-    """Answers with the next line of a script; an error is raised."""
+    """Answers with the next line of a script, some letters at a time; an error is raised at its place in a list."""
 
     model = "scripted"
 
     def __init__(self, *lines: object) -> None:
         self._lines: Iterator[object] = iter(lines)
         self.asked = 0
-        self.seconds = 0.0
+        self.closed = 0
 
     async def answer(
-        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int, seconds: float
-    ) -> str:
+        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int
+    ) -> AsyncGenerator[Piece, None]:
         self.asked += 1
-        self.seconds = seconds
         line = next(self._lines)
-        if isinstance(line, Exception):
-            raise line
-        return line if isinstance(line, str) else json.dumps(line)
+        try:
+            for part in line if isinstance(line, list) else [line]:
+                if isinstance(part, Exception):
+                    raise part
+                text = part if isinstance(part, str) else json.dumps(part)
+                for place in range(0, len(text), 7):
+                    yield Piece(text[place : place + 7])
+            yield Piece("", tokens_in=400, tokens_out=60)
+        finally:
+            self.closed += 1
 
 
 class BagOfWords:
@@ -59,67 +72,130 @@ class BagOfWords:
         return normed
 
 
+class Told:
+    """Hears the progress."""
+
+    def __init__(self, show_drafts: bool = False) -> None:
+        self.heard: list[ExplainProgress] = []
+        self.progress = Progress(uuid.UUID(int=1), "AAPL", self._hear, lambda: 0.0, show_drafts)
+
+    async def _hear(self, told: ExplainProgress) -> None:
+        self.heard.append(told)
+
+    @property
+    def sentences(self) -> list[str]:
+        return [told.sentence for told in self.heard if told.sentence]
+
+
 def _writer(script: Script, now: list[float] | None = None) -> Writer:
     clock = now or [0.0]
-    return Writer(script, BagOfWords(), Breaker(lambda: clock[0]), lambda: clock[0])
+    return Writer(script, BagOfWords(), Breaker(lambda: clock[0]), Gate(1, 8), lambda: clock[0])
+
+
+async def _write(writer: Writer, seconds: float = 20, told: Told | None = None) -> Writing:
+    return await writer.write(facts(), seconds, Turn(urgent=True), (told or Told()).progress)
+
+
+async def _draft(*lines: object) -> Draft | None:
+    return (await _write(_writer(Script(*lines)))).draft(facts())
 
 
 async def test_true_sentences_are_kept() -> None:
-    draft = await _writer(Script(GOOD)).write(facts(), 20)
+    draft = await _draft(GOOD)
     assert draft is not None
     assert draft.reason == REASON
     assert set(draft.reports) == {"A", "B", "C"}
 
 
-async def test_false_sentences_are_dropped_and_the_rest_kept() -> None:
-    draft = await _writer(Script(GOOD | {"B": BAD["B"], "reason": "Volatility pushed the forecast up."})).write(
-        facts(), 20
-    )
+async def test_each_sentence_is_told_as_soon_as_it_holds() -> None:
+    told = Told()
+    writing = await _write(_writer(Script([json.dumps(GOOD), RetryableError("cut off at the end")])), told=told)
+    assert told.sentences == list(writing.sentences.values()) == list(GOOD.values())
+    assert [each.stage for each in told.heard][:1] == ["writing"]
+    assert told.heard[-1].tokens > 10
+    assert not any(each.draft for each in told.heard)
+
+
+async def test_drafts_are_told_where_that_is_set_and_hold_what_was_refused() -> None:
+    told = Told(show_drafts=True)
+    await _write(_writer(Script(BAD, GOOD)), told=told)
+    drafts = "".join(each.draft or "" for each in told.heard)
+    assert "You should buy AAPL." in drafts
+    assert "You should buy AAPL." not in told.sentences
+
+
+async def test_false_sentences_are_dropped_counted_and_the_rest_kept() -> None:
+    told = Told()
+    false = GOOD | {"B": BAD["B"], "reason": "Volatility pushed the forecast up."}
+    writing = await _write(_writer(Script(false)), told=told)
+    draft = writing.draft(facts())
     assert draft is not None
     assert draft.reason == ""
     assert set(draft.reports) == {"A", "C"}
+    assert writing.dropped.total() == 2
+    assert (writing.tokens_in, writing.tokens_out) == (400, 60)
+    assert len(told.sentences) == 2
 
 
 async def test_a_sentence_on_another_document_is_dropped() -> None:
-    swapped = GOOD | {"A": GOOD["C"], "C": GOOD["A"]}
-    draft = await _writer(Script(swapped)).write(facts(), 20)
+    draft = await _draft(GOOD | {"A": GOOD["C"], "C": GOOD["A"]})
     assert draft is not None
     assert set(draft.reports) == {"B"}
 
 
+async def test_a_sentence_on_no_document_is_dropped() -> None:
+    writing = await _write(_writer(Script(GOOD | {"D": GOOD["A"]})))
+    assert writing.dropped == {"source": 1}
+
+
 async def test_a_draft_of_falsehoods_is_asked_for_once_more() -> None:
     script = Script(BAD, GOOD)
-    assert await _writer(script).write(facts(), 20) is not None
+    writing = await _write(_writer(script))
+    assert writing.draft(facts()) is not None
     assert script.asked == 2
+    assert writing.tokens_in == 800
+    # What held at first is not written twice.
+    assert writing.sentences["reason"] == REASON
 
 
 async def test_falsehoods_twice_leave_the_template() -> None:
     script = Script(BAD, BAD)
-    assert await _writer(script).write(facts(), 20) is None
+    assert (await _write(_writer(script))).draft(facts()) is None
     assert script.asked == 2
 
 
 async def test_garbage_and_errors_leave_the_template() -> None:
-    assert await _writer(Script("no json", RetryableError("down"))).write(facts(), 20) is None
+    assert await _draft("no json", RetryableError("down")) is None
+
+
+async def test_garbage_is_not_read_to_its_end() -> None:
+    script = Script(["no json", *["more"] * 1000], RetryableError("down"))
+    told = Told()
+    await _write(_writer(script), told=told)
+    assert script.closed == 2
+    assert max(each.tokens for each in told.heard) < 10
 
 
 async def test_of_an_answer_that_was_cut_off_the_whole_sentences_are_kept() -> None:
     whole = json.dumps(GOOD)
-    draft = await _writer(Script(whole[: whole.index("above the long")])).write(facts(), 20)
+    script = Script([whole[: whole.index("above the long")], RetryableError("cut off")])
+    draft = (await _write(_writer(script))).draft(facts())
     assert draft is not None
     assert (draft.reason, set(draft.reports)) == (REASON, {"A"})
 
 
-async def test_the_second_try_has_only_the_time_that_is_left() -> None:
-    script = Script(BAD, GOOD)
-    await Writer(script, BagOfWords(), Breaker(lambda: 0.0), iter([0.0, 0.0, 14.0]).__next__).write(facts(), 20)
-    assert script.seconds == 6
-
-
 async def test_without_time_nothing_is_asked() -> None:
     script = Script()
-    assert await _writer(script).write(facts(), 1) is None
+    assert (await _write(_writer(script), 1)).draft(facts()) is None
     assert script.asked == 0
+
+
+async def test_for_a_second_try_there_must_be_time() -> None:
+    script = Script(BAD, GOOD)
+    ticks = iter([0.0, 0.0, 17.0])
+    writer = Writer(script, BagOfWords(), Breaker(lambda: 0.0), Gate(1, 8), lambda: next(ticks))
+    assert (await _write(writer)).draft(facts()) is None
+    assert script.asked == 1
 
 
 async def test_after_failures_the_model_rests() -> None:
@@ -127,17 +203,26 @@ async def test_after_failures_the_model_rests() -> None:
     script = Script(*[RetryableError("down")] * 4, GOOD)
     writer = _writer(script, now)
     for _ in range(3):
-        assert await writer.write(facts(), 20) is None
+        assert not (await _write(writer)).sentences
     assert script.asked == 3
     now[0] = 61.0
-    assert await writer.write(facts(), 20) is None
+    assert not (await _write(writer)).sentences
     assert script.asked == 4
     now[0] = 130.0
-    assert await writer.write(facts(), 20) is not None
+    assert (await _write(writer)).sentences
     assert writer.breaker.allows()
+
+
+async def test_those_who_waited_do_not_ask_a_model_that_failed_the_others() -> None:
+    """Ten at once: the breaker opens at the third failure, the others leave without asking."""
+    script = Script(*[RetryableError("down")] * 4)
+    writer = _writer(script)
+    written = await asyncio.gather(*(_write(writer) for _ in range(9)))
+    assert script.asked == 3
+    assert not any(each.sentences for each in written)
 
 
 async def test_a_failed_warm_up_harms_nothing() -> None:
     writer = _writer(Script(RetryableError("loading"), GOOD))
     await writer.warm_up()
-    assert await writer.write(facts(), 20) is not None
+    assert (await _write(writer)).sentences

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from riskee.access.grants import ALL_GRANTS, Grant
@@ -47,9 +48,9 @@ def test_no_row_is_of_a_route_that_is_gone(routes: list[tuple[str, str]]) -> Non
 
 def test_a_route_without_a_row_is_found() -> None:
     app = create_app(Settings())
-    app.add_route("/v1/secret", lambda _request: None, methods=["POST"])
-    app.router.routes.append(WebSocketRoute("/v1/hidden", lambda _socket: None))
-    app.mount("/files", lambda _scope: None)
+    app.add_route("/v1/secret", lambda _request: Response(), methods=["POST"])
+    app.router.routes.append(WebSocketRoute("/v1/hidden", Response()))
+    app.mount("/files", Response())
     found = without_row(walked(app.routes))
     assert found == [("POST", "/v1/secret"), (WEBSOCKET, "/v1/hidden"), ("GET", "/files/{path:path}")]
 

@@ -1,0 +1,185 @@
+"""Sentences taken apart into what they state: of whom, which way, how much.
+
+A claim is compared with its document part by part, not word by word over the whole: each part of a document has its own
+subject, direction and numbers, so that what it says of one cannot be said of another (as in FIZZ, arXiv:2404.11184,
+and QASemConsistency, arXiv:2410.07473; here by grammar instead of a model, because each claim is checked while it is
+written, on the processor that writes it).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from riskee.explanation import wording
+from riskee.explanation.digitless import sentences
+from riskee.explanation.quantities import Quantity, split_quantities
+
+# Stands for the company or index that a document is about.
+SELF = "@"
+_PASSIVE = re.compile(
+    r"\b(?:is|are|was|were|been|being)\s+(?:\w+\s+)?\w+(?:ed|en|t|ut)\s+(?:\w+\s+)?by\b", re.IGNORECASE
+)
+_HEAD_ENDS = wording.PREPOSITIONS
+_MOVES = wording.RISING | wording.FALLING
+_COMPANY = {wording.stem(word) for word in wording.COMPANY}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom a statement is about: `head` with what stands before it (`services` revenue) and after it (of China)."""
+
+    head: str
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> frozenset[str]:
+        return self.before | self.after | {self.head}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One part of a sentence. `aside` are the numbers of what only says when or over what, wherever that stands;
+    `lent` are the words of the sentence's other parts that have no direction."""
+
+    text: str
+    subject: Subject | None
+    words: frozenset[str]
+    ways: tuple[int, ...]
+    negations: int
+    hypothetical: bool
+    passive: bool
+    quantities: tuple[Quantity, ...]
+    adjunct: bool
+    aside: tuple[Quantity, ...] = ()
+    lent: frozenset[str] = frozenset()
+
+
+def statements(text: str, itself: frozenset[str], *, claim: bool = False) -> list[Statement]:
+    """The statements of a text in order; `itself` are the stems that name what it is about.
+
+    A part without a subject has that of the part before, in a document also of the sentence before. In a claim the
+    pronoun that nothing stands before means what the document is about.
+    """
+    found: list[Statement] = []
+    last = Subject(SELF) if claim else None
+    for sentence in sentences(text):
+        parts: list[Statement] = []
+        for part in _parts(sentence):
+            statement = _statement(part, itself, last, parts)
+            last = statement.subject if not statement.adjunct and statement.subject else last
+            parts.append(statement)
+        found += _lending(_joined(parts))
+    return found
+
+
+def _parts(sentence: str) -> Iterator[str]:
+    """Parts of a sentence; a first one without a verb belongs to the next, unless it only says when or where."""
+    waiting = ""
+    for part in filter(None, (part.strip(" .") for part in wording.PARTS.split(sentence))):
+        joined = f"{waiting} and {part}" if waiting else part
+        if not waiting and not _has_verb(part) and not _is_adjunct(part):
+            waiting = part
+        else:
+            waiting = ""
+            yield joined
+    if waiting:
+        yield waiting
+
+
+def _statement(part: str, itself: frozenset[str], last: Subject | None, before: list[Statement]) -> Statement:
+    quantities, plain = split_quantities(part)
+    adjunct = _is_adjunct(part)
+    named, rest = _divide(plain)
+    acts = _has_verb(part)
+    subject = None if adjunct else _subject(named, itself, last) if acts else last
+    inherits = not adjunct and not acts and bool(before)
+    ways = wording.ways(plain)
+    return Statement(
+        text=part,
+        subject=subject,
+        words=frozenset(wording.content(plain if adjunct or subject is last else rest)),
+        ways=ways or (before[-1].ways if inherits else ()),
+        negations=sum(word in wording.NEGATION for word in wording.words(plain)),
+        hypothetical=bool(wording.HYPOTHETICAL.search(plain)),
+        passive=bool(_PASSIVE.search(plain)),
+        quantities=tuple(quantities),
+        adjunct=adjunct,
+    )
+
+
+def _joined(parts: list[Statement]) -> list[Statement]:
+    """The parts that state something, with what only says when, where or without what added to the nearest."""
+    found: list[Statement] = []
+    waiting: list[Statement] = []
+    for part in parts:
+        if not part.adjunct:
+            found.append(_with(part, waiting))
+            waiting = []
+        elif found:
+            found[-1] = _with(found[-1], [part])
+        else:
+            waiting.append(part)
+    return [*found, *waiting]
+
+
+def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
+    for adjunct in adjuncts:
+        part = replace(
+            part,
+            words=part.words | adjunct.words,
+            ways=part.ways if part.ways[-1:] == adjunct.ways[:1] else (*part.ways, *adjunct.ways),
+            negations=part.negations + adjunct.negations,
+            hypothetical=part.hypothetical or adjunct.hypothetical,
+            aside=(*part.aside, *adjunct.quantities),
+        )
+    return part
+
+
+def _lending(parts: list[Statement]) -> list[Statement]:
+    still = [part for part in parts if not part.ways and not part.negations and not part.hypothetical]
+    lent = frozenset(word for part in still for word in part.words)
+    return [replace(part, lent=lent) for part in parts]
+
+
+def _is_adjunct(part: str) -> bool:
+    first = part.partition(" ")[0].lower()
+    return first in wording.PREPOSITIONS and not _has_verb(part)
+
+
+def _has_verb(part: str) -> bool:
+    return any(True for _ in _verbs(wording.words(part)))
+
+
+def _verbs(words: list[str]) -> Iterator[int]:
+    """Where the verbs are: `traded` is none in `the traded value`, nor `drop` in `the drop`."""
+    for at, word in enumerate(words):
+        form = word in wording.VERBS or word in _MOVES or word in wording.HELPERS or _is_past(word)
+        if form and not (at and words[at - 1] in wording.DETERMINERS and word not in wording.VERBS):
+            yield at
+
+
+def _is_past(word: str) -> bool:
+    return word.endswith("ed") and len(word) > 4
+
+
+def _divide(plain: str) -> tuple[list[str], str]:
+    """The words before the first verb, and the text from there on."""
+    words = wording.words(plain)
+    at = next(_verbs(words), len(words))
+    return words[:at], " ".join(words[at:])
+
+
+def _subject(named: list[str], itself: frozenset[str], last: Subject | None) -> Subject | None:
+    named = [word for word in named if word not in wording.NEGATION]
+    meaning = [word for word in named if word not in wording.STOP_WORDS or word in wording.COMPANY]
+    if not meaning:
+        return last
+    end = next((at for at, word in enumerate(named) if word in _HEAD_ENDS and at), len(named))
+    stems = [wording.stem(word) for word in named[:end] if word in meaning]
+    if not stems:
+        return last
+    after = frozenset(wording.stem(word) for word in named[end:] if word in meaning)
+    if {*stems, *after} <= itself | _COMPANY:
+        return Subject(SELF)
+    return Subject(stems[-1], frozenset(stems[:-1]), after)

@@ -1,0 +1,118 @@
+"""Whether a document supports a claim: each part of the claim needs one part of the document that says it all."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from riskee.explanation import wording
+from riskee.explanation.digitless import sentences, without_digits
+from riskee.explanation.statements import SELF, Statement, Subject, statements
+from riskee.messaging.explanations import SourceDocument
+
+# May be dropped from the name of a subject: the average of the close is still the one meant.
+_LOOSE = frozenset({"short-term", "medium-term", "long-term"})
+_NEVER = frozenset[str]()
+_BRACKETS = re.compile(r"\([^)]*\)")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a document states: its statements, and the words of its title, which say more exactly what it is about."""
+
+    statements: tuple[Statement, ...]
+    title: frozenset[str]
+
+
+def evidence_of(document: SourceDocument, ticker: str) -> Evidence:
+    """The statements of a document, also of its text with numbers put in words. Instructions state nothing."""
+    itself = frozenset({wording.stem(ticker.lower())}) if _about(document, ticker) else _NEVER
+    found: list[Statement] = []
+    heading = document.title.partition(": ")[2]
+    for text in (document.title, heading, document.snippet, without_digits(f"{document.title}. {document.snippet}")):
+        fit = [one for one in sentences(_BRACKETS.sub(" ", text)) if not wording.META.search(one)]
+        found += statements(" ".join(fit), itself)
+    return Evidence(tuple(found), frozenset(wording.content(document.title)))
+
+
+def claims_of(sentence: str, document: SourceDocument, ticker: str) -> list[Statement]:
+    """The statements of a sentence that cites a document."""
+    itself = frozenset({wording.stem(ticker.lower())}) if _about(document, ticker) else _NEVER
+    return statements(sentence, itself, claim=True)
+
+
+def _about(document: SourceDocument, ticker: str) -> bool:
+    return ticker in wording.capitals(f"{document.title} {document.snippet}")
+
+
+def numbers_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
+    """Each number is the fact's, in value, unit and order."""
+    own = iter(fact.quantities)
+    for quantity in claim.quantities:
+        if not any(quantity.says(one) for one in fact.aside) and not any(quantity.says(one) for one in own):
+            return False
+    every = (*fact.quantities, *fact.aside)
+    return all(any(quantity.says(one) for one in every) for quantity in claim.aside)
+
+
+def ways_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
+    """The directions are the fact's, in its order; what fell did not rise."""
+    if _denies(claim, fact):
+        return fact.ways == (-claim.ways[0],) and not claim.quantities
+    return claim.ways == fact.ways
+
+
+def negations_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
+    """What the fact denies is denied, and nothing else, but that what fell rose."""
+    return claim.negations == fact.negations or _denies(claim, fact)
+
+
+def _denies(claim: Statement, fact: Statement) -> bool:
+    return claim.negations == 1 and not fact.negations and len(claim.ways) == 1
+
+
+def certainty_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
+    """What is only possible or expected is not said to be so."""
+    return claim.hypothetical == fact.hypothetical
+
+
+def voice_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
+    """Who did it and to whom it was done are not swapped."""
+    return claim.passive == fact.passive
+
+
+def subject_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
+    """It is said of the same: the same head, nothing that the fact has not, and nothing left out that narrows it."""
+    mine, its = claim.subject, fact.subject
+    if mine is None or its is None or mine.head != its.head:
+        return False
+    return _narrows(its) <= mine.words and mine.words <= its.words | evidence.title
+
+
+def _narrows(subject: Subject) -> frozenset[str]:
+    return frozenset() if subject.head == SELF else subject.before - _LOOSE
+
+
+def words_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
+    """Every word with a meaning is in the fact, or in what the rest of its sentence adds to it."""
+    return claim.words <= fact.words | fact.lent | (fact.subject.words if fact.subject else _NEVER)
+
+
+Fit = Callable[[Statement, Statement, Evidence], bool]
+FITS: Mapping[str, Fit] = {
+    "subject": subject_fits,
+    "support": words_fit,
+    "negation": negations_fit,
+    "direction": ways_fit,
+    "future": certainty_fits,
+    "voice": voice_fits,
+    "number": numbers_fit,
+}
+
+
+def misfit(claim: Statement, evidence: Evidence) -> str | None:
+    """The kind of what is wrong with a claim, None where a fact supports it: what keeps the nearest fact from it."""
+    wrong = [[kind for kind, fits in FITS.items() if not fits(claim, fact, evidence)] for fact in evidence.statements]
+    if not wrong:
+        return "support"
+    kinds: list[str] = min(wrong, key=len)
+    return kinds[0] if kinds else None

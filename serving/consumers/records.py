@@ -1,0 +1,34 @@
+"""What became of earlier predictions, for explanations: read from the marts of the track record."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from riskee.messaging.explanations import Record
+from riskee.messaging.messages import Prediction
+from riskee.model.live_record import Standing, standings
+from riskee.storage.database import database_errors
+
+
+@dataclass(frozen=True)
+class Records:
+    """The record of a ticker by a model."""
+
+    engine: Engine
+
+    async def of(self, prediction: Prediction) -> Record | None:
+        """Of this ticker's predictions by the model of this one; None where none is scored yet.
+
+        Raises RetryableError where the database is away, or the mart was not made yet.
+        """
+        return await asyncio.to_thread(self._read, prediction)
+
+    def _read(self, prediction: Prediction) -> Record | None:
+        with database_errors(), self.engine.connect() as connection:
+            found = standings(connection, prediction.ticker)
+        return next((_record(each) for each in found if each.model_version == prediction.model_version), None)
+
+
+def _record(standing: Standing) -> Record:
+    return Record(**{name: getattr(standing, name) for name in Record.__struct_fields__})

@@ -1,0 +1,128 @@
+"""No client costs the others or the server more than its share, and each is told why it is closed."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from riskee.messaging.subjects import PREDICTION_UPDATED
+from riskee.settings import Settings, StreamSettings
+from riskee.storage.bus import Bus
+from riskee.storage.cache import Cache
+from tests.integration.conftest import all_ok, eventually, serving
+from tests.integration.made_predictions import made, sealed
+from tests.integration.stream_clients import ask, listening, never_reading, streaming, until
+
+pytestmark = pytest.mark.integration
+
+STRICT = StreamSettings(
+    slow_after_seconds=0.4,
+    heartbeat_seconds=0.2,
+    connections=3,
+    connections_per_address=2,
+    tickers_per_connection=2,
+    frame_bytes=1024,
+    buffer_bytes=4096,
+)
+
+
+@pytest.fixture
+async def strict(beating: None, bus: Bus, cache: Cache, known: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(known.model_copy(update={"stream": STRICT})) as client:
+        await eventually(lambda: all_ok(client))
+        yield client
+
+
+@pytest.mark.parametrize("events", [False, True])
+async def test_who_never_reads_is_ended_and_holds_up_nobody(
+    strict: httpx.AsyncClient, bus: Bus, *, events: bool
+) -> None:
+    async with never_reading(strict, "AAPL", events=events) as deaf, streaming(strict) as client:
+        await ask(client, "AAPL")
+        await until(client, "complete")
+        before = await ended(strict)
+        for price in range(1, 200):
+            await bus.publish(PREDICTION_UPDATED, sealed(made("AAPL", float(price))))
+            assert (await until(client, "prediction"))[-1]["prediction"]["price"] == price
+            if price > 50 and await ended(strict) > before:
+                break
+        await eventually(lambda: counted(strict, "riskee_stream_connections 1.0"))
+        assert await ended(strict) == before + 1
+        assert await everything(deaf), "its connection was ended, though it took nothing"
+
+
+async def ended(client: httpx.AsyncClient) -> float:
+    """How many slow clients were ended so far."""
+    lines = (await client.get("/metrics")).text.splitlines()
+    return sum(float(line.split()[1]) for line in lines if line.startswith('riskee_stream_ended_total{reason="slow"}'))
+
+
+async def everything(deaf: socket.socket) -> bool:
+    """Whether the server's side is closed: the bytes that had room come first."""
+    async with asyncio.timeout(10):
+        try:
+            while await asyncio.get_running_loop().sock_recv(deaf, 65536):
+                pass
+        except ConnectionResetError:
+            return True
+    return True
+
+
+async def counted(client: httpx.AsyncClient, line: str) -> bool:
+    return line in (await client.get("/metrics")).text
+
+
+async def test_there_are_enough_connections(strict: httpx.AsyncClient) -> None:
+    async with streaming(strict), streaming(strict):
+        with pytest.raises(InvalidStatus) as refused:
+            async with streaming(strict):
+                pass
+        assert refused.value.response.status_code == 429
+        assert b"too_many_connections" in (refused.value.response.body or b"")
+        answer = await strict.get("/stream/events", params={"tickers": "AAPL"})
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (429, "too_many_connections")
+    await eventually(lambda: counted(strict, "riskee_stream_connections 0.0"))
+    async with streaming(strict) as client:
+        await ask(client, "AAPL")
+        await until(client, "complete")
+
+
+async def test_a_connection_has_so_many_tickers(strict: httpx.AsyncClient) -> None:
+    async with streaming(strict) as client:
+        await ask(client, "AAPL", "IBM")
+        await until(client, "complete")
+        await ask(client, "MSFT")
+        assert (await until(client, "error"))[-1]["problem"]["type"].endswith("too_many_tickers")
+        await ask(client, "AAPL")
+        await until(client, "complete")
+
+
+async def test_a_frame_that_is_too_large_ends_the_connection(strict: httpx.AsyncClient) -> None:
+    async with streaming(strict) as client:
+        await client.send("x" * 2000)
+        with pytest.raises(ConnectionClosed) as closed:
+            await until(client, "never")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+
+
+async def test_events_beat_by_comments(strict: httpx.AsyncClient) -> None:
+    async with listening(strict, "AAPL") as events, asyncio.timeout(10):
+        async for block in events.blocks():
+            if block == [": heartbeat"]:
+                return
+
+
+async def test_an_api_that_ends_says_so_to_all(bus: Bus, cache: Cache, known: Settings) -> None:
+    async with asyncio.timeout(30):
+        async with serving(known) as client:
+            context, feed = streaming(client), listening(client, "*")
+            other, events = await context.__aenter__(), await feed.__aenter__()
+            await events.until("complete")
+        with pytest.raises(ConnectionClosed) as closed:
+            await until(other, "never")
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, "resume" in closed.value.rcvd.reason) == (1012, True)
