@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 import nats
@@ -195,9 +194,9 @@ class Inbox:
         """
         newer = self._received - self._received_before
         self._received_before = self._received
-        held = [*self._taken, *islice(self._waiting, max(len(self._waiting) - newer, 0))]
+        held = [*self._taken, *self._waiting]  # in the order in which they came
         try:
-            for message in held:
+            for message in held[: max(len(held) - newer, 0)]:
                 if not message.is_acked:
                     await message.in_progress()
         except nats.errors.Error as error:

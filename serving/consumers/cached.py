@@ -11,23 +11,26 @@ from riskee.messaging.messages import Flag, Prediction, Quote
 from riskee.messaging.statuses import gravest
 from riskee.model.predictor import Predictor
 from riskee.storage import keys
-from riskee.storage.entries import PLACE, Entry, Place
+from riskee.storage.entries import PLACE, Entry, Hash, Place
 
 _encode = msgspec.json.Encoder().encode
 # Made and encoded in half of a dict's time.
 _Features: Any = msgspec.defstruct("Features", [(name, float) for name in EARNINGS_FEATURES], frozen=True, gc=False)
 
 
-class _Names(NamedTuple):
-    quote: str
-    prediction: str
-    features: str
+class _Heads(NamedTuple):
+    """How the hashes of a ticker begin: seconds to live, name, and the field that comes first."""
+
+    quote: Hash
+    prediction: Hash
+    features: Hash
 
 
 @cache
-def _names_of(ticker: str) -> _Names:
+def _heads_of(ticker: str) -> _Heads:
     # Of every wave again, and there are only so many tickers.
-    return _Names(*(key.of(ticker=ticker) for key in (keys.QUOTE, keys.PREDICTION, keys.FEATURES)))
+    of = ((key.seconds, key.of(ticker=ticker), PLACE) for key in (keys.QUOTE, keys.PREDICTION, keys.FEATURES))
+    return _Heads(*of)
 
 
 @cache
@@ -42,19 +45,16 @@ def place_of(quote: Quote) -> Place:
 
 def quote_entry(quote: Quote, place: Place) -> Entry:
     """`quote:{ticker}`."""
-    body = _encode(quote).decode()
-    shown = (PLACE, place.text, keys.BODY, body, "price", repr(quote.price))
-    return Entry(place, ((keys.QUOTE.seconds, _names_of(quote.ticker).quote, *shown),))
+    head, body = _heads_of(quote.ticker).quote, _encode(quote).decode()
+    return Entry(place, ((*head, place.text, keys.BODY, body, "price", repr(quote.price)),))
 
 
 def forecast_entry(prediction: Prediction, body: bytes, features: Sequence[float], place: Place) -> Entry:
     """`pred:{ticker}`, where `body` is the prediction's JSON, and `features:{ticker}`, in the order of
     EARNINGS_FEATURES."""
-    names = _names_of(prediction.ticker)
+    heads = _heads_of(prediction.ticker)
     shown = (
-        keys.PREDICTION.seconds,
-        names.prediction,
-        PLACE,
+        *heads.prediction,
         place.text,
         keys.BODY,
         body.decode(),
@@ -71,7 +71,7 @@ def forecast_entry(prediction: Prediction, body: bytes, features: Sequence[float
     )
     # NaN is null in JSON: a feature whose window is not full.
     inputs = _encode(_Features(*features)).decode()
-    return Entry(place, (shown, (keys.FEATURES.seconds, names.features, PLACE, place.text, keys.BODY, inputs)))
+    return Entry(place, (shown, (*heads.features, place.text, keys.BODY, inputs)))
 
 
 def model_entry(predictor: Predictor) -> Entry:
