@@ -24,7 +24,7 @@ from serving.api.latest import latest_answer
 from serving.api.paths import PREFIX
 from serving.api.plain import PlainRoute
 from serving.api.problems import ProblemError
-from serving.api.replies import backend_of, encoded, kept_body, reply, tag_of
+from serving.api.replies import backend_of, encoded, kept_body, reply
 from serving.api.security.caller import require
 from serving.api.standing import Number
 
@@ -55,8 +55,7 @@ class _Batch(msgspec.Struct, frozen=True):
 
 async def predict(request: Request, ticker: str) -> Response:
     """The latest prediction of a ticker."""
-    body = await latest_answer(backend_of(request), ticker)
-    return kept_body(request, body, tag_of(body))
+    return kept_body(request, *await latest_answer(backend_of(request), ticker))
 
 
 latest = PlainRoute(f"{PREFIX}/predict/{{ticker}}", predict, responses=answers(PredictionAnswer, 404), tags=router.tags)
