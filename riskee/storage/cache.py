@@ -96,7 +96,7 @@ def _argument(entry: Entry) -> list[int | str]:
     return [name, entry.key.seconds, "feed", place.feed, "moment", moment, "sequence", sequence, *texts]
 
 
-def decoded(body: bytes | None, kind: type[ValueT]) -> ValueT | None:
+def decoded(body: bytes | str | None, kind: type[ValueT]) -> ValueT | None:
     """What a cached JSON says; None where there is none, or one that another version of the product wrote."""
     if body is None:
         return None
@@ -190,11 +190,31 @@ class Cache:
         CACHE_READS.labels(key.pattern, "miss").inc(len(bodies) - hits)
         return bodies
 
-    async def fields(self, key: Key, names: Sequence[str], **parts: Part) -> list[bytes | None]:
+    async def fields(self, key: Key, names: Sequence[str], **parts: Part) -> list[bytes | str | None]:
         """Fields of one hash, in their order. Raises RetryableError where the cache does not answer."""
         async with self._guarded():
-            found = await self._redis.hmget(key.of(**parts), list(names))
-        return [value.encode() if isinstance(value, str) else value for value in found]
+            return await self._redis.hmget(key.of(**parts), list(names))
+
+    async def whole(self, key: Key, **parts: Part) -> dict[str, bytes | str]:
+        """All fields of one hash; empty where there is none. Raises as `fields`."""
+        async with self._guarded():
+            found = await self._redis.hgetall(key.of(**parts))
+        return {_text(name): value for name, value in found.items()}
+
+    async def claim(self, key: Key, text: bytes, seconds: int, **parts: Part) -> bool:
+        """Write a plain string that lives so long, where there is none. Answers whether. Raises as `fields`."""
+        async with self._guarded():
+            return bool(await self._redis.set(key.of(**parts), text, ex=seconds, nx=True))
+
+    async def text(self, key: Key, **parts: Part) -> bytes | str | None:
+        """A plain string, or None. Raises as `fields`."""
+        async with self._guarded():
+            return await self._redis.get(key.of(**parts))
+
+    async def forget(self, key: Key, **parts: Part) -> None:
+        """Delete what is under one key. Raises as `fields`."""
+        async with self._guarded():
+            await self._redis.delete(key.of(**parts))
 
     async def set_text(self, key: Key, text: str, **parts: Part) -> None:
         """Write a plain string. Raises RetryableError where the cache does not answer."""

@@ -20,6 +20,8 @@ from serving.api.asking import SOURCE, Asker
 from serving.api.directory import Directory
 from serving.api.hearing import Hearing
 from serving.api.hub import Hub
+from serving.api.job_store import JobStore
+from serving.api.jobs import Jobs
 from serving.api.prepared import Prepared
 from serving.api.problems import without_particulars
 from serving.api.reading import Reader
@@ -48,6 +50,7 @@ class Backend:
     reader: Reader
     prepared: Prepared
     records: Records
+    jobs: Jobs
     hub: Hub
     streams: Streams
     subscribing: Subscribing
@@ -125,6 +128,7 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
     directory = Directory(database, clock)
     standings = Standings(clock, time.monotonic, directory.known)
     hub = Hub(standings, settings.stream.log_updates)
+    asker = Asker(hub, clock)
     reader = Reader(cache, database, clock, settings.feed.stale_after_seconds, standings)
     most_tickers = settings.stream.tickers_per_connection
     backend = Backend(
@@ -136,10 +140,11 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
         reader=reader,
         prepared=Prepared(reader),
         records=Records(database, time.monotonic),
+        jobs=Jobs(asker, JobStore(cache), clock, settings.api.job_seconds),
         hub=hub,
         streams=Streams(settings.stream, hub, clock, time.monotonic),
         subscribing=Subscribing(hub, directory, reader, standings, clock, most_tickers),
-        asker=Asker(hub, clock),
+        asker=asker,
         standings=standings,
     )
     tasks = [
@@ -149,6 +154,7 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
     try:
         yield backend
     finally:
+        await backend.jobs.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

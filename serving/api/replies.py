@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from serving.api.answers import JSON
 from serving.api.backend import Backend
+from serving.api.security.caller import Caller
 from serving.api.tags import tag_of
 
 # All answers are the caller's own: no shared cache may keep them.
@@ -23,6 +24,12 @@ def backend_of(connection: HTTPConnection) -> Backend:
     """What the request's handler works with."""
     backend: Backend = connection.app.state.backend
     return backend
+
+
+def caller_of(connection: HTTPConnection) -> str:
+    """Whose request it is: what is kept for one caller is not another's."""
+    caller: Caller = connection.scope["state"]["caller"]
+    return f"{caller.kind}:{caller.id}"
 
 
 def encoded(answer: object) -> bytes:

@@ -201,12 +201,14 @@ async def test_fresh_predictions_are_computed_on_request(client: httpx.AsyncClie
 
 
 async def test_a_fresh_prediction_that_does_not_come_is_a_timeout(bus: Bus, cache: Cache, known: Settings) -> None:
-    api = known.api.model_copy(update={"fresh_timeout_seconds": 0.3, "explain_timeout_seconds": 0.3})
+    api = known.api.model_copy(update={"job_seconds": 0.3, "explain_timeout_seconds": 0.3})
     await put(cache, made())
     async with serving(known.model_copy(update={"api": api})) as client:
         await eventually(lambda: all_ok(client))
         problem(await client.post("/predict", json={"tickers": ["IBM"], "fresh": True}), 504, "timeout")
-        problem(await client.get("/explain/AAPL"), 504, "timeout")
+        late = await client.get("/explain/AAPL")
+        assert problem(late, 504, "timeout")["explanation"].startswith("/v1/explain/")
+        assert late.headers["retry-after"]
 
 
 async def test_several_who_ask_why_cause_one_explanation(

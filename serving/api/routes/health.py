@@ -8,6 +8,7 @@ from starlette.responses import Response
 from riskee.telemetry import EXPOSITION_TYPE, exposition
 from serving.api.answers import HealthAnswer, health_answers
 from serving.api.replies import backend_of, reply
+from serving.api.security.opening import is_open
 
 router = APIRouter(tags=["health"])
 
@@ -24,11 +25,13 @@ async def ready(request: Request) -> Response:
 
     Either of the cache and the database is enough to serve; with one away the status is `degraded`.
     """
-    found = await backend_of(request).check()
+    backend = backend_of(request)
+    found = await backend.check()
     serving = "ok" in (found["database"], found["redis"])
     body = HealthAnswer(
         service="api",
         status="ok" if set(found.values()) == {"ok"} else "degraded" if serving else "unavailable",
+        access="open" if is_open(backend.settings) else "credentials",
         dependencies=found,
     )
     return reply(body, HTTPStatus.OK if serving else HTTPStatus.SERVICE_UNAVAILABLE)
