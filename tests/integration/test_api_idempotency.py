@@ -66,7 +66,7 @@ async def test_what_failed_may_be_sent_again(client: httpx.AsyncClient, cache: C
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 129, "ä"])
 async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient, key: str) -> None:
-    headers = {"Idempotency-Key": key.encode("latin-1")}
+    headers = {b"Idempotency-Key": key.encode("latin-1")}
     problem(await client.post("/v1/predict", json={"tickers": ["IBM"]}, headers=headers), 422, "bad_request")
 
 
