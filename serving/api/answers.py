@@ -65,7 +65,8 @@ class TickerAnswer(msgspec.Struct, frozen=True):
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):
-    """Whether the service can serve, and `ok` or the trouble of each dependency. `access`: whether it asks who calls."""
+    """Whether the service can serve, and `ok` or the trouble of each dependency; `access`: whether it asks for
+    a key or token."""
 
     service: str
     status: Literal["ok", "degraded", "unavailable"]

@@ -5,10 +5,10 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from riskee.access.exposure import is_open
 from riskee.telemetry import EXPOSITION_TYPE, exposition
 from serving.api.answers import HealthAnswer, health_answers
 from serving.api.replies import backend_of, reply
-from serving.api.security.opening import is_open
 
 router = APIRouter(tags=["health"])
 

@@ -22,6 +22,7 @@ from serving.api.backend import Backend
 from serving.api.idempotency import IdempotencyKey, IdempotentRoute
 from serving.api.job_store import Result
 from serving.api.latest import latest_answer
+from serving.api.parameters import LONGEST_WAIT_SECONDS
 from serving.api.paths import PREFIX
 from serving.api.plain import PlainRoute
 from serving.api.problems import ProblemError
@@ -47,7 +48,11 @@ class PredictRequest(BaseModel):
     )
     wait_seconds: Annotated[
         float | None,
-        Field(ge=0, le=60, description="longest wait for fresh predictions; left out: as the settings say"),
+        Field(
+            ge=0,
+            le=LONGEST_WAIT_SECONDS,
+            description="longest wait for fresh predictions; left out: as the settings say",
+        ),
     ] = None
 
 
