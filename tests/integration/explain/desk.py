@@ -84,5 +84,6 @@ async def explaining(
         "llm": settings.llm.model_copy(update=llm),
         "explanation": settings.explanation.model_copy(update=quiet | changed),
     }
-    async with consumer("explain", settings.model_copy(update=changes), explain.main):
+    async with consumer("explain", settings.model_copy(update=changes), explain.main) as running:
+        await eventually(lambda: "'explain': 'ok'" in str(running.health.report()))
         yield
