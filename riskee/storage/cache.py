@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, Self, TypeVar
 
@@ -111,12 +111,15 @@ class Cache:
     """A pool of connections, made on first use. A server that is away is left alone for some seconds."""
 
     _redis: Redis
-    _breaker: Breaker = field(default_factory=lambda: Breaker(time.monotonic, limit=1, rest_seconds=_REST_SECONDS))
+    _breaker: Breaker
     _trouble: str = ""
 
     @classmethod
-    def connect(cls, settings: RedisSettings) -> Self:
-        """A cache that connects when it is first used; a restarted server costs one silent retry."""
+    def connect(cls, settings: RedisSettings, rest_seconds: float = _REST_SECONDS) -> Self:
+        """A cache that connects when it is first used; a restarted server costs one silent retry.
+
+        One that rests for ever is asked again by `ping` alone: then no other caller waits for a server that is away.
+        """
         redis = Redis.from_url(
             settings.url.get_secret_value(),
             socket_timeout=settings.timeout_seconds,
@@ -124,7 +127,7 @@ class Cache:
             # Not after a timeout: whoever waits for the cache waits for one of them only.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
-        return cls(redis)
+        return cls(redis, Breaker(time.monotonic, limit=1, rest_seconds=rest_seconds))
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -146,6 +149,11 @@ class Cache:
             self._trouble = f"the cache does not answer: {error}"
             raise RetryableError(self._trouble, _REMEDY) from error
         self._breaker.succeeded()
+
+    @property
+    def away(self) -> bool:
+        """Whether it did not answer when it was asked last."""
+        return not self._breaker.closed
 
     async def ping(self) -> None:
         """Ask in any case. Raises RetryableError where the cache does not answer."""
