@@ -32,6 +32,8 @@ _LONGEST_SECONDS = 300.0
 _AS_OF = b'"as_of":"'
 _SEQUENCE = b'"sequence":'
 _COMPLETE = b'{"type":"complete"'
+_ERROR = b'{"type":"error"'
+_AGAIN_SECONDS = 1.0
 _SMALL_WINDOW = 4096
 
 
@@ -76,7 +78,8 @@ class Member(asyncio.Protocol):
             if not end:
                 return
             if not head.startswith(b"HTTP/1.1 101"):
-                raise ConnectionError(head.decode())
+                self._fail(ConnectionError(head.decode()))
+                return
             self._open, self._left = True, rest
             self.transport.write(frame(self._request))
         now = time.time()
@@ -94,6 +97,9 @@ class Member(asyncio.Protocol):
             self._follow(payload)
         elif payload.startswith(_COMPLETE) and not self._done.done():
             self._done.set_result(None)
+        elif payload.startswith(_ERROR):
+            # So many who come at once may find the cache busy.
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.transport.write, frame(self._request))
 
     def _follow(self, payload: bytes) -> None:
         start = payload.find(_SEQUENCE)
@@ -105,8 +111,11 @@ class Member(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody closes these but the server, or the end."""
         self._heap.closed += 1
+        self._fail(exc or ConnectionError("the server closed the connection"))
+
+    def _fail(self, error: Exception) -> None:
         if not self._done.done():
-            self._done.set_exception(exc or ConnectionError("the server closed the connection"))
+            self._done.set_exception(error)
 
 
 def frame(payload: bytes) -> bytes:
