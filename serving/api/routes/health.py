@@ -37,7 +37,7 @@ async def ready(request: Request) -> Response:
     return reply(body, HTTPStatus.OK if serving else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-@router.get("/metrics")
+@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_class=Response)
 async def metrics() -> Response:
     """Prometheus' metrics of this process."""
     return Response(exposition(), media_type=EXPOSITION_TYPE)
