@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskee.cli.bench_api import api
+from riskee.cli.bench_explanations import explanations
 from riskee.cli.bench_live import live
 from riskee.cli.bench_report import report
 from riskee.cli.bench_scale import scale
@@ -30,6 +31,7 @@ _FILES: dict[Kind, str] = {"news": "stocknet_tweets*.jsonl.gz", "calls": "maec_c
 
 
 app.command()(live)
+app.command()(explanations)
 app.command()(api)
 app.command()(stream)
 app.command()(report)
