@@ -38,8 +38,9 @@ check: ## lint, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-docs: install ## write docs/reference.md and docs/models.md from the code
+docs: install ## write docs/reference.md, docs/models.md and docs/stream.md from the code
 	@$(BIN)/python -m riskee.reference > docs/reference.md
+	@$(BIN)/python -m serving.api.streaming.description
 	@$(BIN)/python -m riskee_dagster.reference
 	@$(BIN)/riskee sql docs > docs/models.md
 

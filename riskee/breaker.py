@@ -15,6 +15,11 @@ class Breaker:
     _open_until: float = 0.0
 
     @property
+    def closed(self) -> bool:
+        """Whether the last calls did not all fail."""
+        return self._failures < self.limit
+
+    @property
     def resting(self) -> bool:
         """Whether nobody is allowed now."""
         return self._failures >= self.limit and self.monotonic() < self._open_until

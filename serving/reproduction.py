@@ -14,7 +14,7 @@ from datetime import date, datetime
 import numpy as np
 from sqlalchemy import Connection
 
-from riskee.features.definitions import WARM_UP_BARS
+from riskee.features.definitions import EARNINGS_FEATURES, WARM_UP_BARS
 from riskee.market.bars import BarMatrix
 from riskee.messaging.messages import Flag, Prediction, Quote
 from riskee.model.predictor import Predictor
@@ -94,12 +94,11 @@ def reproduce(connection: Connection, settings: Settings, prediction_id: uuid.UU
     forecaster.announced = _announced(stored)
     forecast = _predict(forecaster, stored, quote, market)
     fields = tuple(_compare(stored, forecast.prediction if forecast else None))
-    features = (
-        {name: None if math.isnan(value) else value for name, value in forecast.features.items()} if forecast else {}
-    )
+    features = dict(zip(EARNINGS_FEATURES, forecast.features, strict=True)) if forecast else {}
+    shown = {name: None if math.isnan(value) else value for name, value in features.items()}
     equal = all(field.equal for field in fields)
     reasons = () if equal else tuple(_reasons(stored, bars, forecaster))
-    return Reproduction(prediction_id, equal, fields, features, _lineage(connection, stored, bars), reasons)
+    return Reproduction(prediction_id, equal, fields, shown, _lineage(connection, stored, bars), reasons)
 
 
 def _predict(forecaster: Forecaster, stored: Prediction, quote: Quote, market: Quote | None) -> Forecast | None:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskee.cli.bench_api import api
+from riskee.cli.bench_explanations import explanations
 from riskee.cli.bench_live import live
 from riskee.cli.bench_report import report
 from riskee.cli.bench_scale import scale
 from riskee.cli.bench_servers import servers
+from riskee.cli.bench_stream import stream
 from riskee.cli.console import Json, console, print_json, print_table
 from riskee.cli.runtime import read_settings
 
@@ -29,7 +31,9 @@ _FILES: dict[Kind, str] = {"news": "stocknet_tweets*.jsonl.gz", "calls": "maec_c
 
 
 app.command()(live)
+app.command()(explanations)
 app.command()(api)
+app.command()(stream)
 app.command()(report)
 app.command()(scale)
 

@@ -55,6 +55,6 @@ def _measure(options: ApiOptions) -> ApiMeasured:
         monitor = f"http://127.0.0.1:{stack.ports['nats-monitor']}"
         rig = Rig(settings, Supervised(stack), monitor, lambda line: typer.echo(line, err=True))
         try:
-            return ApiBench(rig, engine, options, wrk, guard=None).run()
+            return ApiBench(rig, engine, options, wrk).run()
         finally:
             engine.dispose()

@@ -153,6 +153,7 @@ def _is_stale(prediction: dict[str, Any]) -> bool:
 
 
 def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, Any]], seconds: float) -> None:
+    from riskee.access.exposure import is_open
     from riskee.cli.api import base_url
     from riskee.cli.predictions import percent
 
@@ -178,6 +179,8 @@ def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, 
     api = base_url(settings)
     out.print(f"\n  live page  {api}/")
     out.print(f"  API        {api}/predict/AAPL   docs at {api}/docs   WebSocket {base_url(settings, 'ws')}/stream")
+    access = "open to everybody on this machine" if is_open(settings) else "by key or token: `riskee keys create`"
+    out.print(f"  access     {access} [dim](docs/security.md)[/]")
     out.print(f"  Dagster    {settings.dagster.url}")
     moved = ", ".join(f"{name} {port}" for name, _usual, port in stack.moved_ports())
     if moved:

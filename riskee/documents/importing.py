@@ -78,7 +78,7 @@ class TextImporter:
         done = TextImport(source)
         with database_errors():
             for batch, share in _batches(path, kind, done, now):
-                found = [passage for text in batch.texts for passage in self._documents(text)]
+                found = [passage for text in batch.texts for passage in documents_of(text, self.pieces)]
                 done.texts += len(batch.texts)
                 with self.engine.begin() as connection:
                     done.passages += write_passages(connection, found)
@@ -87,25 +87,27 @@ class TextImporter:
                 progress(done, share)
         return done
 
-    def _documents(self, text: ImportedText) -> list[Document]:
-        title = self.pieces.cut(text.title, _MAX_TITLE_PIECES)[0].strip()
-        (heading,) = self.pieces.counts([f"{title}, passage 9999. "])
-        found = passages(text.text, WINDOW - _MARKS - heading, self.pieces)
-        return [
-            Document(
-                document_id=ids.passage_id(text.text_id, number),
-                collection=COLLECTION[text.kind],
-                ticker=text.ticker,
-                title=f"{title}, passage {number}" if len(found) > 1 else title,
-                body=body,
-                source=text.source,
-                published_at=text.published_at,
-                known_at=text.known_at,
-                url=text.url,
-                parent_id=text.text_id,
-            )
-            for number, body in enumerate(found, start=1)
-        ]
+
+def documents_of(text: ImportedText, pieces: WordPieces) -> list[Document]:
+    """The passages of a text as documents."""
+    title = pieces.cut(text.title, _MAX_TITLE_PIECES)[0].strip()
+    (heading,) = pieces.counts([f"{title}, passage 9999. "])
+    found = passages(text.text, WINDOW - _MARKS - heading, pieces)
+    return [
+        Document(
+            document_id=ids.passage_id(text.text_id, number),
+            collection=COLLECTION[text.kind],
+            ticker=text.ticker,
+            title=f"{title}, passage {number}" if len(found) > 1 else title,
+            body=body,
+            source=text.source,
+            published_at=text.published_at,
+            known_at=text.known_at,
+            url=text.url,
+            parent_id=text.text_id,
+        )
+        for number, body in enumerate(found, start=1)
+    ]
 
 
 @dataclass

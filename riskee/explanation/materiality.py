@@ -15,12 +15,16 @@ from datetime import date
 import msgspec
 
 from riskee.messaging.messages import Flag
-from riskee.messaging.statuses import Status, gravest
 from riskee.settings import InitiativeSettings
 
 # The latest forecasts that a new one is compared with, and how few say too little.
 COMPARED = 2000
 ENOUGH = 200
+# A report that may be near or the end of the session makes a number no less worth a look; these do.
+_UNRELIABLE = {
+    Flag.STALE, Flag.HALTED, Flag.FEED_MUTE, Flag.PREDICT_SILENT, Flag.MODEL_EXPIRED, Flag.COLD_WINDOW,
+    Flag.MARKET_MISSING,
+}  # fmt: skip
 
 
 class Range(msgspec.Struct):
@@ -53,7 +57,7 @@ class Materiality:
     def material(self, seen: Glance) -> bool:
         """Whether the move is material; remembers the prediction in any case."""
         half = math.log(seen.interval.p90 / seen.interval.p10) / 2
-        if half <= 0 or gravest(seen.flags) is not Status.OK:
+        if half <= 0 or not _UNRELIABLE.isdisjoint(seen.flags):
             return False
         strong = self._strong(abs(seen.expected_return) / half)
         session, price = self._first.get(seen.ticker, (None, seen.price))

@@ -1,26 +1,29 @@
 """Finding the documents of an explanation: of the ticker or the whole market, known at the prediction's data time."""
 
 import asyncio
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskee.documents.document import COLLECTIONS, Collection
+from riskee.documents.document import COLLECTIONS, Collection, document_path
 from riskee.embedding.embedder import Embedder
+from riskee.errors import RetryableError, RiskeeError
+from riskee.explanation import ranking, wording
 from riskee.explanation.digitless import sentences
+from riskee.explanation.ranking import Ranked
+from riskee.logs import get_logger
 from riskee.messaging.explanations import Driver, SourceDocument
 from riskee.messaging.messages import Prediction
+from riskee.settings.retrieval import RetrievalSettings
 from riskee.storage.vectors import Hit
 
-_CANDIDATES = 8
 _SNIPPET = 600
-# A document counts half as much for each year that it is older.
-_HALF_LIFE = timedelta(days=365)
+
+_log = get_logger(__name__)
 
 
 class Search(Protocol):
@@ -37,42 +40,85 @@ class Search(Protocol):
 
 
 @dataclass(frozen=True)
+class Found:
+    """The documents, best first, and the collections that could not be searched."""
+
+    documents: tuple[SourceDocument, ...]
+    unsearched: tuple[Collection, ...] = ()
+
+
+@dataclass(frozen=True)
 class Retrieval:
-    """Searches every collection and keeps the best document of each of the best collections."""
+    """Searches the five collections side by side and ranks what they have."""
 
     embedder: Embedder
     vectors: Search
     documents: int
+    settings: RetrievalSettings = field(default_factory=RetrievalSettings)
 
     async def documents_for(self, prediction: Prediction, drivers: Sequence[Driver]) -> tuple[SourceDocument, ...]:
-        """At most `documents` of them, best first. Raises RiskeeError as the vector store does."""
-        queries = [_query(collection, prediction, drivers) for collection in COLLECTIONS]
+        """As `found`. Raises RetryableError where no collection could be searched."""
+        found = await self.found(prediction, drivers)
+        if len(found.unsearched) == len(COLLECTIONS):
+            raise RetryableError("no collection of documents could be searched", "`riskee status`")
+        return found.documents
+
+    async def found(self, prediction: Prediction, drivers: Sequence[Driver]) -> Found:
+        """At most `documents` of them. A collection that fails or is late is left out and said to be."""
+        queries = [query(collection, prediction, drivers) for collection in COLLECTIONS]
         vectors = await asyncio.to_thread(self.embedder.encode, queries)
-        best: list[SourceDocument] = []
-        for collection, vector in zip(COLLECTIONS, vectors, strict=True):
-            hits = await asyncio.to_thread(
-                self.vectors.search, vector, prediction.ticker, prediction.data_time, _CANDIDATES, (collection,)
+        searches = [
+            asyncio.create_task(self._search(collection, vector, prediction))
+            for collection, vector in zip(COLLECTIONS, vectors, strict=True)
+        ]
+        done, late = await asyncio.wait(searches, timeout=self.settings.timeout_seconds)
+        for search in late:
+            search.cancel()
+        answers = [search.result() if search in done else None for search in searches]
+        hits = [hit for answer in answers for hit in answer or ()]
+        usable = ranking.known(hits, prediction.ticker, prediction.data_time)
+        if len(usable) < len(hits):
+            _log.error("documents from the future or of others came back", ticker=prediction.ticker, hits=len(hits))
+        best = ranking.ranked(usable, prediction.data_time, self.settings, self.documents)
+        return Found(
+            tuple(map(_source, best)),
+            tuple(one for one, answer in zip(COLLECTIONS, answers, strict=True) if answer is None),
+        )
+
+    async def _search(
+        self, collection: Collection, vector: NDArray[np.float32], prediction: Prediction
+    ) -> list[Hit] | None:
+        """What a collection has, None where it does not answer."""
+        try:
+            return await asyncio.to_thread(
+                self.vectors.search,
+                vector,
+                prediction.ticker,
+                prediction.data_time,
+                self.settings.candidates,
+                (collection,),
             )
-            ranked = sorted((_source(hit, prediction.data_time) for hit in hits), key=lambda found: -found.score)
-            best += ranked[:1]
-        return tuple(sorted(best, key=lambda found: -found.score)[: self.documents])
+        except RiskeeError as error:
+            _log.warning("a collection could not be searched", collection=collection, cause=str(error))
+            return None
 
 
-def _query(collection: Collection, prediction: Prediction, drivers: Sequence[Driver]) -> str:
+def query(collection: Collection, prediction: Prediction, drivers: Sequence[Driver]) -> str:
+    """What is searched for in a collection: the facts of the prediction in the words of its documents."""
     way = "gain" if prediction.p_up >= 0.5 else "loss"
     moved_by = ", ".join(driver.name for driver in drivers)
     return {
         "market_news": f"{prediction.ticker} {moved_by}",
-        "earnings_calls": f"{prediction.ticker} reported results",
+        "earnings_calls": f"{prediction.ticker} reported results: revenue, sales, margins and earnings per share "
+        "against the year before",
         "economic_indicators": "United States economy, inflation and interest rates",
         "technical_patterns": f"{prediction.ticker} pattern of {moved_by}",
         "prediction_context": f"the {prediction.model_type} model expected a {way} of {prediction.ticker}",
     }[collection]
 
 
-def _source(hit: Hit, now: datetime) -> SourceDocument:
-    document = hit.document
-    age = max(now - document.known_at, timedelta())
+def _source(found: Ranked) -> SourceDocument:
+    document = found.document
     return SourceDocument(
         document_id=document.document_id,
         collection=document.collection,
@@ -80,14 +126,19 @@ def _source(hit: Hit, now: datetime) -> SourceDocument:
         snippet=_snippet(document.body),
         source=document.source,
         published_at=document.published_at,
-        score=hit.score * math.exp2(-age / _HALF_LIFE),
+        score=found.score,
+        ticker=document.ticker,
+        known_at=document.known_at,
+        url=document_path(document.document_id),
     )
 
 
 def _snippet(body: str) -> str:
-    """The first whole sentences that fit; a piece of the first where that is too long."""
+    """The first whole sentences that fit, of those that can be reported where there are any; a piece of the first
+    where that is too long."""
+    whole = sentences(body)
     kept = ""
-    for sentence in sentences(body):
+    for sentence in [one for one in whole if wording.reportable(one)] or whole:
         if len(kept) + len(sentence) >= _SNIPPET:
             break
         kept = f"{kept} {sentence}".strip()

@@ -145,6 +145,7 @@ COMMON_CHECKS: Mapping[str, Check] = {
     "markup": _without(wording.META, "markup or an instruction"),
     "advice": _without(wording.ADVICE, "advice"),
     "certainty": _without(wording.CERTAINTY, "certainty"),
+    "person": _without(wording.FIRST_PERSON, "somebody else's voice"),
     "name": _names,
 }
 REPORT_CHECKS: Mapping[str, Check] = {"future": _future}

@@ -68,6 +68,8 @@ CERTAINTY = re.compile(
     r"proves?|proven|100)\b",
     re.IGNORECASE,
 )
+# Who speaks in a document does not speak in an explanation.
+FIRST_PERSON = re.compile(r"\b(?:[Ww]e|[Oo]urs?|I|[Mm]y|[Mm]e|us|[Oo]urselves)\b")
 # What a text says that speaks of itself, of its instructions, or to the reader's machine.
 META = re.compile(
     r"https?:|www\.|\b[\w-]+\.(?:com|net|org|io|ru|cn|info|biz)\b|[<>{}\[\]`|\\@#*_=]|&#?\w+;|\b(?:instruct\w*|ignore\w*|"
@@ -174,3 +176,9 @@ def capitals(text: str) -> set[str]:
     """The different ones of `capitalised`, and what a hyphen or point joins in them."""
     found = capitalised(text)
     return {*found, *(part for word in found for part in re.split(r"[-.&]", word) if part)}
+
+
+def reportable(sentence: str) -> bool:
+    """Whether a document's sentence may be reported at all: a statement, in nobody's own voice, no advice."""
+    unfit = (FIRST_PERSON, META, ADVICE, HYPOTHETICAL)
+    return has_verb(sentence) and not has_negation(sentence) and not any(one.search(sentence) for one in unfit)

@@ -6,6 +6,7 @@ below. A variable that no setting has is an error: a typo must not silently mean
 
 from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings
 from riskee.settings.loading import ENDPOINTS_FILE, TEST_PREFIX, load_settings
+from riskee.settings.retrieval import RetrievalSettings
 from riskee.settings.section import Section
 from riskee.settings.sections import (
     ApiSettings,
@@ -62,6 +63,7 @@ __all__ = [
     "RedisSettings",
     "ReplaySettings",
     "RetrainingSettings",
+    "RetrievalSettings",
     "Section",
     "Settings",
     "StreamSettings",

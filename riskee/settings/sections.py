@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings
+from riskee.settings.retrieval import RetrievalSettings
 from riskee.settings.section import Listed, Section
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
@@ -164,6 +165,7 @@ class ExplanationSettings(Section):
         False, description="tell with the progress what the language model writes before it is checked"
     )
     initiative: InitiativeSettings = InitiativeSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
 
 
 class ApiSettings(Section):
@@ -172,6 +174,7 @@ class ApiSettings(Section):
     host: str = Field("127.0.0.1", description="address the API binds to")
     port: int = Field(8000, ge=1, le=65535, description="port of the API")
     fresh_timeout_seconds: float = Field(5.0, gt=0, description="longest wait for a prediction computed on request")
+    job_seconds: float = Field(120.0, gt=0, description="longest time that predictions computed on request may take")
     explain_timeout_seconds: float = Field(60.0, gt=0, description="longest wait for an explanation on request")
     token: SecretStr | None = Field(None, description="key or token that the commands call the API with")
     allowed_hosts: Listed = Field(

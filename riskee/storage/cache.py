@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import msgspec
@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from riskee.breaker import Breaker
 from riskee.errors import RetryableError
 from riskee.settings import RedisSettings
-from riskee.storage.entries import WRITE, Entry, Part, arguments
+from riskee.storage.entries import WRITE, Entry, Part, arguments, text_of
 from riskee.storage.keys import BODY, Key
 from riskee.telemetry import CACHE_READS
 
@@ -41,7 +41,7 @@ _REMEDY = "see `riskee status`"
 ValueT = TypeVar("ValueT")
 
 
-def decoded(body: bytes | None, kind: type[ValueT]) -> ValueT | None:
+def decoded(body: bytes | str | None, kind: type[ValueT]) -> ValueT | None:
     """What a cached JSON says; None where there is none, or one that another version of the product wrote."""
     if body is None:
         return None
@@ -56,12 +56,15 @@ class Cache:
     """A pool of connections, made on first use. A server that is away is left alone for some seconds."""
 
     _redis: Redis
-    _breaker: Breaker = field(default_factory=lambda: Breaker(time.monotonic, limit=1, rest_seconds=_REST_SECONDS))
+    _breaker: Breaker
     _trouble: str = ""
 
     @classmethod
-    def connect(cls, settings: RedisSettings) -> Self:
-        """A cache that connects when it is first used; a restarted server costs one silent retry."""
+    def connect(cls, settings: RedisSettings, rest_seconds: float = _REST_SECONDS) -> Self:
+        """A cache that connects when it is first used; a restarted server costs one silent retry.
+
+        One that rests for ever is asked again by `ping` alone: then no other caller waits for a server that is away.
+        """
         redis = Redis.from_url(
             settings.url.get_secret_value(),
             socket_timeout=settings.timeout_seconds,
@@ -69,7 +72,7 @@ class Cache:
             # Not after a timeout: whoever waits for the cache waits for one of them only.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
-        return cls(redis)
+        return cls(redis, Breaker(time.monotonic, limit=1, rest_seconds=rest_seconds))
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -91,6 +94,11 @@ class Cache:
             self._trouble = f"the cache does not answer: {error}"
             raise RetryableError(self._trouble, _REMEDY) from error
         self._breaker.succeeded()
+
+    @property
+    def away(self) -> bool:
+        """Whether it did not answer when it was asked last."""
+        return not self._breaker.closed
 
     async def ping(self) -> None:
         """Ask in any case. Raises RetryableError where the cache does not answer."""
@@ -134,11 +142,31 @@ class Cache:
         CACHE_READS.labels(key.pattern, "miss").inc(len(bodies) - hits)
         return bodies
 
-    async def fields(self, key: Key, names: Sequence[str], **parts: Part) -> list[bytes | None]:
+    async def fields(self, key: Key, names: Sequence[str], **parts: Part) -> list[bytes | str | None]:
         """Fields of one hash, in their order. Raises RetryableError where the cache does not answer."""
         async with self._guarded():
-            found = await self._redis.hmget(key.of(**parts), list(names))
-        return [value.encode() if isinstance(value, str) else value for value in found]
+            return await self._redis.hmget(key.of(**parts), list(names))
+
+    async def whole(self, key: Key, **parts: Part) -> dict[str, bytes | str]:
+        """All fields of one hash; empty where there is none. Raises as `fields`."""
+        async with self._guarded():
+            found = await self._redis.hgetall(key.of(**parts))
+        return {text_of(name): value for name, value in found.items()}
+
+    async def claim(self, key: Key, text: bytes, seconds: int, **parts: Part) -> bool:
+        """Write a plain string that lives so long, where there is none. Answers whether. Raises as `fields`."""
+        async with self._guarded():
+            return bool(await self._redis.set(key.of(**parts), text, ex=seconds, nx=True))
+
+    async def text(self, key: Key, **parts: Part) -> bytes | str | None:
+        """A plain string, or None. Raises as `fields`."""
+        async with self._guarded():
+            return await self._redis.get(key.of(**parts))
+
+    async def forget(self, key: Key, **parts: Part) -> None:
+        """Delete what is under one key. Raises as `fields`."""
+        async with self._guarded():
+            await self._redis.delete(key.of(**parts))
 
     async def set_text(self, key: Key, text: str, **parts: Part) -> None:
         """Write a plain string. Raises RetryableError where the cache does not answer."""

@@ -68,11 +68,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def of(cls, key: Key, parts: Mapping[str, Part], fields: Mapping[str, Value], place: Place | None = None) -> Self:
         """One hash: `fields` are set under `key.of(**parts)`, which then lives for the key's time."""
         shown = (PLACE, place.text) if place else ()
-        texts = (part if isinstance(part, str) else _text(part) for pair in fields.items() for part in pair)
+        texts = (part if isinstance(part, str) else text_of(part) for pair in fields.items() for part in pair)
         return cls(place, ((key.seconds, key.of(**parts), *shown, *texts),))
 
 
-def _text(part: Value) -> str:
+def text_of(part: Value) -> str:
+    """What the cache shows of a value."""
     return part.decode() if isinstance(part, bytes) else str(part)
 
 

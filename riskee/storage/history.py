@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from riskee.messaging.messages import ModelType, Prediction
 from riskee.storage.predictions import prediction_from
@@ -82,7 +83,7 @@ def _chosen(wanted: Wanted) -> Select[Any]:
     if wanted.before is not None:
         conditions.append(_comes_after(wanted.before, wanted.each))
     chosen = select(predictions).where(*conditions).order_by(*_newest(table, wanted.each))
-    return chosen.distinct(table.session_date) if wanted.each == "session" else chosen
+    return chosen.ext(distinct_on(table.session_date)) if wanted.each == "session" else chosen
 
 
 def _newest(columns: Any, each: Each) -> tuple[ColumnElement[Any], ...]:

@@ -36,5 +36,18 @@ EXPLANATION = Key("explanation:{ticker}:{ts}", timedelta(minutes=10), "explanati
 ACTIVE_MODEL = Key("model:{type}:active", timedelta(hours=1), "the champion of a model type")
 CACHE_STATS = Key("stats:cache:{name}", timedelta(hours=24), "hits and misses of a cache (string)")
 RATE = Key("rate:{kind}:{who}", timedelta(minutes=1), "when all that was asked for is made up for, in us (string)")
+JOB = Key("job:{job_id}", timedelta(hours=1), "fresh predictions on request: what was asked, and the results")
+IDEMPOTENCY = Key("idempotency:{caller}:{name}", timedelta(hours=1), "the answer to a POST with an Idempotency-Key")
 
-KEYS = (QUOTE, PREDICTION, FEATURES, EARNINGS_ANALYSIS, EXPLANATION, ACTIVE_MODEL, CACHE_STATS, RATE)
+KEYS = (
+    QUOTE,
+    PREDICTION,
+    FEATURES,
+    EARNINGS_ANALYSIS,
+    EXPLANATION,
+    ACTIVE_MODEL,
+    CACHE_STATS,
+    RATE,
+    JOB,
+    IDEMPOTENCY,
+)

@@ -65,10 +65,12 @@ class TickerAnswer(msgspec.Struct, frozen=True):
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):
-    """Whether the service can serve, and `ok` or the trouble of each dependency."""
+    """Whether the service can serve, and `ok` or the trouble of each dependency; `access`: whether it asks for
+    a key or token."""
 
     service: str
     status: Literal["ok", "degraded", "unavailable"]
+    access: Literal["open", "credentials"]
     dependencies: dict[str, str]
 
 
@@ -94,9 +96,14 @@ _ANYWHERE = (500, 503)
 def answers(answer: Any, *problems: int) -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses`: the answer (a struct, or a list of them), and the problems that may come instead."""
     return {
-        200: _response("the answer", JSON, answer),
+        200: answer_response("the answer", answer),
         **{code: problem_response(code) for code in sorted({*problems, *_ANYWHERE})},
     }
+
+
+def answer_response(description: str, answer: Any) -> dict[str, Any]:
+    """How the document tells of an answer."""
+    return _response(description, JSON, answer)
 
 
 def problem_response(code: int) -> dict[str, Any]:
@@ -106,7 +113,7 @@ def problem_response(code: int) -> dict[str, Any]:
 
 def health_answers() -> dict[int | str, dict[str, Any]]:
     """FastAPI's `responses` of a health page: the same body whether it can serve or not."""
-    return {200: _response("can serve", JSON, HealthAnswer), 503: _response("cannot serve", JSON, HealthAnswer)}
+    return {200: answer_response("can serve", HealthAnswer), 503: answer_response("cannot serve", HealthAnswer)}
 
 
 def _response(description: str, media: str, body: Any) -> dict[str, Any]:

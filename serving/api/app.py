@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
+from prometheus_client import Counter, Histogram
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
@@ -35,6 +36,8 @@ class Measured:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        # Looking for a metric by its labels costs more than counting.
+        self._metrics: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,16 +47,28 @@ class Measured:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # An unmatched path has no route: its name must not become a label.
-                route = getattr(scope.get("route"), "path", "none")
-                # Of a router that is included FastAPI tells the path without the prefix.
-                if scope["path"].startswith(PREFIX) and route != "none" and not route.startswith(PREFIX):
-                    route = PREFIX + route
-                HTTP_REQUESTS.labels(route, message["status"]).inc()
-                HTTP_SECONDS.labels(route).observe(perf_counter() - began)
+                requests, seconds = self._of(_route_of(scope), message["status"])
+                requests.inc()
+                seconds.observe(perf_counter() - began)
             await send(message)
 
         await self._app(scope, receive, counted)
+
+    def _of(self, route: str, status: int) -> tuple[Counter, Histogram]:
+        found = self._metrics.get((route, status))
+        if found is None:
+            found = HTTP_REQUESTS.labels(route, status), HTTP_SECONDS.labels(route)
+            self._metrics[route, status] = found
+        return found
+
+
+def _route_of(scope: Scope) -> str:
+    """The versioned path of the route; an unmatched path has none: its name must not become a label."""
+    route: str = getattr(scope.get("route"), "path", "none")
+    # Of a router that is included FastAPI tells the path without the prefix.
+    if scope["path"].startswith(PREFIX) and route != "none" and not route.startswith(PREFIX):
+        return PREFIX + route
+    return route
 
 
 def create_app(settings: Settings, new_id: Callable[[], UUID] = uuid4) -> FastAPI:
@@ -77,6 +92,8 @@ def create_app(settings: Settings, new_id: Callable[[], UUID] = uuid4) -> FastAP
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # Metrics are Prometheus' here; FastAPI would look for OpenTelemetry at each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     problems.install(app)
     app.router.routes.extend(FIRST)

@@ -54,7 +54,7 @@ class Asker:
         """A prediction computed now. Raises TimeoutError, or RetryableError where the bus is away."""
         job = PredictJob(job_id=self.new_id(), ticker=ticker, requested_at=self.clock.now())
         envelope = wrap(job, message_id=job.job_id, correlation_id=job.job_id, source=SOURCE, at=job.requested_at)
-        bus = self._connected()
+        bus = self.require_bus()
         with self._expect(job.job_id) as answer:
             await bus.publish(_JOBS[model_type], envelope)
             result: Prediction | PredictionFailed = await asyncio.wait_for(answer, timeout)
@@ -63,7 +63,7 @@ class Asker:
     async def explain(self, prediction: Prediction, timeout: float) -> Explanation:
         """An explanation of this prediction; several who ask at once cause one. Raises as `predict`."""
         identity = prediction.prediction_id
-        bus = self._connected()
+        bus = self.require_bus()
         asked = identity in self._waiting
         with self._expect(identity) as answer:
             if not asked:
@@ -78,7 +78,8 @@ class Asker:
             result: Explanation = await asyncio.wait_for(answer, timeout)
         return result
 
-    def _connected(self) -> Bus:
+    def require_bus(self) -> Bus:
+        """The bus. Raises RetryableError where it is away."""
         if self.bus is None or not self.bus.connected:
             raise RetryableError("the message bus does not answer", "try again shortly; see /health/ready")
         return self.bus

@@ -1,6 +1,7 @@
 """The API's composition root: what its routes work with."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,8 @@ from serving.api.asking import SOURCE, Asker
 from serving.api.directory import Directory
 from serving.api.hearing import Hearing
 from serving.api.hub import Hub
+from serving.api.job_store import JobStore
+from serving.api.jobs import Jobs
 from serving.api.prepared import Prepared
 from serving.api.problems import without_particulars
 from serving.api.reading import Reader
@@ -32,6 +35,7 @@ from serving.database import Database
 _CHECK_SECONDS = 2.0
 _STATS_SECONDS = 10.0
 _TURN_SECONDS = 0.25
+_PROBE_SECONDS = 1.0
 
 _log = get_logger(__name__)
 
@@ -48,6 +52,7 @@ class Backend:
     reader: Reader
     prepared: Prepared
     records: Records
+    jobs: Jobs
     hub: Hub
     streams: Streams
     subscribing: Subscribing
@@ -87,6 +92,14 @@ class Backend:
             self.hub.notify(self.standings.turn())
             await asyncio.sleep(_TURN_SECONDS)
 
+    async def watch_cache(self) -> None:
+        """Ask a cache that is away whether it is back, so that no request waits for one that is deaf."""
+        while True:
+            await asyncio.sleep(_PROBE_SECONDS)
+            if self.cache.away:
+                with suppress(RetryableError):
+                    await self.cache.ping()
+
     async def publish_stats(self) -> None:
         """Keep the cache's hits and misses under `stats:cache:api`."""
         while True:
@@ -121,10 +134,11 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
     """The backend, connected in the background, for as long as the API runs."""
     clock = clock or SystemClock()
     database = Database.connect(settings.database)
-    cache = Cache.connect(settings.redis)
+    cache = Cache.connect(settings.redis, rest_seconds=math.inf)
     directory = Directory(database, clock)
     standings = Standings(clock, time.monotonic, directory.known)
     hub = Hub(standings, settings.stream.log_updates)
+    asker = Asker(hub, clock)
     reader = Reader(cache, database, clock, settings.feed.stale_after_seconds, standings)
     most_tickers = settings.stream.tickers_per_connection
     backend = Backend(
@@ -136,19 +150,25 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
         reader=reader,
         prepared=Prepared(reader),
         records=Records(database, time.monotonic),
+        jobs=Jobs(asker, JobStore(cache), clock, settings.api.job_seconds),
         hub=hub,
         streams=Streams(settings.stream, hub, clock, time.monotonic),
         subscribing=Subscribing(hub, directory, reader, standings, clock, most_tickers),
-        asker=Asker(hub, clock),
+        asker=asker,
         standings=standings,
     )
-    tasks = [
-        asyncio.create_task(work)
-        for work in (backend.connect_bus(), backend.publish_stats(), backend.watch_standings(), backend.streams.watch())
-    ]
+    works = (
+        backend.connect_bus(),
+        backend.publish_stats(),
+        backend.watch_cache(),
+        backend.watch_standings(),
+        backend.streams.watch(),
+    )
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         yield backend
     finally:
+        await backend.jobs.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

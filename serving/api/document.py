@@ -19,6 +19,7 @@ from serving.api.answers import (
 from serving.api.records import TrackRecordAnswer
 from serving.api.routes.features import FeaturesAnswer
 from serving.api.routes.history import HistoryAnswer
+from serving.api.routes.jobs import JobAnswer
 from serving.api.routes.models import ModelAnswer, WholeModelAnswer
 from serving.api.security.document import describe
 
@@ -43,6 +44,7 @@ TAGS = [
 _ANSWERS = (
     PredictionAnswer,
     BatchAnswer,
+    JobAnswer,
     HistoryAnswer,
     ExplanationAnswer,
     Document,

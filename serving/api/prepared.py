@@ -11,9 +11,17 @@ from riskee.storage.cache import decoded
 from serving.api.answers import prediction_answer
 from serving.api.coalesced import Coalesced
 from serving.api.reading import Reader
-from serving.api.standing import Reason, judged
+from serving.api.standing import Number, Reason, judged
+from serving.api.tags import tag_of
 
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
+
+
+class Answer(NamedTuple):
+    """The JSON of a `PredictionAnswer`, and its ETag."""
+
+    body: bytes
+    tag: str
 
 
 class _Prepared(NamedTuple):
@@ -22,7 +30,7 @@ class _Prepared(NamedTuple):
     body: bytes
     prediction: Prediction
     reasons: list[Reason]
-    answer: bytes
+    answer: Answer
 
 
 class Prepared:
@@ -38,7 +46,7 @@ class Prepared:
         self._bodies = Coalesced(reader.bodies)
         self._stored = Coalesced(reader.stored)
 
-    async def one(self, ticker: str) -> bytes | None:
+    async def one(self, ticker: str) -> Answer | None:
         """The latest prediction of a ticker, from the database where the cache has none. Raises RetryableError where
         neither answers."""
         body = await self._bodies.get(ticker)
@@ -56,9 +64,10 @@ class Prepared:
         answers = {ticker: answer for ticker, answer in current.items() if answer is not None}
         missing = [ticker for ticker in tickers if ticker not in answers]
         stored = await self._reader.stored(missing) if missing else {}
-        return answers | {ticker: self._old(prediction) for ticker, prediction in stored.items()}
+        answers |= {ticker: self._old(prediction) for ticker, prediction in stored.items()}
+        return {ticker: answer.body for ticker, answer in answers.items()}
 
-    def _current(self, ticker: str, body: bytes, now: datetime) -> bytes | None:
+    def _current(self, ticker: str, body: bytes, now: datetime) -> Answer | None:
         """None where another version of the product has written the body."""
         kept = self._kept.get(ticker)
         same = kept is not None and kept.body == body
@@ -67,10 +76,14 @@ class Prepared:
             return None
         reasons = self._reader.reasons(prediction, now)
         if kept is None or not same or kept.reasons != reasons:
-            answer = _encode(prediction_answer(judged(prediction, reasons)))
-            kept = self._kept[ticker] = _Prepared(body, prediction, reasons, answer)
+            kept = self._kept[ticker] = _Prepared(body, prediction, reasons, _answer(judged(prediction, reasons)))
         return kept.answer
 
-    def _old(self, prediction: Prediction) -> bytes:
+    def _old(self, prediction: Prediction) -> Answer:
         """A stored prediction: a newer one may exist."""
-        return _encode(prediction_answer(self._reader.judge(prediction, self._reader.clock.now(), current=False)))
+        return _answer(self._reader.judge(prediction, self._reader.clock.now(), current=False))
+
+
+def _answer(number: Number) -> Answer:
+    body = _encode(prediction_answer(number))
+    return Answer(body, tag_of(body))

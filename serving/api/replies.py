@@ -1,7 +1,6 @@
 """What the handlers share: the backend of a request, and an answer as JSON, with what a client may keep of it."""
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from http import HTTPStatus
 
 import msgspec
@@ -10,6 +9,8 @@ from starlette.responses import Response
 
 from serving.api.answers import JSON
 from serving.api.backend import Backend
+from serving.api.security.caller import Caller
+from serving.api.tags import tag_of
 
 # All answers are the caller's own: no shared cache may keep them.
 REVALIDATE = "private, no-cache"
@@ -23,6 +24,12 @@ def backend_of(connection: HTTPConnection) -> Backend:
     """What the request's handler works with."""
     backend: Backend = connection.app.state.backend
     return backend
+
+
+def caller_of(connection: HTTPConnection) -> str:
+    """Whose request it is: what is kept for one caller is not another's."""
+    caller: Caller = connection.scope["state"]["caller"]
+    return f"{caller.kind}:{caller.id}"
 
 
 def encoded(answer: object) -> bytes:
@@ -40,11 +47,6 @@ def kept(request: Request, answer: object, caching: str = REVALIDATE) -> Respons
     """The answer as JSON with an ETag, or 304 where the client has it already."""
     body = encoded(answer)
     return kept_body(request, body, tag_of(body), caching)
-
-
-def tag_of(body: bytes) -> str:
-    """The ETag of a body: another one for every change of it."""
-    return f'"{blake2b(body, digest_size=12).hexdigest()}"'
 
 
 def kept_body(request: Request, body: bytes, tag: str, caching: str = REVALIDATE) -> Response:

@@ -6,7 +6,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from riskee.errors import FatalError
+from serving.bench.api_guard import GUARDED, make_caller
 from serving.bench.api_result import CONNECTIONS, USERS, ApiMeasured, ApiOptions, Served
 from serving.bench.api_servers import Server, api_server, bare_server, get
 from serving.bench.loads import DURABLES
@@ -25,7 +26,7 @@ from serving.bench.processes import busy_seconds, cpu_seconds, parent_of
 from serving.bench.rig import PRODUCT, SERVERS, Rig
 from serving.bench.wrk import Asked, Wrk, Wrote
 
-CACHED, BARE, GUARDED = "cached GET", "bare Starlette route", "cached GET, credentials and limits"
+CACHED, BARE, WITH_KEY = "cached GET", "bare Starlette route", "cached GET, credentials and limits"
 SHARED, BATCHED, STORED = "cached GET, 10 users", "POST of a batch", "GET, Redis stopped"
 _QUOTES_A_SECOND = 2000
 # Less than it takes a number to become stale: half of the measurement would be of other answers.
@@ -43,8 +44,6 @@ class ApiBench:
     engine: Engine
     options: ApiOptions
     wrk: Wrk
-    # Makes a key that may read predictions, and tells the settings of an API that asks for it and counts.
-    guard: Callable[[], tuple[str, Mapping[str, str]]] | None
     _found: dict[str, list[tuple[Wrote, dict[str, float]]]] = field(default_factory=dict)
     _connections: dict[str, int] = field(default_factory=dict)
     _quoted_at: float = float("-inf")
@@ -82,11 +81,11 @@ class ApiBench:
             self._ask(CACHED, api, one, CONNECTIONS, folder)
             self._ask(SHARED, api, one, USERS, folder)
             self._ask(BATCHED, api, Asked([_ROUTE], body), 1, folder)
-        if self.guard is not None:
-            token, settings = self.guard()
-            guarded = servers.enter_context(api_server(**settings))
-            for _ in range(self.options.repeats):
-                self._ask(GUARDED, guarded, Asked(self._paths(), token=token), CONNECTIONS, folder)
+        with self.engine.begin() as connection:
+            token = make_caller(connection)
+        guarded = servers.enter_context(api_server(**GUARDED))
+        for _ in range(self.options.repeats):
+            self._ask(WITH_KEY, guarded, Asked(self._paths(), token=token), CONNECTIONS, folder)
         self.rig.processes.stop("redis")
         for _ in range(self.options.repeats):
             self._ask(STORED, api, one, USERS, folder)

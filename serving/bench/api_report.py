@@ -11,7 +11,7 @@ _CPU = ("api", "redis", "postgres", "wrk")
 
 def targets(measured: ApiMeasured) -> list[Target]:
     """What was asked of the API, and what it does."""
-    cached, guarded, bare = (measured.of(what) for what in (api.CACHED, api.GUARDED, api.BARE))
+    cached, guarded, bare = (measured.of(what) for what in (api.CACHED, api.WITH_KEY, api.BARE))
     batch, users, stored = (measured.of(what) for what in (api.BATCHED, api.SHARED, api.STORED))
     ratio = round(cached.cpu_us["api"] / bare.cpu_us["bare"], 2) if cached and bare else None
     at = f"{CONNECTIONS} connections"

@@ -47,6 +47,14 @@ def bare_server() -> Iterator[Server]:
 
 
 @contextmanager
+def broadcast_server() -> Iterator[Server]:
+    """The bare broadcast that the stream is compared with. Raises as `api_server`."""
+    port = _free_port()
+    with _running(["-m", "serving.bench.stream_floor", str(port)], port, "/", {}) as server:
+        yield server
+
+
+@contextmanager
 def _running(arguments: list[str], port: int, page: str, settings: Mapping[str, str]) -> Iterator[Server]:
     # Their logs are not the measurement.
     process = subprocess.Popen([sys.executable, *arguments], env={**os.environ, **settings}, stdout=sys.stderr)  # noqa: S603

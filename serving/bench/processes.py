@@ -63,6 +63,11 @@ def _memory(pid: int, file: str, name: str) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
 
 
+def resident_kib(pid: int) -> int:
+    """What a process holds now, in KiB."""
+    return _memory(pid, "status", "VmRSS")
+
+
 def memory_mib(pid: int) -> float:
     """The most that a process has held, in MiB. Of one with children, which share pages: what all hold now (PSS)."""
     children = children_of(pid)

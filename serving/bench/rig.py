@@ -177,7 +177,7 @@ class Rig:
         try:
             yield seen
         finally:
-            _end(process)
+            end(process)
 
     @contextmanager
     def floor(self, *style: str) -> Iterator[None]:
@@ -188,7 +188,7 @@ class Rig:
             yield
         finally:
             self.floors = {}
-            _end(process)
+            end(process)
 
     def backlog(self) -> dict[str, int]:
         """Messages that each durable has not acknowledged yet, by its name."""
@@ -219,12 +219,13 @@ def _started(module: str, request: bytes, *arguments: str) -> subprocess.Popen[b
     process.stdin.write(request)
     process.stdin.close()
     if process.stdout.readline() != b"ready\n":
-        _end(process)
+        end(process)
         raise FatalError(f"{module} did not start", "its error stands above")
     return process
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and see that it does."""
     process.terminate()
     try:
         process.wait(_ENDING_SECONDS)

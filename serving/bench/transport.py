@@ -45,7 +45,8 @@ _NOW = datetime.now(UTC)
 _FEATURES = [0.012345678901 + place for place in range(len(EARNINGS_FEATURES))]
 
 
-def _quote(number: int) -> Quote:
+def quoted(number: int) -> Quote:
+    """A made-up quote; the same for the same number, but for its moment."""
     ticker, moment = ticker_name(number % _TICKERS), _NOW + timedelta(microseconds=number)
     return Quote(
         quote_id=quote_id("bench", ticker, moment, number),
@@ -63,7 +64,8 @@ def _quote(number: int) -> Quote:
     )
 
 
-def _prediction(quote: Quote) -> Prediction:
+def predicted(quote: Quote) -> Prediction:
+    """A made-up prediction of a quote."""
     return Prediction(
         prediction_id=prediction_id(quote.quote_id, HORIZON, "bench"),
         quote_id=quote.quote_id,
@@ -115,8 +117,8 @@ class Transport:
         service = Service(settings, SystemClock(), Health("bench"), bus, asyncio.Event())
         self._publisher = Publisher(service, cache)
         self._cache = cache
-        self._quotes = [_quote(number) for number in range(count)]
-        self._forecasts = {quote.quote_id: Forecast(quote, _prediction(quote), _FEATURES) for quote in self._quotes}
+        self._quotes = [quoted(number) for number in range(count)]
+        self._forecasts = {quote.quote_id: Forecast(quote, predicted(quote), _FEATURES) for quote in self._quotes}
         self._engine = make_engine(settings.database.url, 1)
 
     async def all(self) -> None:

@@ -71,7 +71,8 @@ def forecast_entry(prediction: Prediction, body: bytes, features: Sequence[float
     )
     # NaN is null in JSON: a feature whose window is not full.
     inputs = _encode(_Features(*features)).decode()
-    return Entry(place, (shown, (*heads.features, place.text, keys.BODY, inputs)))
+    data_time = prediction.data_time.isoformat()
+    return Entry(place, (shown, (*heads.features, place.text, keys.BODY, inputs, "data_time", data_time)))
 
 
 def model_entry(predictor: Predictor) -> Entry:

@@ -8,7 +8,8 @@ import msgspec
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import Flag, Prediction
 from riskee.storage import keys
-from riskee.storage.cache import Cache, Entry
+from riskee.storage.cache import Cache
+from riskee.storage.entries import Entry
 from tests.unit.messaging import samples
 
 
@@ -33,7 +34,7 @@ def sealed(prediction: Prediction, correlation: uuid.UUID | None = None) -> Enve
 async def put(cache: Cache, *predictions: Prediction) -> None:
     await cache.write(
         [
-            Entry(keys.PREDICTION, {"ticker": prediction.ticker}, {"body": msgspec.json.encode(prediction)})
+            Entry.of(keys.PREDICTION, {"ticker": prediction.ticker}, {"body": msgspec.json.encode(prediction)})
             for prediction in predictions
         ]
     )

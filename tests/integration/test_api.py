@@ -17,8 +17,9 @@ from riskee.messaging.subjects import EXPLAIN, EXPLAINED, PREDICT_NORMAL, PREDIC
 from riskee.settings import Settings
 from riskee.storage import keys
 from riskee.storage.bus import Bus, codec_of
-from riskee.storage.cache import Cache, Entry
+from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
+from riskee.storage.entries import Entry
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, record
 from tests.integration.conftest import TICKERS, all_ok, eventually, serving
 from tests.integration.made_predictions import made, put, sealed
@@ -201,12 +202,14 @@ async def test_fresh_predictions_are_computed_on_request(client: httpx.AsyncClie
 
 
 async def test_a_fresh_prediction_that_does_not_come_is_a_timeout(bus: Bus, cache: Cache, known: Settings) -> None:
-    api = known.api.model_copy(update={"fresh_timeout_seconds": 0.3, "explain_timeout_seconds": 0.3})
+    api = known.api.model_copy(update={"job_seconds": 0.3, "explain_timeout_seconds": 0.3})
     await put(cache, made())
     async with serving(known.model_copy(update={"api": api})) as client:
         await eventually(lambda: all_ok(client))
         problem(await client.post("/predict", json={"tickers": ["IBM"], "fresh": True}), 504, "timeout")
-        problem(await client.get("/explain/AAPL"), 504, "timeout")
+        late = await client.get("/explain/AAPL")
+        assert problem(late, 504, "timeout")["explanation"].startswith("/v1/explain/")
+        assert late.headers["retry-after"]
 
 
 async def test_several_who_ask_why_cause_one_explanation(
@@ -231,7 +234,7 @@ async def test_a_known_explanation_is_not_asked_for_again(
     await put(cache, cached, stored)
     await cache.write(
         [
-            Entry(
+            Entry.of(
                 keys.EXPLANATION,
                 {"ticker": "AAPL", "ts": cached.prediction_time},
                 {"body": msgspec.json.encode(explanation(cached))},

@@ -32,7 +32,8 @@ from riskee.model.predictor import Predictor
 from riskee.settings import Settings
 from riskee.storage import keys
 from riskee.storage.bus import Bus, codec_of
-from riskee.storage.cache import Cache, Entry
+from riskee.storage.cache import Cache
+from riskee.storage.entries import Entry
 from riskee.storage.recent_bars import recent_bars
 from riskee.storage.recording import QUOTES, record
 from serving.consumers import models, predict
@@ -221,7 +222,7 @@ async def test_a_quote_never_sees_a_later_one_of_the_market(
             record(engine, QUOTES, [index, *later])
             for envelope in later:
                 body = {keys.BODY: msgspec.json.encode(envelope.payload)}
-                await cache.write([Entry(keys.QUOTE, {"ticker": envelope.payload.ticker}, body)])
+                await cache.write([Entry.of(keys.QUOTE, {"ticker": envelope.payload.ticker}, body)])
             later = []
         await play(bus, [[*([] if known_before else [index]), ibm, *later]])
         async with consumer("predict", database_settings, predict.main):

@@ -8,6 +8,7 @@ from serving.api.routes import (
     features,
     health,
     history,
+    jobs,
     models,
     predictions,
     statuses,
@@ -20,6 +21,7 @@ FIRST = (predictions.latest,)
 VERSIONED = (
     predictions.router,
     history.router,
+    jobs.router,
     explanations.router,
     documents.router,
     features.router,

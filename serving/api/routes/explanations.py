@@ -11,6 +11,7 @@ from starlette.responses import Response
 from riskee.access.grants import Grant
 from riskee.messaging.statuses import gravest
 from serving.api.answers import ExplanationAnswer, answers, explanation_answer
+from serving.api.idempotency import IdempotencyKey, IdempotentRoute
 from serving.api.latest import latest_number
 from serving.api.parameters import TICKER, TickerPath
 from serving.api.problems import ProblemError
@@ -18,7 +19,7 @@ from serving.api.replies import MINUTE, backend_of, kept, reply
 from serving.api.security.caller import require
 from serving.api.standing import Number
 
-router = APIRouter(tags=["explanations"])
+router = APIRouter(tags=["explanations"], route_class=IdempotentRoute)
 _UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 Reference = Annotated[
     str,
@@ -45,7 +46,7 @@ async def explanation_of(request: Request, reference: Reference) -> Response:
 
 
 @router.post("/explain/{ticker}", responses=answers(ExplanationAnswer, 404, 409, 422, 504))
-async def explain(request: Request, ticker: TickerPath) -> Response:
+async def explain(request: Request, ticker: TickerPath, _key: IdempotencyKey = None) -> Response:
     """Why the latest prediction of a ticker is what it is. Takes seconds where nobody asked before."""
     return await _latest(request, ticker)
 

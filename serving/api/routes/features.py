@@ -65,7 +65,12 @@ async def _cached(backend: Backend, ticker: str) -> FeaturesAnswer | None:
     values = decoded(body, Values)
     if values is None or moment is None:
         return None
-    return _answer(ticker, "cache", values, data_time=datetime.fromisoformat(moment.decode()))
+    return _answer(
+        ticker,
+        "cache",
+        values,
+        data_time=msgspec.convert(moment.decode() if isinstance(moment, bytes) else moment, datetime),
+    )
 
 
 async def _stored(backend: Backend, ticker: str) -> FeaturesAnswer:

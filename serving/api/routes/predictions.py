@@ -1,6 +1,5 @@
 """Predictions: of one ticker, and of many."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,25 +9,28 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from riskee.access.grants import Grant
-from riskee.messaging.messages import Prediction
+from riskee.messaging.messages import ModelType
 from serving.api.answers import (
     BatchAnswer,
     FailureAnswer,
     PredictionAnswer,
+    answer_response,
     answers,
-    failure_answer,
     prediction_answer,
 )
 from serving.api.backend import Backend
+from serving.api.idempotency import IdempotencyKey, IdempotentRoute
+from serving.api.job_store import Result
 from serving.api.latest import latest_answer
+from serving.api.parameters import LONGEST_WAIT_SECONDS
 from serving.api.paths import PREFIX
 from serving.api.plain import PlainRoute
 from serving.api.problems import ProblemError
-from serving.api.replies import backend_of, encoded, kept_body, reply, tag_of
+from serving.api.replies import backend_of, caller_of, encoded, kept_body, reply
+from serving.api.routes.jobs import JobAnswer, told_later
 from serving.api.security.caller import require
-from serving.api.standing import Number
 
-router = APIRouter(tags=["predictions"])
+router = APIRouter(tags=["predictions"], route_class=IdempotentRoute)
 
 
 # Unknown tickers of a batch to which near ones are named: to look for them takes milliseconds.
@@ -44,6 +46,14 @@ class PredictRequest(BaseModel):
     fresh: Annotated[bool, Field(description="compute now, from the latest quote, instead of reading the last one")] = (
         False
     )
+    wait_seconds: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=LONGEST_WAIT_SECONDS,
+            description="longest wait for fresh predictions; left out: as the settings say",
+        ),
+    ] = None
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -55,31 +65,36 @@ class _Batch(msgspec.Struct, frozen=True):
 
 async def predict(request: Request, ticker: str) -> Response:
     """The latest prediction of a ticker."""
-    body = await latest_answer(backend_of(request), ticker)
-    return kept_body(request, body, tag_of(body))
+    return kept_body(request, *await latest_answer(backend_of(request), ticker))
 
 
 latest = PlainRoute(f"{PREFIX}/predict/{{ticker}}", predict, responses=answers(PredictionAnswer, 404), tags=router.tags)
 
 
-@router.post("/predict", responses=answers(BatchAnswer, 404, 422, 504))
-async def predict_batch(request: Request, wanted: PredictRequest) -> Response:
+@router.post(
+    "/predict",
+    responses=answers(BatchAnswer, 404, 409, 422, 504) | {202: answer_response("the job goes on", JobAnswer)},
+)
+async def predict_batch(request: Request, wanted: PredictRequest, _key: IdempotencyKey = None) -> Response:
     """The latest predictions of several tickers, or fresh ones.
 
-    What cannot be predicted is among `failures`; only where nothing can, the answer is a problem.
+    What cannot be predicted is among `failures`; only where nothing can, the answer is a problem. Fresh predictions
+    that are not all there within `wait_seconds` are a job (202): `Location` says where to look for them.
     """
     if wanted.fresh:
         require(request, Grant.PREDICTIONS_COMPUTE)
     backend = backend_of(request)
     tickers, problems = await _known(backend, wanted.tickers)
     if tickers and wanted.fresh:
-        predictions, failures = await _fresh(backend, tickers)
-    else:
-        predictions, failures = await _stored(backend, tickers)
-    failures = [*(_as_failure(ticker, problem) for ticker, problem in problems.items()), *failures]
-    if not predictions:
-        raise _nothing(failures, problems)
-    return reply(_Batch(predictions, failures))
+        return await _fresh(request, tickers, problems, wanted.wait_seconds)
+    latest = await backend.prepared.many(tickers)
+    missing = [
+        FailureAnswer(ticker, "no_prediction", f"{ticker} has not been predicted yet", "wait for its next quote")
+        for ticker in tickers
+        if ticker not in latest
+    ]
+    found = [msgspec.Raw(latest[ticker]) for ticker in tickers if ticker in latest]
+    return _batch(found, missing, problems)
 
 
 async def _known(backend: Backend, tickers: list[str]) -> tuple[list[str], dict[str, ProblemError]]:
@@ -93,36 +108,30 @@ async def _known(backend: Backend, tickers: list[str]) -> tuple[list[str], dict[
     return list(known), problems
 
 
-async def _stored(backend: Backend, tickers: list[str]) -> tuple[list[msgspec.Raw], list[FailureAnswer]]:
-    latest = await backend.prepared.many(tickers)
-    missing = [
-        FailureAnswer(ticker, "no_prediction", f"{ticker} has not been predicted yet", "wait for its next quote")
-        for ticker in tickers
-        if ticker not in latest
-    ]
-    return [msgspec.Raw(latest[ticker]) for ticker in tickers if ticker in latest], missing
-
-
-async def _fresh(backend: Backend, tickers: list[str]) -> tuple[list[msgspec.Raw], list[FailureAnswer]]:
+async def _fresh(
+    request: Request, tickers: list[str], problems: dict[str, ProblemError], wait_seconds: float | None
+) -> Response:
+    backend = backend_of(request)
     last = await backend.reader.latest(tickers)
+    types: dict[str, ModelType] = {
+        ticker: last[ticker].prediction.model_type if ticker in last else "normal" for ticker in tickers
+    }
+    refused = {ticker: Result(failure=_as_failure(ticker, problem)) for ticker, problem in problems.items()}
+    job = backend.jobs.begin(caller_of(request), types, refused)
+    seconds = backend.settings.api.fresh_timeout_seconds if wait_seconds is None else wait_seconds
+    if not await backend.jobs.wait(job, seconds):
+        return told_later(backend, job.found())
+    now, results = backend.clock.now(), [job.results[ticker] for ticker in tickers]
+    judged = [backend.reader.judge(one.prediction, now) for one in results if one.prediction is not None]
+    found = [msgspec.Raw(encoded(prediction_answer(number))) for number in judged]
+    return _batch(found, [one.failure for one in results if one.failure is not None], problems)
 
-    async def ask(ticker: str) -> Number | FailureAnswer:
-        model_type = last[ticker].prediction.model_type if ticker in last else "normal"
-        seconds = backend.settings.api.fresh_timeout_seconds
-        try:
-            result = await backend.asker.predict(ticker, model_type, seconds)
-        except TimeoutError:
-            step = "see `riskee status` for predict, or ask without `fresh`"
-            return FailureAnswer(ticker, "timeout", f"no prediction within {seconds} s", step)
-        if isinstance(result, Prediction):
-            return backend.reader.judge(result, backend.clock.now())
-        return failure_answer(result)
 
-    results = await asyncio.gather(*map(ask, tickers))
-    return (
-        [msgspec.Raw(encoded(prediction_answer(result))) for result in results if isinstance(result, Number)],
-        [result for result in results if isinstance(result, FailureAnswer)],
-    )
+def _batch(found: list[msgspec.Raw], failures: list[FailureAnswer], problems: dict[str, ProblemError]) -> Response:
+    failures = [*(_as_failure(ticker, problem) for ticker, problem in problems.items()), *failures]
+    if not found:
+        raise _nothing(failures, problems)
+    return reply(_Batch(found, failures))
 
 
 def _as_failure(ticker: str, problem: ProblemError) -> FailureAnswer:

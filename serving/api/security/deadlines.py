@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from riskee.settings import ApiSettings
+from serving.api.parameters import LONGEST_WAIT_SECONDS
 from serving.api.security.scopes import Patience
 
 # What is left, after a wait that the settings allow, to say that it was in vain.
@@ -27,7 +28,8 @@ class Deadlines:
             case Patience.USUAL:
                 return usual
             case Patience.FRESH:
-                return max(usual, self.settings.fresh_timeout_seconds + _TO_ANSWER_SECONDS)
+                longest = max(self.settings.fresh_timeout_seconds, LONGEST_WAIT_SECONDS)
+                return max(usual, longest + _TO_ANSWER_SECONDS)
             case Patience.EXPLANATION:
                 return max(usual, self.settings.explain_timeout_seconds + _TO_ANSWER_SECONDS)
             case Patience.ENDLESS:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 from starlette.types import Scope
 
 from riskee.access.api_keys import parse_key
+from riskee.access.exposure import is_open
 from riskee.clock import Clock
 from riskee.errors import RetryableError
 from riskee.settings import Settings
@@ -22,7 +23,6 @@ from serving.api.security.credentials import bearer, take_protocol_token
 from serving.api.security.deadlines import Deadlines
 from serving.api.security.keyring import Keyring
 from serving.api.security.limiter import Allowance, Kind, Limiter
-from serving.api.security.opening import is_open
 from serving.api.security.origin import Origins
 from serving.api.security.scopes import WEBSOCKET, Rule
 from serving.api.security.tokens import BadTokenError, Tokens

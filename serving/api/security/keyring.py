@@ -32,6 +32,8 @@ class Keyring:
     on_ended: Callable[[str], None] = lambda _key_id: None
     monotonic: Callable[[], float] = time.monotonic
     _keys: dict[str, StoredKey] = field(default_factory=dict)
+    # What each secret was found to open. As the keys are read anew their objects are others: it is proven anew.
+    _proven: dict[Presented, StoredKey] = field(default_factory=dict)
     _read_at: float | None = None
     _tried_at: float = float("-inf")
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -56,7 +58,7 @@ class Keyring:
         self._tried_at = self.monotonic()
         found = {key.key_id: key for key in await self.read()}
         self._read_at = self.monotonic()
-        self._keys = found
+        self._keys, self._proven = found, {}
         now = self.clock.now()
         for key in found.values():
             if key.ended_at(now):
@@ -72,10 +74,18 @@ class Keyring:
         if self._read_at is None or self.monotonic() - self._read_at > _TRUSTED_SECONDS:
             raise RetryableError("the API keys cannot be read", "see `riskee status` for the database, and try again")
         key = self._keys.get(presented.key_id)
-        if key is None or not matches(presented, key.digest, self.pepper) or key.ended_at(self.clock.now()):
+        if key is None or not self._opens(presented, key) or key.ended_at(self.clock.now()):
             return None
         expires_at = None if key.expires_at is None else key.expires_at.timestamp()
         return Caller(key.key_id, "key", key.grants, expires_at)
+
+    def _opens(self, presented: Presented, key: StoredKey) -> bool:
+        if self._proven.get(presented) is key:
+            return True
+        if not matches(presented, key.digest, self.pepper):
+            return False
+        self._proven[presented] = key
+        return True
 
     async def _look_again(self) -> None:
         """A key may be new. One look for all who wait, and none soon after another."""

@@ -1,20 +1,14 @@
 """Whether the API asks who calls: not on this machine alone, always elsewhere."""
 
+from riskee.access.exposure import is_loopback, is_open
 from riskee.clock import Clock
 from riskee.errors import FatalError, RetryableError
 from riskee.logs import get_logger
 from riskee.settings import Settings
 from riskee.storage.api_keys import read_keys
 from riskee.storage.database import database_errors, make_engine
-from serving.api.security.origin import is_loopback
 
 _log = get_logger(__name__)
-
-
-def is_open(settings: Settings) -> bool:
-    """Whether everybody who reaches the API may use it: all who are on this machine."""
-    api = settings.api
-    return settings.profile == "embedded" and is_loopback(api.host) and not api.guard.require_credentials
 
 
 def check_opening(settings: Settings, clock: Clock) -> None:

@@ -7,8 +7,8 @@ rebinding), with a form, or by a WebSocket. Browsers say so in headers that no p
 from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
-from ipaddress import ip_address
 
+from riskee.access.exposure import is_loopback
 from riskee.settings import ApiSettings
 from serving.api.problems import ProblemError
 
@@ -16,14 +16,6 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 # What a browser's own navigation says, or the page that the API itself served.
 _NEAR = frozenset({b"same-origin", b"none"})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Origins:

@@ -54,6 +54,7 @@ ROUTES = (
     Rule("GET", "/v1/predict/{ticker}", Grant.PREDICTIONS_READ),
     # `fresh` asks for predictions:compute besides; the route sees to it.
     Rule("POST", "/v1/predict", Grant.PREDICTIONS_READ, Patience.FRESH),
+    Rule("GET", "/v1/jobs/{job_id}", Grant.PREDICTIONS_COMPUTE),
     Rule("GET", "/v1/predictions/{ticker}", Grant.PREDICTIONS_READ),
     Rule("GET", "/v1/features/{ticker}", Grant.PREDICTIONS_READ),
     Rule("GET", "/v1/track-record", Grant.PREDICTIONS_READ),

@@ -37,17 +37,17 @@ class Listener:
 
     def take(self, most: int) -> list[Update]:
         """What waits, the oldest first, until it is more than so many bytes; the rest stays in line."""
-        if not self._waiting:
-            return []
-        taken: list[Update] = []
-        size = 0
-        keys: list[Key] = []
-        for key, item in self._waiting.items():
-            keys.append(key)
-            size += len(item.body) if isinstance(item, Update) else 0
+        waiting, size = self._waiting, 0
+        items: list[tuple[Key, Item]] = []
+        for each in waiting.items():
+            items.append(each)
+            size += len(each[1].body) if isinstance(each[1], Update) else 0
             if size >= most:
                 break
-        taken = list(told((key, self._waiting[key]) for key in keys))
-        for key in keys:
-            del self._waiting[key]
-        return taken
+        if len(items) == len(waiting):
+            # A new one: that which was emptied would keep the room it needed.
+            self._waiting = {}
+        else:
+            for key, _ in items:
+                del waiting[key]
+        return list(told(items))

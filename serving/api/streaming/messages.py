@@ -1,7 +1,7 @@
 """All messages of the stream. docs/stream.md is written from these, so every docstring is for a client's eyes."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -104,7 +104,7 @@ class ErrorMessage(msgspec.Struct, frozen=True, tag="error"):
     """A request that could not be met, as problem details (RFC 9457); the connection goes on."""
 
     sequence: Sequence
-    problem: dict[str, object]
+    problem: dict[str, Any]
 
 
 Sent = (

@@ -9,11 +9,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+from weakref import ref
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 from websockets.protocol import State
+
+from serving.api.streaming.light import Flag, Mailbox
 
 EXTENSION = "riskee.connection"
 RESTARTING = "the API ends or restarts: connect again and resume"
@@ -49,7 +52,7 @@ class Connection(Protocol):
 def connection_of(scope: Mapping[str, Any]) -> Any:
     """The connection of a request: a WebSocketProtocol or an HttpProtocol. Raises LookupError where another server
     runs the application."""
-    return scope["extensions"][EXTENSION]
+    return scope["extensions"][EXTENSION]()
 
 
 def _bound(transport: asyncio.Transport, size: int) -> None:
@@ -67,11 +70,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     _on_change: Callable[[], None] | None = None
     _paused = False
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.queue = Mailbox()  # type: ignore[assignment]
+        self.writable = Flag(is_set=True)  # type: ignore[assignment]
+
     def handle_connect(self, event: Request) -> None:
         """Put the connection in the scope, before the application's task has its first turn."""
         super().handle_connect(event)
         if self.response.status_code == 101:
-            self.scope["extensions"][EXTENSION] = self  # type: ignore[assignment]
+            self.scope["extensions"][EXTENSION] = ref(self)  # type: ignore[assignment]
 
     @property
     def open(self) -> bool:
@@ -87,6 +95,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """See `Connection`."""
         self._on_change = on_change
         _bound(self.transport, buffer_bytes)
+        # The handshake is over: what it was made of is a seventh of a connection's memory.
+        del self.request, self.response
 
     def write(self, data: bytes) -> None:
         """See `Connection`."""
@@ -147,9 +157,9 @@ class HttpProtocol(HttpToolsProtocol):
     _ended: asyncio.Event | None = None
 
     def on_message_begin(self) -> None:
-        """Put the connection in the scope."""
+        """Put the connection in the scope; weakly, for a circle of references would outlive it."""
         super().on_message_begin()
-        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
+        self.scope["extensions"] = {EXTENSION: ref(self)}  # type: ignore[dict-item]
 
     @property
     def open(self) -> bool:

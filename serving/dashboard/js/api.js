@@ -2,6 +2,7 @@
 
 import { heard } from "./clock.js";
 import { headers } from "./credential.js";
+import { sentence } from "./format.js";
 
 const ANSWER_WITHIN_MS = 20_000;
 const EXPLAIN_WITHIN_MS = 90_000;
@@ -10,6 +11,11 @@ export class Problem extends Error {
   constructor({ status = 0, title = "", detail = "", next_step: nextStep = "" }) {
     super(detail || title);
     Object.assign(this, { status, title, detail, nextStep });
+  }
+
+  // The cause and the next step, as sentences.
+  get told() {
+    return [this.message, this.nextStep].filter(Boolean).map((text) => `${sentence(text)}.`.replace(/\.\.$/, ".")).join(" ");
   }
 
   get keyWanted() {

@@ -1,20 +1,7 @@
 // What moved a prediction, as signed bars: to the right what pushed it up, to the left what pulled it down.
 
 import { element } from "./dom.js";
-import { change, direction, sentence, signed, words } from "./format.js";
-
-// The value of the group's strongest feature, as a reader says its unit.
-const MEASURES = {
-  "%": (value) => `${signed(100 * value)} %`,
-  times: (value) => `${value.toFixed(2)} times`,
-  sessions: (value) => `${value.toFixed(0)} sessions`,
-  points: (value) => `${value.toFixed(0)} points`,
-};
-
-function measured({ value, unit }) {
-  if (value === null) return "not known";
-  return MEASURES[unit]?.(value) ?? signed(value);
-}
+import { change, direction, sentence, words } from "./format.js";
 
 export function attributionBars(drivers) {
   const widest = Math.max(...drivers.map(({ contribution }) => Math.abs(contribution)), 1e-9);
@@ -22,7 +9,7 @@ export function attributionBars(drivers) {
     const way = direction(driver.contribution);
     const bar = element("i", driver.contribution < 0 ? "down" : "up");
     bar.style.width = `${(50 * Math.abs(driver.contribution)) / widest}%`;
-    const feature = `${driver.label || words(driver.feature)}: ${measured(driver)}`;
+    const feature = [driver.label || words(driver.feature), driver.shown || "not known"].join(": ");
     return element(
       "li",
       "",

@@ -73,7 +73,7 @@ export class Detail {
       }
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
-      if (ticker === this.#ticker) this.#chartSays("problem", `${problem.message} ${problem.nextStep}`);
+      if (ticker === this.#ticker) this.#chartSays("problem", problem.told);
     }
   }
 

@@ -26,11 +26,12 @@ async function open(path, title) {
   try {
     const found = await api.document(path);
     const parts = [`${found.source}, ${moment(found.published_at)}`];
-    if (found.url) parts.push(" · ", link(found.url, "at its publisher"));
+    const publisher = link(found.url, "at its publisher");
+    if (publisher.href) parts.push(" · ", publisher);
     byId("document-origin").replaceChildren(...parts);
     write(byId("document-body"), found.body);
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;
-    write(byId("document-body"), `${problem.message} ${problem.nextStep}`);
+    write(byId("document-body"), problem.told);
   }
 }

@@ -47,13 +47,13 @@ export class Explanation {
     this.#prediction = prediction;
     const said = this.#of.get(this.#ticker);
     byId("superseded").hidden = !said?.explanation || said.explanation.prediction_id === prediction.prediction_id;
-    byId("explain").disabled = Boolean(said?.asking);
+    byId("explain").disabled = Boolean(said?.own);
   }
 
   async ask() {
     const ticker = this.#ticker;
-    if (!ticker || !this.#prediction || this.#of.get(ticker)?.asking) return;
-    this.#of.set(ticker, { asking: true, stage: "queued", tokens: 0, sentences: [] });
+    if (!ticker || !this.#prediction || this.#of.get(ticker)?.own) return;
+    this.#of.set(ticker, { asking: true, own: true, stage: "queued", tokens: 0, sentences: [] });
     announce(`Explaining ${ticker}`);
     this.#draw();
     try {
@@ -70,10 +70,12 @@ export class Explanation {
   progress(message) {
     const { ticker, stage, tokens, sentence, draft } = message.progress;
     const before = this.#of.get(ticker);
+    // Progress may come after the answer, on another way: the answer stands.
+    if (before?.explanation?.prediction_id === message.progress.prediction_id) return;
     const said = before?.asking ? before : { asking: true, sentences: [] };
     Object.assign(said, { stage, tokens, draft: draft ?? "" });
     if (sentence) said.sentences.push(sentence);
-    this.#of.set(ticker, stage === "done" && !before?.asking ? before : said);
+    this.#of.set(ticker, said);
     this.#draw(ticker);
   }
 
@@ -90,7 +92,7 @@ export class Explanation {
   #draw(ticker = this.#ticker) {
     if (ticker !== this.#ticker) return;
     const said = this.#of.get(ticker);
-    byId("explain").disabled = !this.#prediction || Boolean(said?.asking);
+    byId("explain").disabled = !this.#prediction || Boolean(said?.own);
     for (const [id, there] of Object.entries({
       "explain-idle": !said, "explain-progress": said?.asking, "explain-problem": said?.problem, "explain-answer": said?.explanation,
     })) byId(id).hidden = !there;

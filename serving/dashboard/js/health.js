@@ -5,7 +5,6 @@ import { announce } from "./announcer.js";
 import { secondsSince } from "./clock.js";
 import { byId, element, write } from "./dom.js";
 import { age, clockTime, sentence, words } from "./format.js";
-import { LOST } from "./standing.js";
 
 const CHECK_MS = 15_000;
 const GOOD = new Set(["ok", "session_closed"]);
@@ -28,7 +27,7 @@ export class Health {
     byId("connection").dataset.state = detail.state;
     write(byId("connection-said"), said);
     if (before !== detail.state && before !== "connecting") announce(said);
-    if (detail.state === "lost" && before !== "lost") this.#market.stand(LOST);
+    if (detail.state === "lost") this.#market.connected(false);
     this.#drawFeed();
   }
 

@@ -28,6 +28,8 @@ const list = new WatchList(market);
 const keyDialog = new KeyDialog();
 
 const TAKES = {
+  subscribed: ({ resumed }) => resumed && market.connected(true),
+  complete: () => market.connected(true),
   prediction: (message) => market.predicted(message),
   status: (message) => market.stand(message),
   explaining: (message) => explanation.progress(message),
@@ -70,7 +72,9 @@ function chooseFirst() {
 }
 
 // What the page works with besides the stream. It is read until it is there.
+let again = 0;
 async function learn() {
+  clearTimeout(again);
   try {
     const [statuses, tickers] = await Promise.all([api.statuses(), api.tickers()]);
     market.learnStatuses(statuses);
@@ -81,8 +85,10 @@ async function learn() {
     chooseFirst();
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;
-    if (problem.keyWanted) keyDialog.ask(problem);
-    else setTimeout(learn, LEARN_AGAIN_MS);
+    if (problem.keyWanted) {
+      stream.hold();
+      keyDialog.ask(problem);
+    } else again = setTimeout(learn, LEARN_AGAIN_MS);
     byId("loading").hidden = true;
     byId("away").hidden = problem.keyWanted || market.entries.size > 0;
   }

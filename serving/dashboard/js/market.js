@@ -46,6 +46,13 @@ export class Market extends EventTarget {
     for (const ticker of tickers) this.#tell("ticker", ticker);
   }
 
+  // The connection is lost, or it is back and everything that was missed has come.
+  connected(whether) {
+    if (this.standing.lost === !whether) return;
+    this.standing.lost = !whether;
+    this.#tell("all");
+  }
+
   marks(ticker) {
     const entry = this.#entries.get(ticker);
     return entry?.prediction ? this.standing.marks(entry) : [];

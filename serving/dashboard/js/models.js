@@ -15,7 +15,7 @@ export class Models {
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
       byId("models-problem").hidden = false;
-      write(byId("models-problem"), `${problem.message} ${problem.nextStep}`);
+      write(byId("models-problem"), problem.told);
     }
     this.#draw();
   }

@@ -107,7 +107,7 @@ export class Row {
 
   #showMarks(marks, entry) {
     const first = marks[0];
-    const said = first ? first.short : entry.prediction ? "ok" : "no prediction yet";
+    const said = first ? first.short : entry.prediction ? "ok" : "none yet";
     write(this.#status, said);
     this.#status.className = `mark ${first ? first.grade : entry.prediction ? "well" : "note"}`;
     this.node.querySelector(".status").title = marks.map(({ long }) => long).join(", ");

@@ -4,11 +4,9 @@
 import { clockTime, words } from "./format.js";
 
 const WELL = { status: "ok", since: "1970-01-01T00:00:00Z" };
-const UNHEARD = { status: "connecting", standing: true, tickers: [], last_known: false };
-export const LOST = {
+const UNHEARD = { status: "connecting", last_known: false };
+const LOST = {
   status: "connection_lost",
-  standing: true,
-  tickers: [],
   last_known: true,
   meaning: "The connection to the server is lost.",
   next_step: "the page connects again by itself",
@@ -23,6 +21,8 @@ export class Standing {
   #all = UNHEARD;
   #ofTicker = new Map();
   #happened = new Map();
+  // While the connection is lost, all that is known is what was known before.
+  lost = false;
 
   learn(statuses) {
     for (const each of statuses) this.#meanings.set(each.status, each);
@@ -30,7 +30,7 @@ export class Standing {
 
   // Where the feed stands for all tickers.
   get feed() {
-    return this.#all;
+    return this.lost ? LOST : this.#all;
   }
 
   // A status message; answers the tickers that it is about, none where it is about all.
@@ -59,6 +59,7 @@ export class Standing {
   }
 
   #against({ ticker, prediction_time: made }) {
+    if (this.lost) return [LOST];
     const here = this.#ofTicker.get(ticker) ?? (this.#all === UNHEARD ? WELL : this.#all);
     const found = this.#happened.has(ticker) ? [this.#happened.get(ticker)] : [];
     if (here.status !== "ok") found.unshift(here);

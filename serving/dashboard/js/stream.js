@@ -10,8 +10,9 @@ const SILENT_AFTER_MS = 35_000;
 
 export class Stream extends EventTarget {
   #pause = FIRST_PAUSE_MS;
-  // How far it was read, so that the next connection goes on from there: null before the first.
+  // How far it was read, so that the next connection goes on from there: null until all was sent once.
   #read = null;
+  #epoch = "";
   #socket = null;
   #timer = 0;
   #watch = 0;
@@ -44,12 +45,25 @@ export class Stream extends EventTarget {
     else this.connect();
   }
 
+  // No more tries until the next `reset`: without a key each would be refused.
+  hold() {
+    clearTimeout(this.#timer);
+  }
+
   #receive(message) {
     this.#listen();
     if (message.type === "heartbeat") heard(message.time);
-    if (message.epoch) this.#read = { epoch: message.epoch, sequence: message.sequence };
-    else if (this.#read) this.#read.sequence = Math.max(this.#read.sequence, message.sequence);
+    this.#note(message);
     this.dispatchEvent(new CustomEvent("message", { detail: message }));
+  }
+
+  #note({ type, sequence, epoch, resumed }) {
+    if (type === "subscribed") {
+      this.#epoch = epoch;
+      if (!resumed) this.#read = null;
+    }
+    if (type === "complete") this.#read = { epoch: this.#epoch, sequence };
+    else if (this.#read) this.#read.sequence = Math.max(this.#read.sequence, sequence);
   }
 
   #listen() {

@@ -29,7 +29,7 @@ export class TrackRecord {
       if (asked === this.#ticker) this.#draw(record);
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
-      this.#say(`${problem.message} ${problem.nextStep}`);
+      this.#say(problem.told);
     }
   }
 

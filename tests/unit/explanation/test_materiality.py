@@ -84,7 +84,7 @@ def test_a_price_far_from_the_session_s_first_is_material() -> None:
 @pytest.mark.parametrize("flag", [Flag.STALE, Flag.HALTED, Flag.COLD_WINDOW, Flag.MODEL_EXPIRED])
 def test_a_number_that_is_not_to_be_relied_on_is_never_material(flag: Flag) -> None:
     assert not _used_to_calm().material(_glance(0.9, flags=(Flag.REPLAY, flag)))
-    assert _used_to_calm().material(_glance(0.9, flags=(Flag.REPLAY, Flag.PROVISIONAL_BAR)))
+    assert _used_to_calm().material(_glance(0.9, flags=(Flag.REPLAY, Flag.PROVISIONAL_BAR, Flag.EARNINGS_UNKNOWN)))
 
 
 def _heard(restraint: Restraint, number: int, ticker: str, at: datetime, occasion: Any = "material") -> None:

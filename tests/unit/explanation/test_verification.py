@@ -1,4 +1,4 @@
-"""What a language model may not get past the checks, and what each refusal is called. Many more: test_adversarial.py."""
+"""What a language model may not get past the checks, and what a refusal is called. More: test_adversarial.py."""
 
 import pytest
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from riskee.access.exposure import is_loopback
 from riskee.settings import ApiSettings
 from serving.api.security.guard import address_of
 from serving.api.security.headers import careful, policy_with_scripts_of
-from serving.api.security.origin import Origins, is_loopback
+from serving.api.security.origin import Origins
 
 
 def kind(settings: ApiSettings, method: str, **headers: str) -> str:

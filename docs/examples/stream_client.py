@@ -1,0 +1,70 @@
+"""Follow predictions, across broken connections: `python stream_client.py ws://127.0.0.1:8000 AAPL IBM`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+Message = dict[str, Any]
+
+
+class Follower:
+    """What is known of some tickers: `latest` has the newest prediction of each."""
+
+    def __init__(self, url: str, tickers: list[str]) -> None:
+        self.latest: dict[str, Message] = {}
+        self.resumes = 0
+        self._url = f"{url}/v1/stream"
+        self._tickers = tickers
+        self._epoch = ""
+        self._sequence = 0
+        # Whether everything that was asked for has come once: only then there is something to go on from.
+        self._complete = False
+
+    async def follow(self) -> AsyncIterator[Message]:
+        """Each message, for ever."""
+        while True:
+            try:
+                async with connect(self._url) as socket:
+                    await socket.send(json.dumps(self._request()))
+                    async for text in socket:
+                        message = json.loads(text)
+                        self._take(message)
+                        yield message
+            except (OSError, WebSocketException):
+                await asyncio.sleep(0.5)
+
+    def _request(self) -> Message:
+        request: Message = {"type": "subscribe", "tickers": self._tickers}
+        if self._complete:
+            request["resume"] = {"epoch": self._epoch, "sequence": self._sequence}
+        return request
+
+    def _take(self, message: Message) -> None:
+        if message["type"] == "subscribed":
+            self._epoch = message["epoch"]
+            self._complete = message["resumed"]
+            self.resumes += message["resumed"]
+        elif message["type"] == "complete":
+            self._complete = True
+        elif message["type"] == "prediction":
+            self.latest[message["prediction"]["ticker"]] = message
+        self._sequence = message["sequence"]
+
+
+async def main() -> None:
+    """Write each prediction to the standard output."""
+    url, *tickers = sys.argv[1:]
+    async for message in Follower(url, tickers).follow():
+        if message["type"] == "prediction":
+            prediction = message["prediction"]
+            told = prediction["ticker"], prediction["price"], prediction["predicted_price"], message["status"]
+            sys.stdout.write(f"{told}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,104 @@
+"""`riskee bench explanations`: what is found for explanations in real texts, and what becomes of a model's words."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskee.cli.console import Json, print_json
+from riskee.cli.runtime import REPO_ROOT, read_settings
+
+if TYPE_CHECKING:
+    from riskee.explanation.quality.relevance import Ground
+    from riskee.explanation.quality.writing import Written
+    from riskee.settings import Settings
+
+PAGE = "docs/explanations.md"
+# Of all that is drawn.
+SEED = 1
+
+
+def explanations(
+    data: Annotated[Path, typer.Option(help="A folder with the StockNet and MAEC files.")],
+    count: Annotated[int, typer.Option(min=0, help="Explanations a model writes; 0 only searches.")] = 40,
+    tickers: Annotated[int, typer.Option(min=2, help="Companies whose texts are taken.")] = 24,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model of the Ollama server in the settings; may be repeated.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=5, help="Longest time for one explanation.")] = 26.0,
+    write: Annotated[bool, typer.Option(help=f"Write the section into {PAGE}.")] = False,
+    json: Json = False,
+) -> None:
+    """Measure what is found for explanations, and what becomes of a language model's sentences.
+
+    Retrieval is compared with plainer ways on labelled passages. A model needs a running Ollama server, as `riskee up`
+    starts it: RISKEE_LLM__URL and --model choose another.
+    """
+    from riskee.clock import SystemClock
+    from riskee.embedding import make_embedder
+    from riskee.embedding.word_pieces import WordPieces
+    from riskee.explanation.quality.corpus import read_corpus
+    from riskee.explanation.quality.relevance import Ground, relevance_of
+    from riskee.explanation.quality.report import report, write_section
+    from riskee.explanation.quality.shelf import Shelf
+    from serving.bench.machine import load_average
+
+    settings, load = read_settings(), load_average()
+    pieces, embedder = WordPieces.fetched(settings.home), make_embedder(settings.embedding, settings.home)
+    corpus = read_corpus(data, tickers, pieces, SystemClock().now(), SEED)
+    _tell(f"{len(corpus.documents):,} documents of {len(corpus.calls)} companies")
+    ground = Ground(corpus, Shelf(corpus.documents, embedder), embedder, SEED)
+    relevance = relevance_of(ground, settings.explanation.retrieval)
+    models = (model or [settings.llm.model]) if count else []
+    written = [_written(one, settings, seconds, count, ground) for one in models]
+    command = f"riskee bench explanations --data FOLDER --tickers {tickers} --count {count}"
+    section = report(relevance, len(corpus.calls), written, command, _machine(load))
+    if json:
+        print_json({"relevance": relevance, "written": [_plain(one) for one in written]})
+    else:
+        typer.echo(section)
+    if write:
+        write_section(REPO_ROOT / PAGE, section)
+
+
+def _written(model: str, settings: Settings, seconds: float, count: int, ground: Ground) -> Written:
+    from riskee.clock import SystemClock
+    from riskee.explanation.quality.writing import written_by
+    from riskee.storage.llm import Llm
+
+    llm = Llm(settings.llm.model_copy(update={"model": model, "timeout_seconds": seconds}))
+    own = settings.explanation.model_copy(update={"answer_within_seconds": seconds})
+
+    async def ask() -> Written:
+        try:
+            return await written_by(llm, ground, own, SystemClock(), count, _tell)
+        finally:
+            await llm.close()
+
+    return asyncio.run(ask())
+
+
+def _machine(load: float) -> str:
+    from serving.bench.machine import describe
+
+    found = describe(load)
+    return (
+        f"{found.processor}, {found.cores} cores, {found.system}, Python {found.python}, commit {found.commit}, "
+        f"load {found.load[0]:.1f} before and {found.load[1]:.1f} after"
+    )
+
+
+def _plain(written: Written) -> dict[str, object]:
+    return {
+        "model": written.model,
+        "kept": written.kept,
+        "dropped": dict(written.dropped),
+        "explanations": written.explanations,
+    }
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)

@@ -1,0 +1,84 @@
+"""What becomes of a language model's words: explanations of made-up predictions with documents from real texts."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from riskee.breaker import Breaker
+from riskee.clock import Clock
+from riskee.explanation.explainer import Explainer
+from riskee.explanation.facts import Facts
+from riskee.explanation.gate import Gate, Turn
+from riskee.explanation.progress import Progress
+from riskee.explanation.quality.relevance import Ground, questions_of
+from riskee.explanation.retrieval import Retrieval
+from riskee.explanation.writer import LanguageModel, Writer
+from riskee.messaging.explanations import ExplainProgress, Explanation
+from riskee.settings import ExplanationSettings
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The explanations that one language model was asked for."""
+
+    model: str
+    explanations: tuple[Explanation, ...]
+    # Sentences that held, in all of them.
+    kept: int
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Refused sentences by reason."""
+        found: Counter[str] = Counter()
+        for explanation in self.explanations:
+            found.update(explanation.dropped)
+        return found
+
+
+async def written_by(
+    llm: LanguageModel, ground: Ground, settings: ExplanationSettings, clock: Clock, count: int, tell: Tell
+) -> Written:
+    """Ask for `count` explanations, one after the other."""
+    retrieval = Retrieval(ground.embedder, ground.shelf, settings.documents, settings.retrieval)
+    writer = Writer(llm, ground.embedder, Breaker(time.monotonic), Gate(1, 0), time.monotonic)
+    explainer = Explainer(retrieval, _no_record, writer, clock, time.monotonic)
+    await writer.warm_up()
+    questions = questions_of(ground.corpus, ground.seed)
+    draw = random.Random(ground.seed)  # noqa: S311 (a sample, no secret)
+    chosen = draw.sample(questions, min(count, len(questions)))
+    found: list[Explanation] = []
+    kept = 0
+    for number, question in enumerate(chosen, start=1):
+        heard = _Heard()
+        progress = Progress(question.prediction.prediction_id, question.prediction.ticker, heard, time.monotonic)
+        facts: Facts = await explainer.facts(question.prediction, question.drivers, progress)
+        turn = Turn(urgent=True)
+        found.append(await explainer.explain(facts, "request", settings.answer_within_seconds, turn, progress))
+        kept += len(heard.sentences)
+        tell(f"{llm.model}: {number} of {len(chosen)}, {found[-1].generator}, {found[-1].seconds:.1f} s")
+    return Written(llm.model, tuple(found), kept)
+
+
+class _Heard:
+    """Keeps the sentences that hold, as they are told."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    async def __call__(self, progress: ExplainProgress) -> None:
+        if progress.sentence:
+            self.sentences.append(progress.sentence)
+
+
+async def _no_record(_prediction: object) -> None:
+    return None
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which `share` of the values are."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,0 +1,93 @@
+"""Ranking what was found: similarity, recency and ticker in one score, then variety.
+
+The score is a weighted mean, as Qdrant's score boosting and LangChain's time-weighted retriever add a decay to the
+similarity (exponential here, with a half-life: https://qdrant.tech/blog/decay-functions). Variety is maximal marginal
+relevance (Carbonell and Goldstein, SIGIR 1998), its second similarity by words, so that nothing needs to be embedded
+twice; near-duplicates by the resemblance of word sets (Broder 1997) are left out before.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from riskee.documents.document import Document
+from riskee.explanation import wording
+from riskee.explanation.digitless import sentences
+from riskee.settings.retrieval import RetrievalSettings
+from riskee.storage.vectors import Hit
+
+# As alike as documents of one collection count at least: they tell of one kind of thing.
+SAME_COLLECTION = 0.5
+_WORD = re.compile(r"[a-z][a-z'-]+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A document that was found, with its score between 0 and 1."""
+
+    document: Document
+    score: float
+
+
+def known(hits: Sequence[Hit], ticker: str, at: datetime) -> list[Hit]:
+    """Those that may be used: known at that moment, of the ticker or of the whole market. The search asks for no
+    others; a wrong one would be a look into the future, so what comes back is not trusted."""
+    return [hit for hit in hits if hit.document.known_at <= at and hit.document.ticker in (ticker, None)]
+
+
+def ranked(hits: Sequence[Hit], at: datetime, settings: RetrievalSettings, limit: int) -> list[Ranked]:
+    """At most `limit` documents, best first: each the best beside those before it. A document in which nothing can be
+    reported, such as the thanks at the end of a call, is taken only where there is no other."""
+    telling = [hit for hit in hits if any(map(wording.reportable, sentences(hit.document.body)))]
+    scored = sorted((Ranked(hit.document, _score(hit, at, settings)) for hit in telling or hits), key=_order)
+    pool = [(one, _words(one.document)) for one in _different(scored, settings.near_duplicate)]
+    chosen: list[tuple[Ranked, frozenset[str]]] = []
+    while pool and len(chosen) < limit:
+        worth = [
+            (1 - settings.diversity) * one.score
+            - settings.diversity * max((_alike(one, words, *other) for other in chosen), default=0.0)
+            for one, words in pool
+        ]
+        chosen.append(pool.pop(worth.index(max(worth))))
+    return [one for one, _ in chosen]
+
+
+def _score(hit: Hit, at: datetime, settings: RetrievalSettings) -> float:
+    age = max(at - hit.document.known_at, timedelta()) / timedelta(days=settings.half_life_days)
+    parts = (
+        (settings.similarity, min(max(hit.score, 0.0), 1.0)),
+        (settings.recency, math.exp2(-age)),
+        (settings.ticker, float(hit.document.ticker is not None)),
+    )
+    weight = sum(weight for weight, _ in parts)
+    return sum(weight * part for weight, part in parts) / weight if weight else 0.0
+
+
+def _order(one: Ranked) -> tuple[float, str]:
+    return -one.score, str(one.document.document_id)
+
+
+def _different(scored: Sequence[Ranked], near_duplicate: float) -> list[Ranked]:
+    """Without those that say what a better one says: the same numbers in nearly the same words."""
+    kept: list[tuple[Ranked, frozenset[str], frozenset[str]]] = []
+    for one in scored:
+        words, numbers = _words(one.document), frozenset(_NUMBER.findall(one.document.body))
+        if not any(numbers == others and _resemblance(words, there) >= near_duplicate for _, there, others in kept):
+            kept.append((one, words, numbers))
+    return [one for one, _, _ in kept]
+
+
+def _alike(one: Ranked, words: frozenset[str], other: Ranked, there: frozenset[str]) -> float:
+    same = one.document.collection == other.document.collection
+    return max(_resemblance(words, there), SAME_COLLECTION if same else 0.0)
+
+
+def _resemblance(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other) if one or other else 1.0
+
+
+def _words(document: Document) -> frozenset[str]:
+    return frozenset(_WORD.findall(document.body.lower()))

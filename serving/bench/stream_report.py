@@ -1,0 +1,107 @@
+"""A measurement of the stream as tables, for a terminal and for docs/benchmarks.md."""
+
+from serving.bench.report import MOST_OTHERS, Table, markdown_of, target_row
+from serving.bench.stream_result import StreamLoad, StreamMeasured
+from serving.bench.target import Target
+
+HEADING = "## The stream"
+
+
+def targets(measured: StreamMeasured) -> list[Target]:
+    """What was asked of the stream, and what it does."""
+    options = measured.options
+    plain, deaf, floor = measured.load("product"), measured.load("product", options.deaf), measured.load("floor")
+    ratio = round(plain.cpu_us / floor.cpu_us, 2) if plain and floor and floor.cpu_us else None
+    rate = plain.a_second if plain else None
+    return [
+        Target(what=f"{options.clients:,} clients, deliveries", bound=10_000, unit="/s", measured=rate, at_least=True),
+        Target(what="from publication to receipt, p99", bound=250, unit="ms", measured=_p99(plain)),
+        Target(what=f"beside {options.deaf} that never read, p99", bound=250, unit="ms", measured=_p99(deaf)),
+        Target(what="memory of a connection", bound=32, unit="KiB", measured=plain.kib_after if plain else None),
+        Target(what="CPU of a delivery, against a bare broadcast", bound=2, unit="x", measured=ratio),
+        Target(what="deliveries that did not come", bound=0, unit="", measured=_missing(measured)),
+    ]
+
+
+def _p99(load: StreamLoad | None) -> float | None:
+    return load.latency.p99 if load and load.latency else None
+
+
+def _missing(measured: StreamMeasured) -> int:
+    return sum(load.expected - load.deliveries for load in measured.loads if load.target == "product")
+
+
+def tables(measured: StreamMeasured) -> list[Table]:
+    """Targets, and all that was measured."""
+    return [
+        Table("Targets of the stream", ("what", "target", "measured", "times better", ""),
+              list(map(target_row, targets(measured)))),
+        Table("Deliveries", ("server", "never read", "deliveries", "expected", "a second", "p50 / p95 / p99 ms",
+              "most ms", "CPU us each", "clients' cores"), list(map(_delivered, measured.loads))),
+        Table("Connections", ("server", "never read", "connections", "KiB each", "after the load", "all there after s",
+              "slow ones ended", "others ended"), list(map(_connected, measured.loads))),
+    ]  # fmt: skip
+
+
+def _delivered(load: StreamLoad) -> tuple[str, ...]:
+    seen = load.latency
+    return (
+        load.target,
+        str(load.deaf),
+        f"{load.deliveries:,}",
+        f"{load.expected:,}",
+        f"{load.a_second:,.0f}",
+        f"{seen.p50:.1f} / {seen.p95:.1f} / {seen.p99:.1f}" if seen else "",
+        f"{seen.most:.1f}" if seen else "",
+        f"{load.cpu_us:.1f}",
+        f"{load.clients_cpu:.2f}",
+    )
+
+
+def _connected(load: StreamLoad) -> tuple[str, ...]:
+    return (
+        load.target,
+        str(load.deaf),
+        f"{load.clients:,}",
+        f"{load.kib:.1f}",
+        f"{load.kib_after:.1f}",
+        f"{load.connect_seconds:.1f}",
+        str(load.slow_ended),
+        str(load.closed),
+    )
+
+
+def conditions(measured: StreamMeasured) -> str:
+    """Where and how it was measured, in a paragraph."""
+    machine, options = measured.machine, measured.options
+    versions = ", ".join(f"{name} {machine.packages[name]}" for name in ("uvicorn", "uvloop", "nats-py"))
+    busy = (
+        "**Others used the machine meanwhile: times are upper bounds, rates lower ones.** "
+        if measured.others > MOST_OTHERS
+        else ""
+    )
+    return (
+        f"{busy}Measured in {measured.seconds:.0f} s on {machine.cores} cores ({machine.processor},"
+        f" {machine.memory_gib} GiB, {machine.system}), Python {machine.python}, {versions}; commit"
+        f" {machine.commit or 'unknown'}; of the cores' time others took {measured.others:.0%}. Each of the"
+        f" {options.clients:,} clients listens to {options.tickers_each} of {options.tickers} tickers; predictions are"
+        f" published over NATS at even times for {options.seconds:g} s, {options.rate:,} deliveries a second in all,"
+        " and carry the moment of their publication. Clients, publisher, servers and the one process of the API share"
+        " the cores."
+    )
+
+
+def markdown(measured: StreamMeasured) -> str:
+    """The section of docs/benchmarks.md."""
+    return "\n\n".join(
+        [
+            HEADING,
+            "`riskee bench stream --json > stream.json` measures, `riskee bench report stream.json --write"
+            " docs/benchmarks.md` writes this section; how it is measured is in"
+            " [ADR 0122](adr/0122-the-stream-measured.md). The floor is `websockets.broadcast` of the same messages:"
+            " no snapshot, sequence, status, resume or limit. Server and clients need a file descriptor for each"
+            " connection (`ulimit -n`), the clients one port of their machine each.",
+            conditions(measured),
+            *map(markdown_of, tables(measured)),
+        ]
+    )

@@ -1,0 +1,111 @@
+"""One ticker: its chart of predictions and outcomes, its record, its model and the health of the system."""
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from riskee.messaging.subjects import PREDICTION_UPDATED
+from riskee.settings import Settings
+from riskee.storage.bus import Bus
+from riskee.storage.cache import Cache
+from tests.integration.dashboard.browser import PHONE, WIDE, Dashboard, opened
+from tests.integration.dashboard.made_history import LAST, prediction, wandering, write_history
+from tests.integration.made_predictions import put, sealed
+
+pytestmark = pytest.mark.integration
+SESSIONS = 90
+
+
+@pytest.fixture
+async def past(engine: Engine, known: Settings, cache: Cache) -> None:
+    """Ninety sessions of AAPL, all but the last settled; the other tickers have a prediction and no past."""
+    made = write_history(engine, known, "AAPL", wandering(SESSIONS))
+    await put(cache, made[-1], prediction("IBM", LAST, 196.4, 0.47), prediction("MSFT", LAST, 30.46, 0.58))
+
+
+async def test_the_chart_tells_hits_misses_and_intervals(past: None, dashboard: Dashboard, bus: Bus) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("Of 89 settled predictions shown")
+    summary = await dashboard.text("#chart-summary")
+    assert "closes were inside the 80 % interval" in summary
+    await dashboard.page.click("text=As a table")
+    rows = await dashboard.page.locator("#past tr").all_inner_texts()
+    assert "open" in rows[0]
+    assert any("● hit" in row for row in rows)
+    assert any("✕ miss" in row for row in rows)
+    assert any("outside the interval" in row for row in rows)
+    await dashboard.page.click("text=As a table")
+    await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 612.25)))
+    await dashboard.shows("612.25", "#figures")
+    await dashboard.page.hover("#chart", position={"x": 420, "y": 120})
+    await dashboard.shows("predicted", "#readout")
+
+
+async def test_the_record_tells_how_little_is_known(past: None, dashboard: Dashboard) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("Not distinguishable from chance.")
+    said = await dashboard.text("#record")
+    assert "n = 89" in said
+    assert "with 95 % confidence" in said
+    assert "promised 80 % (dashed)" in said
+    label = await dashboard.page.locator("svg.calibration").get_attribute("aria-label")
+    assert label is not None
+    assert "rose, of" in label
+    await dashboard.page.click("text=All")
+    await dashboard.shows("89 predictions of 89 sessions", "#record-of")
+    await dashboard.page.goto(f"{dashboard.address}/dashboard/#IBM")
+    await dashboard.shows("No prediction of this ticker is stored yet.")
+
+
+async def test_the_system_says_how_it_is(past: None, dashboard: Dashboard) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("normal-20120905-0a1b2c3d", "#model-version")
+    for name in ("database", "redis", "nats"):
+        await dashboard.shows(name, "#dependencies")
+    await dashboard.shows("feed ok", "#feed")
+    await dashboard.shows("replay/1 · last quote", "#feed-age")
+
+
+@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("phone", PHONE)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_text_is_readable(
+    past: None, client: httpx.AsyncClient, name: str, size: tuple[int, int], scheme: str
+) -> None:
+    """WCAG 2.2 AA, 1.4.3: 4.5 to 1, and 3 to 1 where the text is large. What is faded says by this it is not fresh."""
+    async with opened(str(client.base_url), size, color_scheme=scheme) as dashboard:
+        await dashboard.open("AAPL")
+        await dashboard.shows("Not distinguishable from chance.")
+        await dashboard.picture(f"ticker-{name}-{scheme}")
+        assert await dashboard.page.evaluate(_TOO_FAINT) == []
+
+
+# Texts whose contrast with what is painted behind them is too low.
+_TOO_FAINT = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return canvas.getImageData(0, 0, 1, 1).data;
+  };
+  const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
+    .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = rgba(getComputedStyle(at).backgroundColor);
+      if (colour[3] > 250) return colour;
+    }
+    return rgba('white');
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !node.checkVisibility() || node.closest('svg, :disabled')) continue;
+    const style = getComputedStyle(node);
+    const [one, other] = [light(rgba(style.color)), light(behind(node))].sort((a, b) => b - a);
+    const ratio = (one + 0.05) / (other + 0.05);
+    const wanted = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
+    if (ratio < wanted) found.push(`${walker.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
+  }
+  return found;
+}"""

@@ -1,0 +1,120 @@
+"""The watch list: what a row says, live; sorted, searched, pinned, by mouse and by keys."""
+
+import httpx
+import msgspec
+import pytest
+
+from riskee.messaging.subjects import PREDICTION_UPDATED
+from riskee.storage.bus import Bus
+from riskee.storage.cache import Cache
+from tests.integration.conftest import TICKERS, eventually
+from tests.integration.dashboard.browser import PHONE, Dashboard, opened
+from tests.integration.dashboard.made_history import LAST, prediction
+from tests.integration.made_predictions import put, sealed
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_row_says_all_of_a_prediction_and_follows_it(dashboard: Dashboard, cache: Cache, bus: Bus) -> None:
+    await put(cache, prediction("AAPL", LAST, 600.0))
+    await dashboard.open()
+    await dashboard.shows("600.00", dashboard.row("AAPL"))
+    said = await dashboard.text(dashboard.row("AAPL"))
+    for part in ("AAPL", "AAPL Inc.", "▲ +0.10 %", "600.60", "55.0 %", "588.00", "612.00", "replay"):
+        assert part in said
+    await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 601.5, p_up=0.4)))
+    await dashboard.shows("601.50", dashboard.row("AAPL"))
+    assert "▼ −0.10 %" in await dashboard.text(dashboard.row("AAPL"))
+
+
+async def test_a_ticker_without_a_prediction_says_so_until_it_has_one(dashboard: Dashboard, bus: Bus) -> None:
+    await dashboard.open("IBM")
+    await dashboard.shows("none yet", dashboard.row("IBM"))
+    await dashboard.shows("This ticker has no prediction yet.", "#detail")
+    await dashboard.picture("no-prediction")
+    await bus.publish(PREDICTION_UPDATED, sealed(prediction("IBM", LAST, 196.5)))
+    await dashboard.shows("196.50", "#figures")
+    assert not await dashboard.page.locator("#no-prediction").is_visible()
+
+
+async def test_sorting_searching_and_pinning(dashboard: Dashboard, cache: Cache) -> None:
+    chances = dict(zip(TICKERS, (0.52, 0.58, 0.41), strict=True))
+    await put(cache, *(prediction(ticker, LAST, 100.0, p_up) for ticker, p_up in chances.items()))
+    await dashboard.open()
+    await dashboard.shows("58.0 %")
+    assert await dashboard.rows() == ["AAPL", "IBM", "MSFT"]
+    await dashboard.page.click("[data-sort=chance]")
+    await eventually(lambda: _rows_are(dashboard, "IBM", "AAPL", "MSFT"))
+    await dashboard.page.click("[data-sort=chance]")
+    await eventually(lambda: _rows_are(dashboard, "MSFT", "AAPL", "IBM"))
+    assert await dashboard.page.locator("[aria-sort=ascending]").inner_text() == "P(up)"
+    await dashboard.page.click(f"{dashboard.row('IBM')} .pin")
+    await eventually(lambda: _rows_are(dashboard, "IBM", "MSFT", "AAPL"))
+    await dashboard.page.reload()
+    await eventually(lambda: _rows_are(dashboard, "IBM", "MSFT", "AAPL"))
+    await dashboard.page.fill("#search", "msft inc")
+    await eventually(lambda: _rows_are(dashboard, "MSFT"))
+    await dashboard.page.fill("#search", "nobody")
+    await dashboard.shows("No ticker matches the search.")
+    await dashboard.press("Escape")
+    await eventually(lambda: _rows_are(dashboard, "IBM", "MSFT", "AAPL"))
+
+
+async def _rows_are(dashboard: Dashboard, *tickers: str) -> bool:
+    return await dashboard.rows() == [*tickers]
+
+
+async def test_the_page_is_worked_by_keys_alone(dashboard: Dashboard, cache: Cache) -> None:
+    await put(cache, *(prediction(ticker, LAST, 100.0) for ticker in TICKERS))
+    await dashboard.open()
+    await dashboard.shows("AAPL", "#title")
+    await dashboard.press("ArrowDown", "ArrowDown", "Enter")
+    await dashboard.shows("MSFT", "#title")
+    assert dashboard.page.url.endswith("#MSFT")
+    active = await dashboard.page.get_attribute("#grid", "aria-activedescendant")
+    assert await dashboard.page.get_attribute(f"#{active}", "data-ticker") == "MSFT"
+    await dashboard.press("/")
+    await dashboard.page.keyboard.type("ibm")
+    await eventually(lambda: _rows_are(dashboard, "IBM"))
+    await dashboard.press("ArrowDown", "Enter")
+    await dashboard.shows("IBM", "#title")
+    await dashboard.press("Escape", "p")
+    await eventually(lambda: _rows_are(dashboard, "IBM", "AAPL", "MSFT"))
+    before = await dashboard.page.evaluate("document.documentElement.dataset.theme")
+    await dashboard.press("t")
+    assert await dashboard.page.evaluate("document.documentElement.dataset.theme") != before
+    await dashboard.press("?")
+    await dashboard.shows("Keys and words")
+    await dashboard.picture("help")
+    await dashboard.press("Escape")
+    assert not await dashboard.page.locator("#help-dialog").is_visible()
+    assert "announcer" in await dashboard.page.evaluate("document.querySelector('[aria-live]').id")
+
+
+async def test_on_a_phone_the_list_leads_to_a_ticker_and_back(client: httpx.AsyncClient, cache: Cache) -> None:
+    await put(cache, *(prediction(ticker, LAST, 100.0) for ticker in TICKERS))
+    async with opened(str(client.base_url), PHONE, has_touch=True) as dashboard:
+        await dashboard.open()
+        await dashboard.shows("100.00", dashboard.row("IBM"))
+        assert not await dashboard.page.locator("#side").is_visible()
+        await dashboard.picture("phone-list")
+        await dashboard.page.tap(dashboard.row("IBM"))
+        await dashboard.shows("IBM", "#title")
+        assert not await dashboard.page.locator("#list").is_visible()
+        wide = "document.querySelector('#side').scrollWidth <= innerWidth && document.body.scrollWidth <= innerWidth"
+        assert await dashboard.page.evaluate(wide), "nothing is wider than the phone"
+        await dashboard.picture("phone-ticker")
+        await dashboard.page.go_back()
+        await dashboard.page.locator("#list").wait_for()
+
+
+async def test_text_from_outside_is_shown_as_text(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
+    hostile = "<img src=x onerror='window.canary=1'>"
+    made = msgspec.structs.replace(prediction("AAPL", LAST, 100.0), feed=hostile, model_version=hostile)
+    async with opened(str(client.base_url)) as dashboard:
+        await dashboard.open()
+        await dashboard.shows("none yet", dashboard.row("AAPL"))
+        await bus.publish(PREDICTION_UPDATED, sealed(made))
+        await dashboard.shows(hostile, "#feed-age")
+        await dashboard.shows(hostile, "#model-version")
+        assert await dashboard.page.evaluate("window.canary") is None

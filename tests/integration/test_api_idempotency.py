@@ -1,0 +1,80 @@
+"""POSTs with an Idempotency-Key, against real servers."""
+
+import asyncio
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from riskee.settings import Settings
+from riskee.storage.bus import Bus
+from riskee.storage.cache import Cache
+from riskee.storage.database import make_engine
+from riskee.storage.recording import PREDICTIONS, record
+from tests.integration.conftest import serving
+from tests.integration.made_predictions import made, put, sealed
+from tests.integration.test_api import Answering, answering, problem
+from tests.integration.test_api_jobs import FRESH, Predicting, predicting
+
+__all__ = ["answering", "predicting"]
+pytestmark = pytest.mark.integration
+KEY = {"Idempotency-Key": "one-1"}
+
+
+async def test_the_same_request_is_answered_as_before(client: httpx.AsyncClient, predicting: Predicting) -> None:
+    first = await client.post("/v1/predict", json=FRESH, headers=KEY)
+    again = await client.post("/predict", json=FRESH, headers=KEY)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert (first.headers["idempotency-status"], again.headers["idempotency-status"]) == ("kept", "replayed")
+    assert again.content == first.content
+    assert again.headers["location"] == first.headers["location"]
+    assert again.headers["content-type"] == first.headers["content-type"]
+    assert again.headers["x-request-id"] != first.headers["x-request-id"]
+    assert sorted(predicting.asked) == ["AAPL", "IBM"]
+    other = await client.post("/v1/predict", json=FRESH, headers={"Idempotency-Key": "one-2"})
+    assert other.headers["location"] != first.headers["location"]
+
+
+async def test_another_request_with_the_same_key_is_refused(client: httpx.AsyncClient, cache: Cache) -> None:
+    await put(cache, made(), made("IBM"))
+    (await client.post("/v1/predict", json={"tickers": ["AAPL"]}, headers=KEY)).raise_for_status()
+    response = await client.post("/v1/predict", json={"tickers": ["IBM"]}, headers=KEY)
+    problem(response, 422, "idempotency_key_reused")
+
+
+async def test_a_request_that_is_worked_on_is_not_begun_again(
+    client: httpx.AsyncClient, cache: Cache, answering: Answering
+) -> None:
+    await put(cache, made())
+    first = asyncio.create_task(client.post("/v1/explain/AAPL", headers=KEY))
+    while not answering.explained:
+        await asyncio.sleep(0.01)
+    response = await client.post("/v1/explain/AAPL", headers=KEY)
+    problem(response, 409, "in_progress")
+    assert response.headers["retry-after"] == "1"
+    (await first).raise_for_status()
+    again = await client.post("/v1/explain/AAPL", headers=KEY)
+    assert again.json() == first.result().json()
+    assert answering.explained == 1
+
+
+async def test_what_failed_may_be_sent_again(client: httpx.AsyncClient, cache: Cache) -> None:
+    problem(await client.post("/v1/predict", json={"tickers": ["IBM"]}, headers=KEY), 503, "no_prediction")
+    await put(cache, made("IBM"))
+    (await client.post("/v1/predict", json={"tickers": ["IBM"]}, headers=KEY)).raise_for_status()
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 129, "ä"])
+async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient, key: str) -> None:
+    headers = {b"Idempotency-Key": key.encode("latin-1")}
+    problem(await client.post("/v1/predict", json={"tickers": ["IBM"]}, headers=headers), 422, "bad_request")
+
+
+async def test_without_the_cache_the_request_is_done_and_says_so(bus: Bus, known: Settings) -> None:
+    redis = known.redis.model_copy(update={"url": SecretStr("redis://127.0.0.1:9/0"), "timeout_seconds": 0.3})
+    async with serving(known.model_copy(update={"redis": redis})) as client:
+        engine = make_engine(known.database.url, 1)
+        record(engine, PREDICTIONS, [sealed(made())])
+        engine.dispose()
+        response = await client.post("/v1/predict", json={"tickers": ["AAPL"]}, headers=KEY)
+        assert response.raise_for_status().headers["idempotency-status"] == "unavailable"

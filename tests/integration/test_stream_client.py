@@ -1,0 +1,135 @@
+"""The client of the documentation, through a relay that breaks connections and holds them up at random."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from docs.examples.stream_client import Follower
+from riskee.messaging.subjects import PREDICTION_UPDATED
+from riskee.storage.bus import Bus
+from riskee.storage.cache import Cache
+from tests.integration.conftest import TICKERS, eventually
+from tests.integration.made_predictions import made, put, sealed
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Relay:
+    """Passes bytes on, until it is told to break or to wait."""
+
+    target: tuple[str, int]
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    port: int = 0
+    breaks: int = 0
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        away_reader, away_writer = await asyncio.open_connection(*self.target)
+        self._writers += [writer, away_writer]
+        for source, sink in ((reader, away_writer), (away_reader, writer)):
+            task = asyncio.create_task(self._pass(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await source.read(1 << 14):
+                await self.flowing.wait()
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+    def cut(self) -> None:
+        """Break all connections, as a lost network does: with what was under way."""
+        self.breaks += bool(self._writers)
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+
+@asynccontextmanager
+async def relayed(client: httpx.AsyncClient) -> AsyncIterator[Relay]:
+    relay = Relay((client.base_url.host, int(client.base_url.port or 80)))
+    relay.flowing.set()
+    server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
+    relay.port = server.sockets[0].getsockname()[1]
+    try:
+        yield relay
+    finally:
+        relay.flowing.set()
+        relay.cut()
+        server.close()
+        await asyncio.gather(*relay._tasks, return_exceptions=True)
+
+
+@dataclass
+class Watched:
+    """A follower, and all that it was told."""
+
+    follower: Follower
+    messages: list[dict[str, Any]] = field(default_factory=list)
+
+    async def run(self) -> None:
+        async for message in self.follower.follow():
+            self.messages.append(message)
+
+    def price(self, ticker: str) -> float | None:
+        found = self.follower.latest.get(ticker)
+        return float(found["prediction"]["price"]) if found else None
+
+    def check(self) -> None:
+        """Within a connection, and across a resume, sequences never fall and no update comes twice."""
+        sequence = 0
+        updates: set[int] = set()
+        for message in self.messages:
+            if message["type"] == "subscribed" and not message["resumed"]:
+                sequence, updates = 0, set()
+            assert message["sequence"] >= sequence, message
+            sequence = message["sequence"]
+            if message["type"] == "prediction" and not message["snapshot"]:
+                assert sequence not in updates, "an update came twice"
+                updates.add(sequence)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_its_last_numbers_are_the_servers_whatever_happened(
+    client: httpx.AsyncClient, cache: Cache, bus: Bus, seed: int
+) -> None:
+    chance = random.Random(seed)
+    await put(cache, *(made(ticker, 0.5) for ticker in TICKERS))
+    async with relayed(client) as relay:
+        some, everything = (
+            Watched(Follower(f"ws://127.0.0.1:{relay.port}", tickers)) for tickers in (list(TICKERS[:2]), ["*"])
+        )
+        tasks = [asyncio.create_task(watched.run()) for watched in (some, everything)]
+        last: dict[str, float] = {}
+        for price in range(1, 151):
+            ticker = chance.choice(TICKERS)
+            last[ticker] = float(price)
+            await bus.publish(PREDICTION_UPDATED, sealed(made(ticker, float(price))))
+            whim = chance.random()
+            if whim < 0.06:
+                relay.cut()
+            elif whim < 0.12:
+                relay.flowing.clear()
+            elif whim < 0.3:
+                relay.flowing.set()
+            await asyncio.sleep(chance.random() * 0.02)
+        relay.flowing.set()
+        for watched, tickers in ((some, TICKERS[:2]), (everything, TICKERS)):
+            await eventually(lambda w=watched, t=tickers: all(w.price(each) == last[each] for each in t))  # type: ignore[misc]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert relay.breaks
+        assert some.follower.resumes + everything.follower.resumes > 0, "it was no test of a resume"
+        for watched in (some, everything):
+            watched.check()

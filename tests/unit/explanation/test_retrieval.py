@@ -1,0 +1,193 @@
+"""What may be found for an explanation: nothing from the future, nothing twice, and what there is without Qdrant."""
+
+import threading
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from riskee.documents.document import COLLECTIONS, Collection, Document
+from riskee.embedding.embedder import Vectors
+from riskee.errors import RetryableError
+from riskee.explanation.retrieval import Found, Retrieval
+from riskee.settings.retrieval import RetrievalSettings
+from riskee.storage.vectors import Hit
+from tests.unit.explanation.examples import NOW, TREND, prediction
+from tests.unit.explanation.test_writer import BagOfWords
+
+DAY = timedelta(days=1)
+DROP = "AAPL lost 4.2% in the session. The market lost 0.3%."
+RISE = "The average of the close rose above the yearly mean."
+JOBS = "The unemployment rate of the country fell against the quarter before."
+
+
+def _document(
+    body: str, *, age: timedelta = DAY, ticker: str | None = "AAPL", collection: Collection = "market_news"
+) -> Document:
+    return Document(
+        document_id=uuid.uuid5(uuid.NAMESPACE_OID, f"{body}{age}{ticker}{collection}"),
+        collection=collection,
+        ticker=ticker,
+        title="A title",
+        body=body,
+        source="made",
+        published_at=NOW - age,
+        known_at=NOW - age,
+    )
+
+
+class Store:
+    """Gives what it holds, whatever it is asked for: a search that forgets its conditions."""
+
+    def __init__(self, *hits: tuple[float, Document]) -> None:
+        self._hits = [Hit(score, document) for score, document in hits]
+
+    def search(
+        self,
+        vector: Vectors,
+        ticker: str,
+        known_at: datetime,
+        limit: int,
+        collections: Sequence[Collection] = COLLECTIONS,
+    ) -> list[Hit]:
+        return [hit for hit in self._hits if hit.document.collection in collections]
+
+
+class Away(Store):
+    """Fails for some collections."""
+
+    def __init__(self, *collections: Collection) -> None:
+        super().__init__((0.9, _document(DROP)), (0.8, _document(RISE, collection="technical_patterns")))
+        self._away = collections
+
+    def search(
+        self,
+        vector: Vectors,
+        ticker: str,
+        known_at: datetime,
+        limit: int,
+        collections: Sequence[Collection] = COLLECTIONS,
+    ) -> list[Hit]:
+        if not set(collections).isdisjoint(self._away):
+            raise RetryableError("Qdrant does not answer", "see its log")
+        return super().search(vector, ticker, known_at, limit, collections)
+
+
+async def _found(store: Store, documents: int = 3, **settings: float) -> Found:
+    retrieval = Retrieval(BagOfWords(), store, documents, RetrievalSettings.model_validate(settings))
+    return await retrieval.found(prediction(), (TREND,))
+
+
+async def _bodies(store: Store, documents: int = 3, **settings: float) -> list[str]:
+    return [each.snippet for each in (await _found(store, documents, **settings)).documents]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(microseconds=1), timedelta(minutes=1), DAY, 400 * DAY])
+async def test_what_became_known_later_is_left_out_though_the_search_gives_it(ahead: timedelta) -> None:
+    late = _document(RISE, age=-ahead)
+    assert await _bodies(Store((1.0, late), (0.1, _document(DROP)))) == [DROP]
+
+
+async def test_what_became_known_at_that_very_moment_counts() -> None:
+    assert await _bodies(Store((0.1, _document(DROP, age=timedelta())))) == [DROP]
+
+
+async def test_of_another_company_nothing_is_taken() -> None:
+    store = Store((1.0, _document(RISE, ticker="MSFT")), (0.2, _document(JOBS, ticker=None)), (0.1, _document(DROP)))
+    assert set(await _bodies(store)) == {DROP, JOBS}
+
+
+async def test_the_newer_of_two_like_documents_comes_first() -> None:
+    store = Store((0.60, _document(RISE, age=300 * DAY)), (0.55, _document(DROP, age=3 * DAY)))
+    assert await _bodies(store, 1) == [DROP]
+    assert await _bodies(store, 1, recency=0.0) == [RISE]
+
+
+async def test_a_much_better_old_document_beats_a_new_one() -> None:
+    store = Store((0.95, _document(RISE, age=120 * DAY)), (0.05, _document(DROP, age=30 * DAY)))
+    assert await _bodies(store, 1) == [RISE]
+
+
+async def test_the_half_life_is_what_it_says() -> None:
+    store = Store((0.5, _document(DROP, age=60 * DAY)))
+    (found,) = (await _found(store, similarity=0.0, ticker=0.0)).documents
+    assert found.score == pytest.approx(0.5)
+
+
+async def test_on_the_ticker_counts_more_than_on_the_market() -> None:
+    store = Store((0.5, _document(JOBS, ticker=None)), (0.5, _document(DROP)))
+    assert (await _bodies(store))[0] == DROP
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [DROP, DROP.upper(), DROP.replace("AAPL", "Today AAPL"), DROP.replace(". ", ".  ").replace("lost", "lost,", 1)],
+    ids=["same", "shouted", "one word more", "punctuation"],
+)
+async def test_a_near_duplicate_is_taken_once(copy: str) -> None:
+    store = Store((0.9, _document(DROP)), (0.89, _document(copy, age=2 * DAY)), (0.3, _document(RISE, age=9 * DAY)))
+    found = await _bodies(store)
+    assert len(found) == 2
+    assert found[0] == DROP
+
+
+async def test_documents_that_differ_in_their_numbers_are_no_duplicates() -> None:
+    other = DROP.replace("4.2", "1.1")
+    assert set(await _bodies(Store((0.9, _document(DROP)), (0.9, _document(other, age=2 * DAY))))) == {DROP, other}
+
+
+async def test_what_says_the_same_waits_behind_what_says_more() -> None:
+    alike = "AAPL lost 4.2% in the session. The index lost 0.4% too."
+    other = _document(JOBS, ticker=None, collection="economic_indicators")
+    store = Store((0.9, _document(DROP)), (0.85, _document(alike)), (0.5, other))
+    assert (await _bodies(store, 2, diversity=0.0))[1] == alike
+    assert (await _bodies(store, 2, diversity=0.6))[1] == JOBS
+
+
+async def test_a_collection_that_is_away_is_left_out_and_named() -> None:
+    found = await _found(Away("technical_patterns"))
+    assert [each.snippet for each in found.documents] == [DROP]
+    assert found.unsearched == ("technical_patterns",)
+
+
+async def test_without_the_vector_server_it_is_an_error_that_can_be_told() -> None:
+    retrieval = Retrieval(BagOfWords(), Away(*COLLECTIONS), 3)
+    assert (await retrieval.found(prediction(), (TREND,))).unsearched == COLLECTIONS
+    with pytest.raises(RetryableError, match="no collection"):
+        await retrieval.documents_for(prediction(), (TREND,))
+
+
+async def test_a_search_that_hangs_holds_nobody_up() -> None:
+    ended = threading.Event()
+
+    class Hanging(Store):
+        def search(self, *arguments: object) -> list[Hit]:
+            ended.wait(20)
+            return []
+
+    try:
+        found = await _found(Hanging(), timeout_seconds=0.05)
+    finally:
+        ended.set()
+    assert found.unsearched == COLLECTIONS
+
+
+async def test_a_document_in_which_nothing_can_be_reported_is_the_last_choice() -> None:
+    thanks = "Thank you all for joining us. We look forward to your questions."
+    assert await _bodies(Store((0.99, _document(thanks)), (0.1, _document(DROP, age=90 * DAY)))) == [DROP]
+    assert len(await _bodies(Store((0.99, _document(thanks))))) == 1
+
+
+async def test_a_source_says_where_it_is_from() -> None:
+    document = _document(DROP)
+    (found,) = (await _found(Store((0.9, document)))).documents
+    assert (found.ticker, found.known_at) == ("AAPL", document.known_at)
+    assert found.url.endswith(str(document.document_id))
+    assert 0 <= found.score <= 1
+
+
+async def test_hits_of_a_strange_similarity_do_no_harm() -> None:
+    store = Store((float(np.float32(1.0000002)), _document(DROP)), (-0.4, _document(RISE)))
+    assert all(0 <= each.score <= 1 for each in (await _found(store)).documents)
