@@ -31,8 +31,17 @@ def get(settings: "Settings", path: str, timeout: float) -> Any:
     Raises NotFoundError for what the API does not know and RetryableError when it fails or does not answer, both with
     its own words where it has any.
     """
+    return _ask(settings, "GET", path, timeout)
+
+
+def post(settings: "Settings", path: str, timeout: float) -> Any:
+    """The JSON that asking for something at a path gives. Raises as `get`."""
+    return _ask(settings, "POST", path, timeout)
+
+
+def _ask(settings: "Settings", method: str, path: str, timeout: float) -> Any:
     url = f"{base_url(settings)}{urllib.parse.quote(path)}"
-    request = urllib.request.Request(url, headers=headers(settings))  # noqa: S310 (the scheme is ours)
+    request = urllib.request.Request(url, headers=headers(settings), method=method)  # noqa: S310 (the scheme is ours)
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             return json.load(answer)

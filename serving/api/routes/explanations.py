@@ -42,23 +42,25 @@ async def explanation_of(request: Request, reference: Reference) -> Response:
         explanation, prediction = await backend.reader.explained(UUID(reference))
         number = None if prediction is None else Number(prediction, gravest(prediction.flags))
         return kept(request, explanation_answer(explanation, number, cached=True), MINUTE)
-    return await _latest(request, reference)
+    backend = backend_of(request)
+    number = await latest_number(backend, reference)
+    known = await backend.reader.explanation(number.prediction)
+    if known is not None:
+        return reply(explanation_answer(known, number, cached=True))
+    return await _asked(request, number)
 
 
 @router.post("/explain/{ticker}", responses=answers(ExplanationAnswer, 404, 409, 422, 504))
 async def explain(request: Request, ticker: TickerPath, _key: IdempotencyKey = None) -> Response:
-    """Why the latest prediction of a ticker is what it is. Takes seconds where nobody asked before."""
-    return await _latest(request, ticker)
+    """Why the latest prediction of a ticker is what it is. Takes seconds, unless there is an explanation already that
+    was made from the very facts that hold now."""
+    return await _asked(request, await latest_number(backend_of(request), ticker))
 
 
-async def _latest(request: Request, ticker: str) -> Response:
+async def _asked(request: Request, number: Number) -> Response:
     backend = backend_of(request)
-    number = await latest_number(backend, ticker)
-    known = await backend.reader.explanation(number.prediction)
-    if known is not None:
-        return reply(explanation_answer(known, number, cached=True))
     require(request, Grant.EXPLANATIONS_CREATE)
-    seconds = backend.settings.api.explain_timeout_seconds
+    seconds, began = backend.settings.api.explain_timeout_seconds, backend.clock.now()
     try:
         explanation = await backend.asker.explain(number.prediction, seconds)
     except TimeoutError as error:
@@ -71,4 +73,4 @@ async def _latest(request: Request, ticker: str) -> Response:
             headers={"Retry-After": "10"},
             explanation=path,
         ) from error
-    return reply(explanation_answer(explanation, number, cached=False))
+    return reply(explanation_answer(explanation, number, cached=explanation.created_at < began))
