@@ -174,6 +174,18 @@ async def test_a_key_ends_for_requests_and_for_streams_that_go_on(
     await eventually(refused, 5)
 
 
+async def test_events_end_with_their_key(api: httpx.AsyncClient, engine: Engine) -> None:
+    credential = key_for(engine)
+    await _known_to(api, credential)
+    events = api.stream("GET", "/v1/stream/events?tickers=AAPL", headers=bearer(credential))
+    async with asyncio.timeout(10), events as answer:
+        with engine.begin() as connection:
+            revoke_key(connection, credential.split("_")[1], datetime.now(UTC))
+        assert answer.status_code == 200
+        async for _ in answer.aiter_raw():
+            pass
+
+
 async def _read_on(socket: ClientConnection) -> None:
     async with asyncio.timeout(10):
         while True:

@@ -155,7 +155,7 @@ async def test_no_secret_is_in_the_logs_whatever_fails(known: Settings, engine: 
 async def _handshakes(url: str, credential: str) -> None:
     for how in ({"additional_headers": bearer(credential)}, {"subprotocols": [f"riskee.bearer.{credential}"]}):
         with contextlib.suppress(InvalidStatus):
-            async with connect(url.replace("http", "ws") + "/v1/stream", **how):  # type: ignore[arg-type]
+            async with connect(url.replace("http", "ws") + "/v1/stream", **how):
                 pass
 
 
