@@ -19,8 +19,8 @@ from riskee.storage.bus import Outgoing, codec_of
 from riskee.storage.cache import Cache, Entry, decoded
 from riskee.telemetry import CACHE_WRITE_ERRORS, PREDICTIONS, PREDICTIONS_FAILED, TICK_SECONDS
 from serving.consumers.cached import forecast_entries, model_entry, quote_entry
+from serving.consumers.dead_letters import dead_letter
 from serving.consumers.forecasting import Failure, Forecast
-from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service
 
 _encode = msgspec.json.Encoder().encode
