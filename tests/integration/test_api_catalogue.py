@@ -21,10 +21,11 @@ from riskee.storage.documents import write_passages
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, record
 from riskee.storage.tables import features_daily
 from riskee.storage.track_record import Head, append
+from tests.integration.answering import explanation
 from tests.integration.conftest import TICKERS
 from tests.integration.made_predictions import made, put, sealed
 from tests.integration.marts import make_marts
-from tests.integration.test_api import explanation, problem
+from tests.integration.test_api import problem
 from tests.integration.test_track_record_command import SESSIONS, row
 from tests.unit.model.small import small_artifact, small_result
 
