@@ -165,6 +165,7 @@ async def test_limits_of_a_key_hold_over_processes(bus: Bus, cache: Cache, known
             assert (answer.headers["ratelimit-limit"], answer.headers["ratelimit-remaining"]) == ("120", "0")
             assert answer.json()["type"] == "urn:riskee:problem:too_many_requests"
         assert {int(answer.headers["ratelimit-remaining"]) for answer in passed} <= set(range(21))
+        assert {answer.headers["vary"].lower() for answer in passed} == {"authorization"}, "caches tell callers apart"
         other = bearer(key_for(engine))
 
         async def others_pass() -> bool:
