@@ -25,14 +25,14 @@ from riskee.logs import get_logger
 from riskee.messaging.envelope import Codec, Envelope, PayloadT
 from riskee.storage.bus import Bus
 from riskee.storage.inbox import Durable, Inbox
-from riskee.telemetry import BATCH_SECONDS, BATCH_SIZE, MESSAGES, QUEUE_DEPTH, RETRIES
+from riskee.telemetry import BATCH_SECONDS, BATCH_SIZE, MESSAGES, RETRIES
 from serving.consumers.chapters import Chapters
 from serving.consumers.dead_letters import DEAD_PREFIX, dead_letter
 from serving.consumers.progress import Progress
+from serving.consumers.watching import Watch
 from serving.health import Health
 from serving.patience import StoppedError, until_done
 
-_WATCH_SECONDS = 5.0
 # How often lost deliveries are waited for before a new chapter begins without them.
 _MOST_RESTS = 3
 
@@ -110,7 +110,7 @@ class ConsumerLoop(Generic[PayloadT]):
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self._renew()),
-                group.create_task(self._watch()),
+                group.create_task(Watch(self._bus, self._inbox, self._progress, self._health).run()),
                 group.create_task(self._close_when_stopping()),
             ]
             try:
@@ -139,18 +139,6 @@ class ConsumerLoop(Generic[PayloadT]):
                 await self._inbox.renew()
             except RetryableError as error:
                 _log.warning("the bus is away", durable=self._name, cause=str(error))
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            try:
-                backlog = await self._inbox.backlog()
-            except RetryableError as error:
-                _log.warning("the bus is away", durable=self._name, cause=str(error))
-                self._progress.made()
-                continue
-            QUEUE_DEPTH.labels(self._name).set(backlog.total)
-            self._progress.check(backlog.due)
 
     async def _process(self, messages: Sequence[Msg]) -> None:
         BATCH_SIZE.labels(self._name).observe(len(messages))

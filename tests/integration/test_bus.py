@@ -273,7 +273,7 @@ async def test_a_stop_finishes_what_has_arrived(bus: Bus) -> None:
 
 
 async def test_a_lost_durable_is_made_again(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.consumers.loop._WATCH_SECONDS", 0.2)
+    monkeypatch.setattr("serving.consumers.watching._EVERY_SECONDS", 0.2)
     async with Reader(bus, Durable("test-lost", QUOTE.name)) as reader:
         await bus.publish(QUOTE, *quotes(1))
         await eventually(lambda: len(reader.handled) == 1)
@@ -323,7 +323,7 @@ async def test_a_reader_that_stood_still_handles_a_message_once(bus: Bus) -> Non
 
 
 async def test_a_reader_that_hangs_is_found_out(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.consumers.loop._WATCH_SECONDS", 0.1)
+    monkeypatch.setattr("serving.consumers.watching._EVERY_SECONDS", 0.1)
 
     async def hang(_batch: object) -> None:
         await asyncio.Event().wait()
