@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -150,11 +151,13 @@ async def test_what_a_body_asks_for_needs_its_scope(api: httpx.AsyncClient, engi
     assert (fresh.status_code, "predictions:compute" in fresh.json()["detail"]) == (403, True)
 
 
-@pytest.mark.parametrize("end", ["revoked", "expired"])
-async def test_a_key_ends_for_requests_and_for_streams_that_go_on(
+@pytest.mark.parametrize("end", ["revoked", "expired", "expired token"])
+async def test_a_credential_ends_for_requests_and_for_streams_that_go_on(
     end: str, api: httpx.AsyncClient, engine: Engine
 ) -> None:
     credential = key_for(engine, ended=timedelta(seconds=-3) if end == "expired" else None)
+    if end == "expired token":
+        credential = token(claims(exp=int(time.time()) + 3))
     headers = bearer(credential)
     url = str(api.base_url).replace("http", "ws") + "/v1/stream"
     await _known_to(api, credential)
