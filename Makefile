@@ -38,9 +38,10 @@ check: ## lint, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-docs: install ## write docs/reference.md, docs/models.md and docs/stream.md from the code
+docs: install ## write the pages of docs/ that are made from the code
 	@$(BIN)/python -m riskee.reference > docs/reference.md
 	@$(BIN)/python -m serving.api.streaming.description
+	@$(BIN)/python -m serving.api.reference
 	@$(BIN)/python -m riskee_dagster.reference
 	@$(BIN)/riskee sql docs > docs/models.md
 

@@ -18,6 +18,11 @@ MESSAGES = Counter("riskee_messages_total", "messages by their end: ok or dead",
 BATCH_SIZE = Histogram("riskee_batch_messages", "messages handled together", ["durable"], buckets=_WAVE)
 BATCH_SECONDS = Histogram("riskee_batch_seconds", "time to handle a batch", ["durable"], buckets=_FAST)
 RETRIES = Counter("riskee_retries_total", "batches held back because a server was away", ["durable"])
+MESSAGES_EXPIRED = Counter(
+    "riskee_messages_expired_total",
+    "messages of its stream that were removed before a durable had read them",
+    ["durable"],
+)
 QUEUE_DEPTH = Gauge("riskee_queue_depth", "messages not yet acknowledged or delivered", ["durable"])
 
 PREDICTIONS = Counter("riskee_predictions_total", "predictions published", ["model_type"])

@@ -7,7 +7,7 @@ import urllib.request
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from riskee.errors import NotFoundError, RetryableError
+from riskee.errors import FatalError, NotFoundError, RetryableError, RiskeeError
 
 if TYPE_CHECKING:
     from riskee.settings import Settings
@@ -28,11 +28,20 @@ def headers(settings: "Settings") -> dict[str, str]:
 def get(settings: "Settings", path: str, timeout: float) -> Any:
     """The JSON at a path.
 
-    Raises NotFoundError for what the API does not know and RetryableError when it fails or does not answer, both with
-    its own words where it has any.
+    Raises NotFoundError for what the API does not know, FatalError where it does not let the caller in, and
+    RetryableError when it fails or does not answer, all with its own words where it has any.
     """
+    return _ask(settings, "GET", path, timeout)
+
+
+def post(settings: "Settings", path: str, timeout: float) -> Any:
+    """The JSON that asking for something at a path gives. Raises as `get`."""
+    return _ask(settings, "POST", path, timeout)
+
+
+def _ask(settings: "Settings", method: str, path: str, timeout: float) -> Any:
     url = f"{base_url(settings)}{urllib.parse.quote(path)}"
-    request = urllib.request.Request(url, headers=headers(settings))  # noqa: S310 (the scheme is ours)
+    request = urllib.request.Request(url, headers=headers(settings), method=method)  # noqa: S310 (the scheme is ours)
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             return json.load(answer)
@@ -47,11 +56,18 @@ def get(settings: "Settings", path: str, timeout: float) -> Any:
         raise RetryableError(f"the API at {url} does not answer: {reason}", "`riskee up` starts it") from error
 
 
-def _problem(error: urllib.error.HTTPError) -> RetryableError | NotFoundError:
+def refused(cause: str) -> FatalError:
+    """The error of a caller whom the API does not let in."""
+    return FatalError(cause, "put a key into RISKEE_API__TOKEN: `riskee keys create --scopes all` makes one")
+
+
+def _problem(error: urllib.error.HTTPError) -> RiskeeError:
     try:
         problem = json.load(error)
         cause, step = str(problem["detail"]), str(problem.get("next_step", ""))
     except (ValueError, KeyError, TypeError):
         cause, step = f"the API answers {error.code} {error.reason}", "`riskee logs api`"
+    if error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return refused(cause)
     kind = NotFoundError if error.code == HTTPStatus.NOT_FOUND else RetryableError
     return kind(cause, step)

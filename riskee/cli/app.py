@@ -11,6 +11,7 @@ from riskee.cli import (
     data,
     doctor,
     documents,
+    explain,
     fetch,
     keys,
     logs,
@@ -56,7 +57,7 @@ app.command(rich_help_panel=_STACK)(stack.status)
 app.command(rich_help_panel=_STACK)(logs.logs)
 app.command(rich_help_panel=_STACK)(doctor.doctor)
 app.command(rich_help_panel=_PREDICTIONS)(predictions.predict)
-app.command(rich_help_panel=_PREDICTIONS)(predictions.explain)
+app.command(rich_help_panel=_PREDICTIONS)(explain.explain)
 app.command(rich_help_panel=_PREDICTIONS)(watch.watch)
 app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
 data.app.command()(fetch.fetch)

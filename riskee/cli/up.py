@@ -120,6 +120,10 @@ def _first_predictions(board: Board, stack: Stack, settings: Settings) -> list[d
         while time.monotonic() < deadline:
             try:
                 seen = _look(settings, task, deadline) or seen
+            except FatalError as error:
+                # Without a key nothing can be seen, however long one waits.
+                task.tell(f"{error.cause}: {error.remedy}")
+                break
             except RiskeeError as error:
                 task.tell(error.cause)
             if seen and not _is_stale(seen[0]):

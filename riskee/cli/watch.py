@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Narrow enough for 80 columns with the flags that only some rows have.
 _NUMBERS = ("price", "next close", "expected", "P(up)", "80% within")
+_REFUSALS = frozenset({401, 403})
 _CONNECT_SECONDS = 5.0
 # Flags that the API adds to a number that it sends again; the status messages say when they hold no longer.
 _TOLD_APART = {"predict_silent", "feed_mute"}
@@ -48,10 +49,10 @@ def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]
     """
     import json
 
-    from websockets.exceptions import ConnectionClosed, InvalidHandshake
+    from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
     from websockets.sync.client import connect
 
-    from riskee.cli.api import base_url, headers
+    from riskee.cli.api import base_url, headers, refused
 
     url = f"{base_url(settings, 'ws')}/stream"
     try:
@@ -68,6 +69,10 @@ def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]
                     yield message["prediction"] | {key: message[key] for key in ("status", "status_since")}
                 elif message["type"] == "status":
                     yield message
+    except InvalidStatus as error:
+        if error.response.status_code not in _REFUSALS:
+            raise RetryableError(f"the API refuses the stream: {error}", "`riskee status`, then try again") from error
+        raise refused(f"the API does not let this stream in: {error}") from error
     except (OSError, TimeoutError, InvalidHandshake) as error:
         raise RetryableError(f"the API at {url} does not answer: {error}", "`riskee up` starts it") from error
     except ConnectionClosed as error:

@@ -1,6 +1,5 @@
 """Whether a document supports a claim: each part of the claim needs one part of the document that says it all."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,6 @@ from riskee.messaging.explanations import SourceDocument
 # May be dropped from the name of a subject: the average of the close is still the one meant.
 _LOOSE = frozenset({"short-term", "medium-term", "long-term"})
 _NEVER = frozenset[str]()
-_BRACKETS = re.compile(r"\([^)]*\)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ def evidence_of(document: SourceDocument, ticker: str) -> Evidence:
     found: list[Statement] = []
     heading = document.title.partition(": ")[2]
     for text in (document.title, heading, document.snippet, without_digits(f"{document.title}. {document.snippet}")):
-        fit = [one for one in sentences(_BRACKETS.sub(" ", text)) if not wording.META.search(one)]
+        fit = [one for one in sentences(wording.BRACKETS.sub(" ", text)) if not wording.META.search(one)]
         found += statements(" ".join(fit), itself)
     return Evidence(tuple(found), frozenset(wording.content(document.title)))
 

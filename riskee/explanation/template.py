@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from riskee.explanation import wording
+from riskee.explanation.characters import strange
 from riskee.explanation.facts import FLAG_NOTES, Facts
 from riskee.messaging.explanations import Driver, SourceDocument
 
@@ -57,8 +59,10 @@ def drivers(facts: Facts) -> list[str]:
 
 
 def report(document: SourceDocument) -> str:
-    """A document by its title, source and date."""
-    return f"Background: {document.title} ({document.source}, {document.published_at:%Y-%m-%d})."
+    """A document by its title, source and date. A title that advises, instructs or hides something is not repeated."""
+    unfit = strange(document.title) or wording.META.search(document.title) or wording.ADVICE.search(document.title)
+    title = f"a text of {document.collection.replace('_', ' ')}" if unfit else document.title
+    return f"Background: {title} ({document.source}, {document.published_at:%Y-%m-%d})."
 
 
 def without_documents(facts: Facts) -> str:

@@ -123,6 +123,7 @@ DRIVING = _words(
 # Other names of what a document is about, where it is about one company.
 COMPANY = _words("company firm stock share shares we i")
 
+BRACKETS = re.compile(r"\([^)]*\)")
 _CAPITALISED = re.compile(r"\b(?=[\w.&'-]*[A-Z])[A-Za-z][\w.&'-]*")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’&-]*")
 
@@ -179,6 +180,7 @@ def capitals(text: str) -> set[str]:
 
 
 def reportable(sentence: str) -> bool:
-    """Whether a document's sentence may be reported at all: a statement, in nobody's own voice, no advice."""
-    unfit = (FIRST_PERSON, META, ADVICE, HYPOTHETICAL)
-    return has_verb(sentence) and not has_negation(sentence) and not any(one.search(sentence) for one in unfit)
+    """Whether a document's sentence may be reported at all: a statement, in nobody's own voice, no advice. What stands
+    in brackets is not reported."""
+    plain = BRACKETS.sub(" ", sentence)
+    return has_verb(plain) and not any(one.search(plain) for one in (FIRST_PERSON, META, ADVICE))

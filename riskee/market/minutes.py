@@ -1,9 +1,11 @@
 """One minute of one ticker: the vendor's bar of it, or what its trades make of it."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import Self
 
 from riskee.market.conditions import effect
 
@@ -22,6 +24,17 @@ class Span:
     low: float
     close: float
     volume: float
+
+    def checked(self) -> Self:
+        """Itself. Raises ValueError where no market makes it."""
+        prices = (self.open, self.high, self.low, self.close)
+        if not all(map(math.isfinite, (*prices, self.volume))):
+            raise ValueError("a number is none")
+        if min(prices) <= 0 or self.volume < 0:
+            raise ValueError("a price is not above zero, or the volume is below")
+        if not self.low <= min(self.open, self.close) <= max(self.open, self.close) <= self.high:
+            raise ValueError("a price is outside of the minute's range")
+        return self
 
     def then(self, later: "Span") -> "Span":
         """Both, one after the other."""

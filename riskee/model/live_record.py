@@ -51,12 +51,17 @@ WHERE {ticker} IN (ticker, '*') AND {version} IN (model_version, '*')
 """)
 
 
+def has_marts(connection: Connection) -> bool:
+    """Whether there is something to read: a fresh installation has none, and nothing that could be counted."""
+    return not connection.scalar(_MISSING)
+
+
 def standings(connection: Connection, ticker: str = ALL) -> list[Standing]:
     """How a ticker stands, or all together: first with all models, then with each.
 
     Raises RetryableError where the mart was not made yet.
     """
-    if connection.scalar(_MISSING):
+    if not has_marts(connection):
         raise RetryableError(
             "the mart marts.accuracy was not made yet", "`riskee sql run prediction_outcomes accuracy`"
         )

@@ -8,7 +8,7 @@ from riskee.settings.section import Section
 class RetrievalSettings(Section):
     """How documents are ranked: the three weights are relative to each other."""
 
-    candidates: int = Field(12, ge=1, le=100, description="documents searched for in each collection")
+    candidates: int = Field(48, ge=1, le=200, description="documents searched for in each collection")
     similarity: float = Field(0.5, ge=0, description="weight of the similarity to the facts")
     recency: float = Field(0.35, ge=0, description="weight of how lately a document became known")
     ticker: float = Field(0.15, ge=0, description="weight of a document on the ticker itself, not on the whole market")

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import NamedTuple
 
 import nats
@@ -21,6 +22,7 @@ from riskee.errors import PoisonError, RetryableError
 from riskee.logs import get_logger
 from riskee.messaging.streams import stream_of
 from riskee.storage.bus import Bus
+from riskee.storage.deliveries import Losses, delivery_of
 
 # How much longer the server waits for each further delivery: a stopped process must not use up its deliveries in
 # seconds, a killed one must not be waited for.
@@ -92,6 +94,7 @@ class Inbox:
         self._received = self._received_before = 0
         self._arrived = asyncio.Event()
         self._closed = False
+        self.losses = Losses(durable.ack_wait_seconds, monotonic)
         self._subscription: Subscription | None = None
 
     async def open(self) -> None:
@@ -140,24 +143,29 @@ class Inbox:
                 return fresh
 
     async def take_more(self, count: int) -> Sequence[Msg]:
-        """What was taken last and is not finished, then up to `count` that have arrived since, if any."""
+        """What was taken last and is not finished, and up to `count` that have arrived since, if any; in the order of
+        their stream, though some may have come late."""
         held = [message for message in self._taken if not message.is_acked]
-        self._taken = await self._unfinished([*held, *self._next(count)])
+        found = await self._unfinished([*held, *self._next(count)])
+        self._taken = sorted(found, key=lambda message: int(delivery_of(message.reply).place))
         return self._taken
 
     def _next(self, count: int) -> list[Msg]:
-        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        found = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        self.losses.note(found)
+        return found
 
     async def _unfinished(self, messages: Sequence[Msg]) -> Sequence[Msg]:
         """Of messages that were delivered several times while this process stood still, one copy of each."""
         if all(message.reply.startswith(self._first_delivery) for message in messages):
             return messages
-        finished = {_identity(reply) for reply in self._finished_replies}
-        await self.ack([message for message in messages if _identity(message.reply) in finished])
+        finished = {delivery_of(reply).identity for reply in self._finished_replies}
+        known = [(delivery_of(message.reply).identity, message) for message in messages]
+        await self.ack([message for identity, message in known if identity in finished])
         wanted: dict[tuple[str, str], Msg] = {}
-        for message in messages:
-            if _identity(message.reply) not in finished:
-                wanted.setdefault(_identity(message.reply), message)
+        for identity, message in known:
+            if identity not in finished:
+                wanted.setdefault(identity, message)
         return [*wanted.values()]
 
     def refuse_endless(self, message: Msg) -> None:
@@ -237,13 +245,3 @@ class Inbox:
         # Otherwise the client would subscribe again with its next connection, beside who reads then.
         with suppress(nats.errors.Error):
             await subscription.unsubscribe()
-
-
-def _identity(reply: str) -> tuple[str, str]:
-    """A message's place in its stream and when that took it, of its `$JS.ACK...` reply subject.
-
-    A stream that was made anew numbers its messages from 1 again. With a domain the subject has three more tokens.
-    """
-    tokens = reply.split(".")
-    place = 5 if len(tokens) == 9 else 7
-    return tokens[place], tokens[place + 2]

@@ -15,7 +15,9 @@ from serving.api.answers import (
     ProblemAnswer,
     StatusAnswer,
     TickerAnswer,
+    problem_response,
 )
+from serving.api.paths import PREFIX
 from serving.api.records import TrackRecordAnswer
 from serving.api.routes.features import FeaturesAnswer
 from serving.api.routes.history import HistoryAnswer
@@ -59,8 +61,31 @@ _ANSWERS = (
 )
 
 
+_TEXT = {"schema": {"type": "string"}}
+_HEADERS = {
+    "X-Request-ID": {"description": "the id of the request, in the logs too", **_TEXT},
+    "ETag": {"description": "stands for exactly this body", **_TEXT},
+    "Cache-Control": {"description": "how long a client may keep it", **_TEXT},
+    "Retry-After": {"description": "seconds", "schema": {"type": "integer"}},
+    "Location": {"description": "where the result will be", **_TEXT},
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "the ETag of the answer that the client has",
+    **_TEXT,
+}
+# What the checks before the handlers may answer.
+_OF_ALL = (421, 504)
+_OF_BODIES = (400, 408, 413)
+_ENDLESS = "/v1/stream"
+_NEVER_KEPT = (_ENDLESS, "/v1/jobs")
+
+
 def complete(app: FastAPI) -> None:
-    """Let the application's document have the schemas of its answers, which are not FastAPI's."""
+    """Let the application's document have the schemas of its answers, which are not FastAPI's, and all that is true of
+    every route."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -69,7 +94,35 @@ def complete(app: FastAPI) -> None:
         known.update(msgspec.json.schema_components(_ANSWERS, ref_template=REFERENCE)[1])
         for unused in ("HTTPValidationError", "ValidationError"):
             known.pop(unused, None)
+        document["components"]["headers"] = _HEADERS
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if path.startswith(PREFIX):
+                    _complete(path, method, operation)
         describe(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    for code in (*_OF_ALL, *(_OF_BODIES if method == "post" else ()), *({422} & set(map(int, responses)))):
+        if "ProblemAnswer" not in str(responses.get(str(code))):
+            responses[str(code)] = problem_response(code)
+    for code in responses:
+        _head(responses, code, "X-Request-ID")
+    for code in {"202", "503", "504"} & set(responses):
+        _head(responses, code, "Retry-After")
+    if "202" in responses:
+        _head(responses, "202", "Location")
+    if method == "get" and not path.startswith(_NEVER_KEPT):
+        responses["304"] = {"description": "what If-None-Match names is still the answer"}
+        operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
+        for code in ("200", "304"):
+            _head(responses, code, "ETag", "Cache-Control", "X-Request-ID")
+
+
+def _head(responses: dict[str, Any], code: str, *names: str) -> None:
+    headers = responses[code].setdefault("headers", {})
+    headers.update({name: {"$ref": f"#/components/headers/{name}"} for name in names})

@@ -46,10 +46,10 @@ class Hub:
             if not self._listeners[ticker]:
                 del self._listeners[ticker]
 
-    def newest(self, prediction: Prediction) -> Prediction:
-        """The last prediction of the same ticker that was published here, or this one where it is newer."""
-        last = self._last.get(prediction.ticker)
-        return last if last and _before(prediction, last) else prediction
+    def newer(self, ticker: str, known: Prediction | None) -> Prediction | None:
+        """The last prediction of a ticker that was published here, where it is newer than the one that is known."""
+        last = self._last.get(ticker)
+        return last if last and (known is None or _before(known, last)) else None
 
     def publish(self, prediction: Prediction) -> None:
         """Tell of a new prediction; not of one from an older quote of the feed than the last, which comes of a

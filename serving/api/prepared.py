@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import msgspec
 
 from riskee.messaging.messages import Prediction
+from riskee.messaging.statuses import Status
 from riskee.storage.cache import decoded
-from serving.api.answers import prediction_answer
+from serving.api.answers import prediction_answer, session_of
 from serving.api.coalesced import Coalesced
 from serving.api.reading import Reader
 from serving.api.standing import Number, Reason, judged
@@ -31,6 +32,18 @@ class _Prepared(NamedTuple):
     prediction: Prediction
     reasons: list[Reason]
     answer: Answer
+
+
+class _Standing(msgspec.Struct, frozen=True):
+    """What an answer has more than the prediction."""
+
+    status: Status
+    status_since: datetime | None
+    session: Literal["open", "closed"]
+
+    @classmethod
+    def of(cls, number: Number) -> Self:
+        return cls(number.status, number.since, session_of(number.prediction))
 
 
 class Prepared:
@@ -76,14 +89,15 @@ class Prepared:
             return None
         reasons = self._reader.reasons(prediction, now)
         if kept is None or not same or kept.reasons != reasons:
-            kept = self._kept[ticker] = _Prepared(body, prediction, reasons, _answer(judged(prediction, reasons)))
+            number = judged(prediction, reasons)
+            # Where no flag came to it, its JSON is the cached one.
+            plain = number.prediction is prediction and body.endswith(b"}")
+            json = body[:-1] + b"," + _encode(_Standing.of(number))[1:] if plain else _encode(prediction_answer(number))
+            kept = self._kept[ticker] = _Prepared(body, prediction, reasons, Answer(json, tag_of(json)))
         return kept.answer
 
     def _old(self, prediction: Prediction) -> Answer:
         """A stored prediction: a newer one may exist."""
-        return _answer(self._reader.judge(prediction, self._reader.clock.now(), current=False))
-
-
-def _answer(number: Number) -> Answer:
-    body = _encode(prediction_answer(number))
-    return Answer(body, tag_of(body))
+        number = self._reader.judge(prediction, self._reader.clock.now(), current=False)
+        json = _encode(prediction_answer(number))
+        return Answer(json, tag_of(json))

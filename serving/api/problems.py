@@ -18,6 +18,8 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 _TYPE_PREFIX = "urn:riskee:problem:"
 
+# Of many things that are wrong with a request, as many are told.
+_TOLD = 10
 _NEXT_STEPS = {
     HTTPStatus.NOT_FOUND: "/docs lists the routes; they live under /v1",
     HTTPStatus.METHOD_NOT_ALLOWED: "use one of the methods in the header Allow; /docs lists the routes",
@@ -106,7 +108,8 @@ async def _on_riskee_error(request: Request, error: Exception) -> Response:
 async def _on_validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise TypeError from error
-    details = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
+    first = error.errors()[:_TOLD]
+    details = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in first]
     cause = "; ".join(f"{each['where']}: {each['what']}" for each in details)
     problem = ProblemError(
         HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", cause, "/docs tells what is expected", errors=details

@@ -95,6 +95,10 @@ class Reader:
         wanted = prediction.prediction_id
         return await self.database.run(lambda connection: explanation_of(connection, wanted))
 
+    async def prediction(self, prediction_id: uuid.UUID) -> Prediction:
+        """A stored prediction. Raises NotFoundError."""
+        return await self.database.run(lambda connection: find_prediction(connection, prediction_id))
+
     async def explained(self, prediction_id: uuid.UUID) -> tuple[Explanation, Prediction | None]:
         """The stored explanation of a prediction, with that where it is still kept.
 
@@ -114,6 +118,6 @@ def _explained(connection: Connection, prediction_id: uuid.UUID) -> tuple[Explan
     if explanation is None:
         raise NotFoundError(
             f"the prediction {prediction_id} was not explained",
-            f"POST /v1/explain/{prediction.ticker} explains the latest prediction of {prediction.ticker}",
+            f"POST /v1/explain/{prediction_id} explains it",
         )
     return explanation, prediction

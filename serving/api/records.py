@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from riskee.model.live_calibration import CalibrationBin, calibration
-from riskee.model.live_record import ALL, Standing, coverage, standings
+from riskee.model.live_record import ALL, Standing, coverage, has_marts, standings
 from riskee.model.uncertainty import Estimate
 from serving.database import Database
 
@@ -25,7 +25,7 @@ class StandingAnswer(msgspec.Struct, frozen=True):
 
 
 class TrackRecordAnswer(msgspec.Struct, frozen=True):
-    """Of a ticker, or of all (`*`): first with all models, then with each. Nothing where no outcome is known yet.
+    """Of a ticker, or of all (`*`): first with all models, then with each. Empty while none is known or counted.
 
     Every interval counts sessions, for predictions of one session share the market's day.
     """
@@ -46,7 +46,7 @@ class Records:
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def of(self, ticker: str) -> TrackRecordAnswer:
-        """Raises RetryableError where the database is away, or has no marts yet."""
+        """Raises RetryableError where the database is away."""
         return await self.database.run(lambda connection: _read(connection, ticker))
 
     async def of_all(self) -> TrackRecordAnswer:
@@ -59,6 +59,8 @@ class Records:
 
 
 def _read(connection: Connection, ticker: str) -> TrackRecordAnswer:
+    if not has_marts(connection):
+        return TrackRecordAnswer(ticker, (), ())
     found = standings(connection, ticker)
     models = tuple(StandingAnswer(each, coverage(connection, each)) for each in found)
     return TrackRecordAnswer(ticker, models, tuple(calibration(connection, ticker)))

@@ -14,10 +14,10 @@ from riskee.messaging.slots import quote_subject
 from riskee.messaging.subjects import MARKET_STATUS, QUOTE
 from riskee.storage.bus import Outgoing, codec_of
 from riskee.telemetry import FEED_DATA_TIME, QUOTES_PUBLISHED, QUOTES_REFUSED
+from serving.consumers.dead_letters import dead_letter
 from serving.consumers.feeds.factory import make_feed
 from serving.consumers.feeds.feed import Feed, Unplayable, Wave, rest
 from serving.consumers.feeds.lockstep import until_recorded
-from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service, run
 from serving.database import Database
 

@@ -11,7 +11,8 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Generic, NamedTuple
@@ -20,23 +21,22 @@ from nats.aio.msg import Msg
 
 from riskee.clock import Clock
 from riskee.errors import FatalError, PoisonError, RetryableError
-from riskee.ids import dead_letter_id
 from riskee.logs import get_logger
-from riskee.messaging.envelope import Codec, Envelope, PayloadT, wrap
-from riskee.messaging.messages import DeadLetter
-from riskee.storage.bus import Bus, Outgoing
+from riskee.messaging.envelope import Codec, Envelope, PayloadT
+from riskee.storage.bus import Bus
 from riskee.storage.inbox import Durable, Inbox
-from riskee.telemetry import BATCH_SECONDS, BATCH_SIZE, MESSAGES, QUEUE_DEPTH, RETRIES
+from riskee.telemetry import BATCH_SECONDS, BATCH_SIZE, MESSAGES, RETRIES
+from serving.consumers.chapters import Chapters
+from serving.consumers.dead_letters import DEAD_PREFIX, dead_letter
 from serving.consumers.progress import Progress
+from serving.consumers.watching import Watch
 from serving.health import Health
 from serving.patience import StoppedError, until_done
 
-DEAD_PREFIX = "dead."
-_WATCH_SECONDS = 5.0
-_LONGEST_BODY = 16_384
+# How often lost deliveries are waited for before a new chapter begins without them.
+_MOST_RESTS = 3
 
 _log = get_logger(__name__)
-_dead_letters = Codec(DeadLetter)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class Consumption(Generic[PayloadT]):
     linger_seconds: float = 0.0
     # Where a batch takes seconds: the next ones do not wait for it, however many the durable lets out.
     side_by_side: bool = False
+    # What a message belongs to where the order counts: nothing of a new chapter is handled while of the last one
+    # something may still be on its way.
+    chapter: Callable[[PayloadT], Hashable] | None = None
 
 
 class _Batch(NamedTuple, Generic[PayloadT]):
@@ -73,20 +76,6 @@ class _Failure(NamedTuple):
 
 class _EveryMessageError(RetryableError):
     """A defect that every message of a batch met."""
-
-
-def dead_letter(subject: str, reason: str, body: bytes, source: str, clock: Clock) -> Outgoing:
-    """The message that says that `body`, of `subject`, cannot be processed."""
-    identity = dead_letter_id(subject, reason, body)
-    letter = DeadLetter(
-        subject=subject,
-        reason=reason,
-        body=body[:_LONGEST_BODY].decode(errors="backslashreplace"),
-        failed_at=clock.now(),
-        source=source,
-    )
-    envelope = wrap(letter, message_id=identity, correlation_id=identity, source=source, at=clock.now())
-    return Outgoing(DEAD_PREFIX + subject, str(identity), _dead_letters.encode(envelope))
 
 
 class ConsumerLoop(Generic[PayloadT]):
@@ -109,6 +98,7 @@ class ConsumerLoop(Generic[PayloadT]):
         self._stopping = stopping
         self._name = consumption.durable.name
         self._inbox = Inbox(bus, consumption.durable)
+        self._chapters = Chapters(consumption.chapter)
         self._progress = Progress(self._name, stalled_after_seconds, monotonic)
 
     async def run(self) -> None:
@@ -120,7 +110,7 @@ class ConsumerLoop(Generic[PayloadT]):
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self._renew()),
-                group.create_task(self._watch()),
+                group.create_task(Watch(self._bus, self._inbox, self._progress, self._health).run()),
                 group.create_task(self._close_when_stopping()),
             ]
             try:
@@ -150,18 +140,6 @@ class ConsumerLoop(Generic[PayloadT]):
             except RetryableError as error:
                 _log.warning("the bus is away", durable=self._name, cause=str(error))
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            try:
-                backlog = await self._inbox.backlog()
-            except RetryableError as error:
-                _log.warning("the bus is away", durable=self._name, cause=str(error))
-                self._progress.made()
-                continue
-            QUEUE_DEPTH.labels(self._name).set(backlog.total)
-            self._progress.check(backlog.due)
-
     async def _process(self, messages: Sequence[Msg]) -> None:
         BATCH_SIZE.labels(self._name).observe(len(messages))
         began = perf_counter()
@@ -169,18 +147,36 @@ class ConsumerLoop(Generic[PayloadT]):
         async def attempt() -> None:
             nonlocal messages
             try:
-                await self._handle(await self._decode(messages))
+                batch = await self._complete(await self._decode(messages))
+                messages = batch.messages
+                await self._handle(batch)
+                self._chapters.handled(batch.envelopes)
             except RetryableError as error:
                 # A server is away: the health says so, and a new process would fare no better.
                 self._progress.made()
                 RETRIES.labels(self._name).inc()
                 if isinstance(error, _EveryMessageError):
-                    messages = await self._inbox.take_more(2 * self._consumption.max_batch - len(messages))
+                    messages = await self._take_more(messages)
                 raise
 
         await until_done(attempt, dependency=self._name, health=self._health, stopping=self._stopping)
         self._progress.made()
         BATCH_SECONDS.labels(self._name).observe(perf_counter() - began)
+
+    async def _complete(self, batch: _Batch[PayloadT]) -> _Batch[PayloadT]:
+        """A batch that begins a chapter with what was lost on its way of the last one; any other as it is."""
+        for _ in range(_MOST_RESTS):
+            seconds = self._inbox.losses.seconds_left()
+            if not seconds or self._stopping.is_set() or not self._chapters.begins(batch.envelopes):
+                break
+            _log.info("lost deliveries are waited for", durable=self._name, seconds=seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+            batch = await self._decode(await self._take_more(batch.messages))
+        return batch
+
+    async def _take_more(self, messages: Sequence[Msg]) -> Sequence[Msg]:
+        return await self._inbox.take_more(2 * self._consumption.max_batch - len(messages))
 
     async def _decode(self, messages: Sequence[Msg]) -> _Batch[PayloadT]:
         good: list[Msg] = []

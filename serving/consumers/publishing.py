@@ -20,8 +20,8 @@ from riskee.storage.cache import Cache, decoded
 from riskee.storage.entries import Entry, count_of
 from riskee.telemetry import CACHE_WRITE_ERRORS, PREDICTIONS, PREDICTIONS_FAILED, TICK_SECONDS
 from serving.consumers.cached import forecast_entry, model_entry, place_of, quote_entry
+from serving.consumers.dead_letters import dead_letter
 from serving.consumers.forecasting import Failure, Forecast
-from serving.consumers.loop import dead_letter
 from serving.consumers.service import Service
 
 _encode = msgspec.json.Encoder().encode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from riskee.messaging.messages import ModelType, PredictJob
+from riskee.messaging.messages import ModelType, PredictJob, Quote
 from riskee.messaging.subjects import PREDICT_EARNINGS, PREDICT_NORMAL, QUOTE, Subject
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.inbox import Durable
@@ -14,6 +14,7 @@ from serving.consumers.partitions import Unit, divided, undivided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from riskee.messaging.envelope import Envelope
     from serving.consumers.predict import Predict
@@ -32,8 +33,15 @@ _NUMBERED = r"-\d+-of-\d+"
 def consumptions(unit: Unit, predict: Predict) -> list[Consumption[Any]]:
     """The consumptions of a unit. Every unit that answers hears every job, and answers those for its tickers."""
     jobs = [_jobs(unit, predict, *kind) for kind in _JOBS] if unit.answers else []
-    quotes = Consumption(_quotes_of(unit), codec_of(QUOTE), predict.on_quotes, max_batch=_LARGEST_BATCH)
+    quotes = Consumption(
+        _quotes_of(unit), codec_of(QUOTE), predict.on_quotes, max_batch=_LARGEST_BATCH, chapter=_session_of
+    )
     return [quotes, *jobs]
+
+
+def _session_of(quote: Quote) -> tuple[str, date]:
+    """A session begins with the last bars of the one before."""
+    return quote.feed, quote.session_date
 
 
 def _jobs(

@@ -101,6 +101,8 @@ async def test_a_killed_explain(holds: Holds) -> None:
         await _until_explained(scenario, accepted)
         explained.extend(await _explained(scenario))
 
-    setup = Setup(services=(*SERVICES, "explain"), prepare=_share_blobs)
+    # Nothing is asked but by this test.
+    quiet = {"RISKEE_EXPLANATION__INITIATIVE__PER_MINUTE": "0"}
+    setup = Setup(services=(*SERVICES, "explain"), prepare=_share_blobs, environ=quiet)
     holds(await play("kill -9 of explain", load(100), kill, setup=setup, bar=SERVICE_SECONDS))
     assert sorted(explained) == sorted({*accepted})

@@ -28,7 +28,7 @@ def guarded(settings: Settings, **limits: Any) -> Settings:
     api = settings.api.model_copy(
         update={
             "guard": GuardSettings(require_credentials=True, key_pepper=SecretStr(PEPPER)),
-            "jwt": JwtSettings(keys={KID: SecretStr(SHARED)}, issuer=ISSUER, audience=AUDIENCE),
+            "jwt": JwtSettings(keys={KID: SecretStr(SHARED)}, issuer=ISSUER, audience=AUDIENCE, leeway_seconds=0),
             "limits": LimitSettings(**{"key_per_minute": 100_000, "address_per_minute": 100_000, **limits}),
         }
     )

@@ -10,21 +10,19 @@ import pytest
 from pydantic import SecretStr
 
 from riskee.messaging.envelope import wrap
-from riskee.messaging.explanations import ExplainRequest, Explanation
-from riskee.messaging.messages import Prediction, PredictionFailed, PredictJob
-from riskee.messaging.statuses import Status
-from riskee.messaging.subjects import EXPLAIN, EXPLAINED, PREDICT_NORMAL, PREDICTION_FAILED, PREDICTION_UPDATED
+from riskee.messaging.messages import Prediction
 from riskee.settings import Settings
 from riskee.storage import keys
-from riskee.storage.bus import Bus, codec_of
+from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from riskee.storage.entries import Entry
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, record
+from tests.integration.answering import Answering, answering, explanation
 from tests.integration.conftest import TICKERS, all_ok, eventually, serving
 from tests.integration.made_predictions import made, put, sealed
-from tests.unit.messaging import samples
 
+__all__ = ["answering"]
 pytestmark = pytest.mark.integration
 
 
@@ -143,57 +141,6 @@ async def test_a_batch_tells_of_every_ticker(client: httpx.AsyncClient, cache: C
     problem(await client.post("/predict", json={"tickers": ["NOSUCH"]}), 404, "unknown_ticker")
 
 
-class Answering:
-    """Plays the consumers: answers jobs and questions."""
-
-    def __init__(self, bus: Bus) -> None:
-        self.bus = bus
-        self.explained = 0
-
-    async def on_job(self, message: Any) -> None:
-        job: PredictJob = codec_of(PREDICT_NORMAL).decode(message.data).payload
-        if job.ticker == "MSFT":
-            failed = PredictionFailed(
-                ticker="MSFT", feed="", data_time=job.requested_at, status=Status.NO_QUOTE, reason="no quote yet"
-            )
-            envelope = wrap(
-                failed, message_id=uuid.uuid4(), correlation_id=job.job_id, source="test", at=job.requested_at
-            )
-            await self.bus.publish(PREDICTION_FAILED, envelope)
-        if job.ticker == "AAPL":
-            await self.bus.publish(PREDICTION_UPDATED, sealed(made("AAPL", 123.0), job.job_id))
-
-    async def on_explain(self, message: Any) -> None:
-        request: ExplainRequest = codec_of(EXPLAIN).decode(message.data).payload
-        self.explained += 1
-        await asyncio.sleep(0.2)
-        answer = explanation(request.prediction)
-        envelope = wrap(
-            answer,
-            message_id=answer.explanation_id,
-            correlation_id=uuid.uuid4(),
-            source="test",
-            at=answer.created_at,
-        )
-        await self.bus.publish(EXPLAINED, envelope)
-
-
-def explanation(prediction: Prediction) -> Explanation:
-    payload: Explanation = samples.sample(EXPLAINED.name).payload
-    return msgspec.structs.replace(
-        payload, explanation_id=uuid.uuid4(), prediction_id=prediction.prediction_id, ticker=prediction.ticker
-    )
-
-
-@pytest.fixture
-async def answering(bus: Bus) -> Answering:
-    answering = Answering(bus)
-    await bus.listen(PREDICT_NORMAL.name, answering.on_job)
-    await bus.listen(EXPLAIN.name, answering.on_explain)
-    await bus.client.flush()
-    return answering
-
-
 async def test_fresh_predictions_are_computed_on_request(client: httpx.AsyncClient, answering: Answering) -> None:
     response = await client.post("/predict", json={"tickers": ["AAPL", "MSFT"], "fresh": True})
     answer = response.raise_for_status().json()
@@ -264,4 +211,4 @@ async def test_tickers_metrics_page_and_document(client: httpx.AsyncClient) -> N
     assert "<title>Riskee</title>" in (await client.get("/dashboard/")).text
     document = (await client.get("/openapi.json")).json()
     assert document["components"]["schemas"]["PredictionAnswer"]["properties"]["p_up"]["maximum"] == 1
-    assert {"/v1/predict/{ticker}", "/v1/predict", "/v1/explain/{ticker}", "/v1/tickers"} <= set(document["paths"])
+    assert {"/v1/predict/{ticker}", "/v1/predict", "/v1/explain/{reference}", "/v1/tickers"} <= set(document["paths"])

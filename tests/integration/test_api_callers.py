@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -150,11 +151,13 @@ async def test_what_a_body_asks_for_needs_its_scope(api: httpx.AsyncClient, engi
     assert (fresh.status_code, "predictions:compute" in fresh.json()["detail"]) == (403, True)
 
 
-@pytest.mark.parametrize("end", ["revoked", "expired"])
-async def test_a_key_ends_for_requests_and_for_streams_that_go_on(
+@pytest.mark.parametrize("end", ["revoked", "expired", "expired token"])
+async def test_a_credential_ends_for_requests_and_for_streams_that_go_on(
     end: str, api: httpx.AsyncClient, engine: Engine
 ) -> None:
     credential = key_for(engine, ended=timedelta(seconds=-3) if end == "expired" else None)
+    if end == "expired token":
+        credential = token(claims(exp=int(time.time()) + 3))
     headers = bearer(credential)
     url = str(api.base_url).replace("http", "ws") + "/v1/stream"
     await _known_to(api, credential)
@@ -172,6 +175,18 @@ async def test_a_key_ends_for_requests_and_for_streams_that_go_on(
         return (await api.get("/v1/tickers", headers=headers)).status_code == 401
 
     await eventually(refused, 5)
+
+
+async def test_events_end_with_their_key(api: httpx.AsyncClient, engine: Engine) -> None:
+    credential = key_for(engine)
+    await _known_to(api, credential)
+    events = api.stream("GET", "/v1/stream/events?tickers=AAPL", headers=bearer(credential))
+    async with asyncio.timeout(10), events as answer:
+        with engine.begin() as connection:
+            revoke_key(connection, credential.split("_")[1], datetime.now(UTC))
+        assert answer.status_code == 200
+        async for _ in answer.aiter_raw():
+            pass
 
 
 async def _read_on(socket: ClientConnection) -> None:

@@ -22,13 +22,15 @@ from riskee.storage.entries import Entry
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, record
 from riskee.storage.tables import features_daily
 from riskee.storage.track_record import Head, append
+from tests.integration.answering import Answering, answering, explanation
 from tests.integration.conftest import TICKERS
 from tests.integration.made_predictions import made, put, sealed
 from tests.integration.marts import make_marts
-from tests.integration.test_api import explanation, problem
+from tests.integration.test_api import problem
 from tests.integration.test_track_record_command import SESSIONS, row
 from tests.unit.model.small import small_artifact, small_result
 
+__all__ = ["answering"]
 pytestmark = pytest.mark.integration
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -42,8 +44,8 @@ def engine(known: Settings) -> Iterator[Engine]:
 
 async def test_features_are_those_of_the_latest_prediction(client: httpx.AsyncClient, cache: Cache) -> None:
     body = msgspec.json.encode({"return_1d": 0.01, "beta_60d": None})
-    fields = {"body": body, "data_time": NOW.isoformat()}
-    await cache.write([Entry.of(keys.FEATURES, {"ticker": "AAPL"}, fields)])
+    fields: dict[str, str | bytes] = {"body": body, "data_time": NOW.isoformat()}
+    await cache.write([Entry.of(keys.FEATURES, {"ticker": "AAPL"}, dict(fields))])
     answer = (await client.get("/v1/features/aapl")).raise_for_status().json()
     assert (answer["source"], answer["session_date"]) == ("cache", None)
     assert msgspec.convert(answer["data_time"], datetime) == NOW
@@ -90,8 +92,7 @@ async def test_models_with_their_lineage(client: httpx.AsyncClient, engine: Engi
 
 
 async def test_the_record_of_a_ticker_and_of_all(client: httpx.AsyncClient, known: Settings, engine: Engine) -> None:
-    response = await client.get("/v1/track-record")
-    assert "riskee sql run" in problem(response, 503, "unavailable")["next_step"]
+    assert (await client.get("/v1/track-record/AAPL")).json() == {"ticker": "AAPL", "models": [], "calibration": []}
     make_marts(engine, known)
     assert (await client.get("/v1/track-record/AAPL")).json() == {"ticker": "AAPL", "models": [], "calibration": []}
     rows = [row(number, ticker, number % 5 != 0) for number in range(SESSIONS) for ticker in ("AAPL", "IBM")]
@@ -143,7 +144,7 @@ async def test_a_document_that_an_explanation_cites(client: httpx.AsyncClient, e
 
 
 async def test_an_explanation_by_the_id_of_its_prediction(
-    client: httpx.AsyncClient, cache: Cache, engine: Engine
+    client: httpx.AsyncClient, cache: Cache, engine: Engine, answering: Answering
 ) -> None:
     explained, silent = made("AAPL", age=9), made("IBM")
     await put(cache, made("AAPL"))
@@ -160,7 +161,10 @@ async def test_an_explanation_by_the_id_of_its_prediction(
     assert upper.json() == answer
     assert (await client.get(f"/v1/explain/{gone.prediction_id}")).json()["prediction"] is None
     told = problem(await client.get(f"/v1/explain/{silent.prediction_id}"), 404, "not_found")
-    assert "POST /v1/explain/IBM" in told["next_step"]
+    assert f"POST /v1/explain/{silent.prediction_id}" in told["next_step"]
+    asked = (await client.post(f"/v1/explain/{silent.prediction_id}")).raise_for_status().json()
+    assert asked["prediction"]["prediction_id"] == str(silent.prediction_id)
+    problem(await client.post(f"/v1/explain/{uuid.uuid4()}"), 404, "not_found")
     problem(await client.get(f"/v1/explain/{uuid.uuid4()}"), 404, "not_found")
 
 

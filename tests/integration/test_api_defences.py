@@ -112,9 +112,10 @@ async def test_names_pages_and_headers(bus: Bus, cache: Cache, known: Settings) 
     async with serving(settings) as client:
         rebound = await client.get("/v1/tickers", headers={"Host": "evil.example"})
         assert (rebound.status_code, rebound.json()["type"]) == (421, "urn:riskee:problem:unknown_host")
-        body = {"json": {"tickers": ["AAPL"]}}
         for origin, status in (("https://evil.example", 403), ("https://app.example", 503)):
-            assert (await client.post("/v1/predict", headers={"Origin": origin}, **body)).status_code == status
+            assert (
+                await client.post("/v1/predict", headers={"Origin": origin}, json={"tickers": ["AAPL"]})
+            ).status_code == status
         allowed = await client.get("/v1/tickers", headers={"Origin": "https://app.example"})
         assert allowed.headers["access-control-allow-origin"] == "https://app.example"
         asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
@@ -134,6 +135,7 @@ async def test_names_pages_and_headers(bus: Bus, cache: Cache, known: Settings) 
 async def test_without_settings_no_other_page_gets_anything(client: httpx.AsyncClient) -> None:
     headers = {"Origin": "https://app.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "8.8.8.8"}
     answer = await client.get("/v1/tickers", headers=headers)
+    assert answer.status_code == 403
     assert "access-control-allow-origin" not in answer.headers
     assert "strict-transport-security" not in answer.headers
     preflight = await client.options("/v1/tickers", headers={**headers, "Access-Control-Request-Method": "GET"})
@@ -163,6 +165,7 @@ async def test_limits_of_a_key_hold_over_processes(bus: Bus, cache: Cache, known
             assert (answer.headers["ratelimit-limit"], answer.headers["ratelimit-remaining"]) == ("120", "0")
             assert answer.json()["type"] == "urn:riskee:problem:too_many_requests"
         assert {int(answer.headers["ratelimit-remaining"]) for answer in passed} <= set(range(21))
+        assert {answer.headers["vary"].lower() for answer in passed} == {"authorization"}, "caches tell callers apart"
         other = bearer(key_for(engine))
 
         async def others_pass() -> bool:

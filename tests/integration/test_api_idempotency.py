@@ -11,9 +11,10 @@ from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from riskee.storage.recording import PREDICTIONS, record
+from tests.integration.answering import Answering, answering
 from tests.integration.conftest import serving
 from tests.integration.made_predictions import made, put, sealed
-from tests.integration.test_api import Answering, answering, problem
+from tests.integration.test_api import problem
 from tests.integration.test_api_jobs import FRESH, Predicting, predicting
 
 __all__ = ["answering", "predicting"]

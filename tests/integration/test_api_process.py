@@ -100,8 +100,17 @@ async def test_elsewhere_it_starts_with_a_key_and_asks_for_it(known: Settings, e
     key = key_for(engine, pepper="")
     with process(known, tmp_path, RISKEE_API__HOST="0.0.0.0") as one:
         await _answers(one)
-        assert httpx.get(f"{one.url}/v1/statuses").status_code == 401
+        asked = httpx.get(f"{one.url}/v1/statuses")
+        assert asked.status_code == 401
         assert httpx.get(f"{one.url}/v1/statuses", headers=bearer(key)).status_code == 200
+        assert httpx.post(f"{one.url}/v1/predict", headers=bearer(key), json={}).status_code == 422
+        denied, done = [line for line in one.lines() if line["event"] == "audit"]
+    told = {"address": "127.0.0.1", "method": "GET", "route": "/v1/statuses", "status": 401, "outcome": "denied"}
+    assert told.items() <= denied.items()
+    assert denied["request_id"] == asked.headers["x-request-id"]
+    assert (denied["caller"], denied["reason"]) == ("", "no credential was sent")
+    told = {"caller": key.split("_")[1], "kind": "key", "route": "/v1/predict", "status": 422, "outcome": "failed"}
+    assert told.items() <= done.items()
 
 
 PASSWORDS = {name: f"planted-{name}-password" for name in ("database", "redis", "nats")}
@@ -155,7 +164,7 @@ async def test_no_secret_is_in_the_logs_whatever_fails(known: Settings, engine: 
 async def _handshakes(url: str, credential: str) -> None:
     for how in ({"additional_headers": bearer(credential)}, {"subprotocols": [f"riskee.bearer.{credential}"]}):
         with contextlib.suppress(InvalidStatus):
-            async with connect(url.replace("http", "ws") + "/v1/stream", **how):  # type: ignore[arg-type]
+            async with connect(url.replace("http", "ws") + "/v1/stream", **how):
                 pass
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -41,13 +41,20 @@ def quotes(count: int, ticker: str = "AAPL") -> list[Envelope[Quote]]:
 class Reader:
     """A consumption that remembers what it was given, and runs a loop until the end of the test."""
 
-    def __init__(self, bus: Bus, durable: Durable, fail: Any = None, max_batch: int = 512) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        durable: Durable,
+        fail: Any = None,
+        max_batch: int = 512,
+        chapter: Callable[[Quote], int] | None = None,
+    ) -> None:
         self.batches: list[list[int]] = []
         self.handled: list[int] = []
         self.health = Health("test")
         self.stopping = asyncio.Event()
         self._fail = fail
-        consumption = Consumption(durable, codec_of(QUOTE), self._handle, max_batch)
+        consumption = Consumption(durable, codec_of(QUOTE), self._handle, max_batch, chapter=chapter)
         self._loop = ConsumerLoop(bus, consumption, health=self.health, clock=SystemClock(), stopping=self.stopping)
 
     async def _handle(self, batch: Sequence[Envelope[Quote]]) -> None:
@@ -266,7 +273,7 @@ async def test_a_stop_finishes_what_has_arrived(bus: Bus) -> None:
 
 
 async def test_a_lost_durable_is_made_again(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.consumers.loop._WATCH_SECONDS", 0.2)
+    monkeypatch.setattr("serving.consumers.watching._EVERY_SECONDS", 0.2)
     async with Reader(bus, Durable("test-lost", QUOTE.name)) as reader:
         await bus.publish(QUOTE, *quotes(1))
         await eventually(lambda: len(reader.handled) == 1)
@@ -316,7 +323,7 @@ async def test_a_reader_that_stood_still_handles_a_message_once(bus: Bus) -> Non
 
 
 async def test_a_reader_that_hangs_is_found_out(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.consumers.loop._WATCH_SECONDS", 0.1)
+    monkeypatch.setattr("serving.consumers.watching._EVERY_SECONDS", 0.1)
 
     async def hang(_batch: object) -> None:
         await asyncio.Event().wait()

@@ -20,7 +20,7 @@ from riskee.storage.bus import Bus, Outgoing, codec_of
 from riskee.storage.database import make_engine, make_service_engine
 from riskee.storage.recording import PREDICTIONS, QUARANTINE, QUOTES, record
 from serving.consumers import record as recorder
-from serving.consumers.loop import dead_letter
+from serving.consumers.dead_letters import dead_letter
 from tests.integration.conftest import consumer, eventually
 from tests.unit.messaging import samples
 

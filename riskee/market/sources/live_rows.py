@@ -70,11 +70,7 @@ def _row(cells: Mapping[str, object]) -> LiveRow:
     else:
         open_ = high = low = close = _number(cells["price"])
         volume = _number(cells.get("size") or 0)
-    if min(open_, high, low, close) <= 0 or volume < 0:
-        raise ValueError("a price is not above zero, or the volume is below")
-    if not low <= min(open_, close) <= max(open_, close) <= high:
-        raise ValueError("a price is outside of the minute's range")
-    span = Span(open=open_, high=high, low=low, close=close, volume=volume)
+    span = Span(open=open_, high=high, low=low, close=close, volume=volume).checked()
     return LiveRow(ticker, time.astimezone(UTC), span, is_bar)
 
 

@@ -12,7 +12,6 @@ Prices are as traded. What lies outside of the session's hours is left out; what
 
 import csv
 import io
-import math
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from riskee.errors import FatalError, PoisonError
+from riskee.errors import FatalError
 from riskee.market.minutes import MINUTE, MinuteBar
 from riskee.market.sessions import Session
 
@@ -93,7 +92,7 @@ def _read(path: Path, session: Session, refused: list[RefusedRow]) -> Iterator[_
             place = f"{path.name} line {number}"
             try:
                 bar = parse(cells, session)
-            except (ValueError, IndexError, PoisonError) as error:
+            except (ValueError, IndexError) as error:
                 refused.append(RefusedRow(place, str(error), ",".join(cells)))
                 continue
             if session.opens_at <= bar.start < session.closes_at:
@@ -127,11 +126,7 @@ def _parse_lean(cells: list[str], session: Session) -> MinuteBar:
 
 def _bar(start: datetime, numbers: list[float]) -> MinuteBar:
     open_, high, low, close, volume = numbers
-    if not all(map(math.isfinite, numbers)) or min(open_, high, low, close) <= 0 or volume < 0:
-        raise PoisonError("a price is not above zero, or a number is none")
-    if not low <= min(open_, close) <= max(open_, close) <= high:
-        raise PoisonError("a price is outside of the minute's range")
-    return MinuteBar(start=start, open=open_, high=high, low=low, close=close, volume=volume)
+    return MinuteBar(start=start, open=open_, high=high, low=low, close=close, volume=volume).checked()
 
 
 def _unique(rows: Iterable[_Row], refused: list[RefusedRow]) -> tuple[MinuteBar, ...]:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from riskee.access.grants import Grant
+from riskee.messaging.messages import Prediction
 from riskee.messaging.statuses import gravest
 from serving.api.answers import ExplanationAnswer, answers, explanation_answer
 from serving.api.idempotency import IdempotencyKey, IdempotentRoute
 from serving.api.latest import latest_number
-from serving.api.parameters import TICKER, TickerPath
+from serving.api.parameters import TICKER
 from serving.api.problems import ProblemError
 from serving.api.replies import MINUTE, backend_of, kept, reply
 from serving.api.security.caller import require
@@ -42,27 +43,33 @@ async def explanation_of(request: Request, reference: Reference) -> Response:
         explanation, prediction = await backend.reader.explained(UUID(reference))
         number = None if prediction is None else Number(prediction, gravest(prediction.flags))
         return kept(request, explanation_answer(explanation, number, cached=True), MINUTE)
-    return await _latest(request, reference)
-
-
-@router.post("/explain/{ticker}", responses=answers(ExplanationAnswer, 404, 409, 422, 504))
-async def explain(request: Request, ticker: TickerPath, _key: IdempotencyKey = None) -> Response:
-    """Why the latest prediction of a ticker is what it is. Takes seconds where nobody asked before."""
-    return await _latest(request, ticker)
-
-
-async def _latest(request: Request, ticker: str) -> Response:
-    backend = backend_of(request)
-    number = await latest_number(backend, ticker)
+    number = await latest_number(backend, reference)
     known = await backend.reader.explanation(number.prediction)
     if known is not None:
         return reply(explanation_answer(known, number, cached=True))
+    return await _asked(request, number.prediction)
+
+
+@router.post("/explain/{reference}", responses=answers(ExplanationAnswer, 404, 409, 422, 504))
+async def explain(request: Request, reference: Reference, _key: IdempotencyKey = None) -> Response:
+    """Explain a prediction, or the latest one of a ticker.
+
+    Takes seconds, unless there is an explanation already that was made from the very facts that hold now.
+    """
+    backend = backend_of(request)
+    if re.match(_UUID, reference):
+        return await _asked(request, await backend.reader.prediction(UUID(reference)))
+    return await _asked(request, (await latest_number(backend, reference)).prediction)
+
+
+async def _asked(request: Request, prediction: Prediction) -> Response:
+    backend = backend_of(request)
     require(request, Grant.EXPLANATIONS_CREATE)
-    seconds = backend.settings.api.explain_timeout_seconds
+    seconds, began = backend.settings.api.explain_timeout_seconds, backend.clock.now()
     try:
-        explanation = await backend.asker.explain(number.prediction, seconds)
+        explanation = await backend.asker.explain(prediction, seconds)
     except TimeoutError as error:
-        path = f"/v1/explain/{number.prediction.prediction_id}"
+        path = f"/v1/explain/{prediction.prediction_id}"
         raise ProblemError(
             HTTPStatus.GATEWAY_TIMEOUT,
             "timeout",
@@ -71,4 +78,5 @@ async def _latest(request: Request, ticker: str) -> Response:
             headers={"Retry-After": "10"},
             explanation=path,
         ) from error
-    return reply(explanation_answer(explanation, number, cached=False))
+    number = backend.reader.judge(prediction, backend.clock.now())
+    return reply(explanation_answer(explanation, number, cached=explanation.created_at < began))

@@ -22,7 +22,7 @@ from serving.api.backend import Backend
 from serving.api.idempotency import IdempotencyKey, IdempotentRoute
 from serving.api.job_store import Result
 from serving.api.latest import latest_answer
-from serving.api.parameters import LONGEST_WAIT_SECONDS
+from serving.api.parameters import LONGEST_WAIT_SECONDS, TICKER, TickerPath
 from serving.api.paths import PREFIX
 from serving.api.plain import PlainRoute
 from serving.api.problems import ProblemError
@@ -40,9 +40,13 @@ _LOOKED_FOR = 3
 class PredictRequest(BaseModel):
     """Which tickers to predict."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Strict: `true` is no number of seconds, and no text is a truth.
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    tickers: Annotated[list[str], Field(min_length=1, max_length=5000, examples=[["AAPL", "IBM"]])]
+    tickers: Annotated[
+        list[Annotated[str, Field(pattern=TICKER)]],
+        Field(min_length=1, max_length=5000, description="exchange symbols", examples=[["AAPL", "IBM"]]),
+    ]
     fresh: Annotated[bool, Field(description="compute now, from the latest quote, instead of reading the last one")] = (
         False
     )
@@ -63,12 +67,18 @@ class _Batch(msgspec.Struct, frozen=True):
     failures: list[FailureAnswer]
 
 
-async def predict(request: Request, ticker: str) -> Response:
+async def predict(request: Request, ticker: TickerPath) -> Response:
     """The latest prediction of a ticker."""
     return kept_body(request, *await latest_answer(backend_of(request), ticker))
 
 
-latest = PlainRoute(f"{PREFIX}/predict/{{ticker}}", predict, responses=answers(PredictionAnswer, 404), tags=router.tags)
+latest = PlainRoute(
+    f"{PREFIX}/predict/{{ticker}}",
+    predict,
+    operation_id="predict",
+    responses=answers(PredictionAnswer, 404),
+    tags=router.tags,
+)
 
 
 @router.post(

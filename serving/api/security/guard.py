@@ -14,6 +14,7 @@ from riskee.access.api_keys import parse_key
 from riskee.access.exposure import is_open
 from riskee.clock import Clock
 from riskee.errors import RetryableError
+from riskee.logs import get_logger
 from riskee.settings import Settings
 from riskee.storage.api_keys import read_keys
 from riskee.storage.cache import Cache
@@ -27,6 +28,8 @@ from serving.api.security.origin import Origins
 from serving.api.security.scopes import WEBSOCKET, Rule
 from serving.api.security.tokens import BadTokenError, Tokens
 from serving.database import Database
+
+_log = get_logger(__name__)
 
 
 class Admission(NamedTuple):
@@ -89,6 +92,7 @@ class Guard:
         self.keyring.read = lambda: database.run(read_keys)
         self.limiter.evaluate = cache.evaluate
         keeping = asyncio.create_task(self.keyring.keep())
+        keeping.add_done_callback(_tell_end)
         try:
             yield
         finally:
@@ -142,6 +146,12 @@ class Guard:
         if not allowance.allowed:
             raise DeniedError(_too_many(kind, allowance), caller, allowance)
         return allowance
+
+
+def _tell_end(keeping: asyncio.Task[None]) -> None:
+    """A defect must not pass for a quiet database: soon nobody would be let in."""
+    if not keeping.cancelled() and (error := keeping.exception()):
+        _log.error("the API keys are read no more", exc_info=error)
 
 
 def address_of(scope: Scope) -> str:

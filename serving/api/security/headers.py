@@ -40,8 +40,9 @@ def careful(scheme: str, own: Iterable[tuple[bytes, bytes]], *, page: bool) -> _
 
 
 def limits(allowance: Allowance) -> _Headers:
-    """What is left of the limit that counts."""
+    """What is left of the limit that counts, and that the answer is for this credential alone."""
     return (
+        (b"vary", b"authorization"),
         (b"ratelimit-limit", b"%d" % allowance.limit),
         (b"ratelimit-remaining", b"%d" % allowance.remaining),
         (b"ratelimit-reset", b"%d" % allowance.reset_seconds),

@@ -12,7 +12,6 @@ from riskee.access.exposure import is_loopback
 from riskee.settings import ApiSettings
 from serving.api.problems import ProblemError
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 # What a browser's own navigation says, or the page that the API itself served.
 _NEAR = frozenset({b"same-origin", b"none"})
@@ -58,8 +57,8 @@ class Origins:
         if origin is not None:
             own = origin.partition(b"://")[2] == host
             allowed = own or origin.decode("latin-1").lower() in self._origins
-            # What only reads is kept from foreign pages by the browser, as no CORS header allows them to see it.
-            return not allowed and method not in _SAFE
+            # The browser would keep an answer from such a page, but what it asks for may cost or change something.
+            return not allowed and method != "OPTIONS"
         site = headers.get(b"sec-fetch-site")
-        # Without CORS a page can still ask, say for a picture, and what it asks for may cost.
+        # Without an origin a page can still ask, say for a picture.
         return site is not None and site not in _NEAR and headers.get(b"sec-fetch-mode") != b"navigate"

@@ -63,7 +63,7 @@ ROUTES = (
     Rule("GET", "/v1/tickers", Grant.PREDICTIONS_READ),
     # By a ticker it may write one: the seed's short path. The route asks for explanations:create then.
     Rule("GET", "/v1/explain/{reference}", Grant.EXPLANATIONS_READ, Patience.EXPLANATION),
-    Rule("POST", "/v1/explain/{ticker}", Grant.EXPLANATIONS_CREATE, Patience.EXPLANATION),
+    Rule("POST", "/v1/explain/{reference}", Grant.EXPLANATIONS_CREATE, Patience.EXPLANATION),
     Rule("GET", "/v1/documents/{document_id}", Grant.EXPLANATIONS_READ),
     Rule("GET", "/v1/models", Grant.MODELS_READ),
     Rule("GET", "/v1/models/{version}", Grant.MODELS_READ),

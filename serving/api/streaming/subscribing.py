@@ -10,7 +10,7 @@ from serving.api.directory import Directory
 from serving.api.hub import Hub
 from serving.api.problems import ProblemError
 from serving.api.reading import Reader
-from serving.api.standing import Standings
+from serving.api.standing import Number, Standings
 from serving.api.streaming.messages import CompleteMessage, ErrorMessage, Resume, SubscribedMessage
 from serving.api.streaming.outlet import Outlet
 from serving.api.streaming.update import ALL, Key, Kind, Update, prediction_update
@@ -88,17 +88,20 @@ class Subscribing:
             tickers = [info.ticker for info in await self.directory.infos() if not info.is_index]
         for batch in _batches(tickers):
             known = await self.reader.latest(batch)
-            for ticker, number in known.items():
-                if self.hub.log.sequence_of(Key(Kind.PREDICTION, ticker)) > since:
-                    continue  # this client has got a newer one
-                last = self.hub.newest(number.prediction)
-                if last is not number.prediction:
-                    number = self.reader.judge(last, self.clock.now())  # noqa: PLW2901
-                update = prediction_update(self.hub.log.sequence, number, snapshot=True)
-                outlet.listener.offer(Key(Kind.PREDICTION, ticker), update)
+            for ticker in batch:
+                # Of those that came since, this client has got an update.
+                if self.hub.log.sequence_of(Key(Kind.PREDICTION, ticker)) <= since:
+                    self._offer_snapshot(outlet, ticker, known.get(ticker))
             await outlet.drained()
             if not outlet.connection.open:
                 return
+
+    def _offer_snapshot(self, outlet: Outlet, ticker: str, known: Number | None) -> None:
+        newer = self.hub.newer(ticker, known.prediction if known else None)
+        number = self.reader.judge(newer, self.clock.now()) if newer else known
+        if number:
+            update = prediction_update(self.hub.log.sequence, number, snapshot=True)
+            outlet.listener.offer(Key(Kind.PREDICTION, ticker), update)
 
 
 def _batches(tickers: Sequence[str]) -> Iterator[Sequence[str]]:

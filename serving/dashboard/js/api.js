@@ -32,7 +32,8 @@ const AWAY = {
 async function ask(path, options) {
   let response;
   try {
-    response = await fetch(path, { ...options, headers: headers(), credentials: "omit" });
+    // What is cached is asked about: an answer to a key must not stand for one without it.
+    response = await fetch(path, { cache: "no-cache", ...options, headers: headers(), credentials: "omit" });
   } catch {
     throw new Problem(AWAY);
   }

@@ -27,7 +27,7 @@ function options() {
     },
     grid: { vertLines: { visible: false }, horzLines: { color: colour("grid") } },
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.08 } },
-    timeScale: { borderVisible: false, rightOffset: 2, minBarSpacing: 3 },
+    timeScale: { borderVisible: false, rightOffset: 2, minBarSpacing: 3, minimumHeight: 34 },
     crosshair: { vertLine: { color: colour("soft") }, horzLine: { color: colour("soft") } },
     handleScroll: { vertTouchDrag: false },
   };
@@ -44,14 +44,15 @@ export class TickerChart {
     onChange(() => this.#paint());
   }
 
-  // The history of a ticker, and then what comes live.
+  // The history of a ticker; what comes live follows it. Read again, it is shown where it was looked at.
   show(predictions) {
     this.#make();
+    const anew = this.#prices.length === 0;
     ({ prices: this.#prices, bands: this.#bands } = drawn(predictions));
     this.#line.setData(this.#prices);
     this.#series.setData(this.#bands);
     const last = Math.max(this.#prices.length, this.#bands.length);
-    this.#chart.timeScale().setVisibleLogicalRange({ from: Math.max(-0.5, last - SHOWN_SESSIONS), to: last + 1 });
+    if (anew) this.#chart.timeScale().setVisibleLogicalRange({ from: Math.max(-0.5, last - SHOWN_SESSIONS), to: last + 1 });
     this.#tell();
   }
 
@@ -66,8 +67,7 @@ export class TickerChart {
   // A new prediction of the same ticker. Answers false where it does not continue what is shown.
   follow(prediction) {
     const last = this.#prices.at(-1);
-    if (!last || prediction.session_date < last.time) return false;
-    if (prediction.session_date > last.time) return false;
+    if (last?.time !== prediction.session_date) return false;
     const band = { ...bandOf(prediction, null, nextSession(prediction.session_date)), made: prediction.session_date };
     this.#line.update({ time: prediction.session_date, value: prediction.price });
     if (this.#bands.at(-1)?.time <= band.time) this.#series.update(band);
@@ -103,8 +103,8 @@ export class TickerChart {
   #tell() {
     const { settled, hits, inside } = counted(this.#bands);
     const summary = settled
-      ? `Of ${settled} settled predictions shown, ${hits} hit the direction and ${inside} closes were inside the 80 % interval.`
-      : "None of the predictions shown is settled yet.";
+      ? `Of the last ${settled} settled predictions, ${hits} hit the direction and ${inside} closes were inside the 80 % interval.`
+      : "None of the predictions is settled yet.";
     byId("chart").setAttribute("aria-label", `Price and predictions of ${this.#prices.length} sessions. ${summary}`);
     write(byId("chart-summary"), summary);
     byId("past").replaceChildren(...this.#bands.slice(-TABLE_ROWS).reverse().map(pastRow));

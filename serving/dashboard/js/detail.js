@@ -3,12 +3,14 @@
 import * as api from "./api.js";
 import { TickerChart } from "./chart.js";
 import { secondsSince } from "./clock.js";
-import { byId, element, write } from "./dom.js";
+import { byId, element, write, writeWords } from "./dom.js";
 import { age, arrow, change, direction, moment, percent, price } from "./format.js";
 import { isLastKnown } from "./standing.js";
 
 const SESSIONS = 250;
 const REDRAW_MS = 250;
+// How often at most the past is read again.
+const READ_AGAIN_MS = 5000;
 
 export class Detail {
   #market;
@@ -19,6 +21,7 @@ export class Detail {
   #ticker = null;
   #loading = null;
   #due = 0;
+  #readAt = 0;
 
   constructor(market, { explanation, record, models }) {
     this.#market = market;
@@ -57,11 +60,23 @@ export class Detail {
     this.#record.show(this.#ticker);
   }
 
-  async #load() {
-    const ticker = this.#ticker;
-    this.#loading = ticker;
+  #load() {
     this.#chart.clear();
     this.#chartSays("loading", "Loading the past …");
+    return this.#read();
+  }
+
+  // What is shown stands until there is more: a new session began, or the first prediction was stored.
+  #readAgain() {
+    if (performance.now() - this.#readAt < READ_AGAIN_MS) return;
+    this.#read();
+    this.#record.show(this.#ticker);
+  }
+
+  async #read() {
+    const ticker = this.#ticker;
+    this.#readAt = performance.now();
+    this.#loading = ticker;
     try {
       const { predictions } = await api.sessions(ticker, SESSIONS);
       if (ticker !== this.#ticker) return;
@@ -79,7 +94,7 @@ export class Detail {
 
   #chartSays(state, text = "") {
     byId("chart-box").dataset.state = state;
-    write(byId("chart-says"), text);
+    writeWords(byId("chart-says"), text);
     byId("chart-again").hidden = state !== "problem";
   }
 
@@ -106,8 +121,7 @@ export class Detail {
     this.#drawFigures(prediction);
     this.#explanation.follow(prediction);
     this.#models.inUse(prediction.model_version);
-    if (!this.#loading && byId("chart-box").dataset.state === "" && !this.#chart.follow(prediction)) this.#load();
-    if (byId("chart-box").dataset.state === "empty") this.#load();
+    if (!this.#loading && !this.#chart.follow(prediction)) this.#readAgain();
   }
 
   #drawFigures({ price: now, expected_return: expected, predicted_price: predicted, p_up: chance, confidence, interval, horizon }) {

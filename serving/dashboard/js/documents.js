@@ -1,7 +1,7 @@
 // A document that an explanation cites, as the API has it. What it says is somebody else's text, and shown as text only.
 
 import * as api from "./api.js";
-import { byId, element, link, write } from "./dom.js";
+import { byId, element, link, write, writeWords } from "./dom.js";
 import { moment } from "./format.js";
 
 const PATH = /^\/v1\/documents\/[\w-]+$/;
@@ -32,6 +32,6 @@ async function open(path, title) {
     write(byId("document-body"), found.body);
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;
-    write(byId("document-body"), problem.told);
+    writeWords(byId("document-body"), problem.told);
   }
 }

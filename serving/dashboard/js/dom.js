@@ -23,6 +23,12 @@ export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// A text whose commands stand between backticks, as the API writes them.
+export function writeWords(node, text) {
+  if (node.textContent === text.replaceAll("`", "")) return;
+  node.replaceChildren(...text.split("`").map((part, place) => (place % 2 ? element("code", "", part) : part)));
+}
+
 // A link that is followed in a new tab, or plain text where the address is none of the web's.
 export function link(address, text) {
   const url = URL.parse(address ?? "", location.href);

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { attributionBars } from "./attributions.js";
 import { documentLink } from "./documents.js";
-import { byId, element, write } from "./dom.js";
+import { byId, element, write, writeWords } from "./dom.js";
 import { count, day, moment, words } from "./format.js";
 
 const STAGES = ["queued", "facts", "documents", "writing", "checking", "done"];
@@ -24,7 +24,7 @@ const REFUSED = {
   name: "a name that is no fact", negation: "a denial that was not checked", future: "a promise of the future",
   driver: "a driver that is none", order: "a wrong order of the drivers", direction: "a wrong direction",
   subject: "about something else", support: "not supported by its source", cause: "a cause that nobody knows",
-  source: "a source that does not exist or fit",
+  source: "a source that does not exist or fit", person: "a speaker in the first person",
 };
 
 export class Explanation {
@@ -153,7 +153,6 @@ function drawDropped(dropped) {
   );
 }
 
-function drawProblem({ message, nextStep }) {
-  write(byId("explain-why"), message);
-  write(byId("explain-step"), nextStep ?? "");
+function drawProblem(problem) {
+  writeWords(byId("explain-problem"), problem.told ?? "No explanation came in time. Ask again: the work may go on.");
 }

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { secondsSince } from "./clock.js";
-import { byId, element, write } from "./dom.js";
+import { byId, element, write, writeWords } from "./dom.js";
 import { age, clockTime, sentence, words } from "./format.js";
 
 const CHECK_MS = 15_000;
@@ -16,6 +16,7 @@ export class Health {
   constructor(market) {
     this.#market = market;
     market.addEventListener("all", () => this.#drawFeed());
+    market.addEventListener("list", () => this.#drawAge());
     setInterval(() => this.#drawAge(), 1000);
     setInterval(() => this.check(), CHECK_MS);
   }
@@ -46,14 +47,14 @@ export class Health {
     const { status, since, meaning = "", next_step: step = "", last_known: lastKnown } = this.#market.standing.feed;
     const state = lastKnown ? "lost" : GOOD.has(status) ? "live" : "connecting";
     byId("feed").dataset.state = state;
-    write(byId("feed-said"), words(status));
+    write(byId("feed-said"), status === "connection_lost" ? "not heard" : words(status));
     const told = lastKnown || status === "session_closed";
     const banner = byId("banner");
     banner.hidden = !told;
     banner.dataset.grade = lastKnown ? "grave" : "note";
-    const reason = this.#stream.reason ? ` (${this.#stream.reason})` : "";
-    const from = since && told ? ` since ${clockTime(since)}` : "";
-    write(banner, told ? `${sentence(words(status))}${reason}${from}. ${meaning} ${sentence(step)}`.trim() : "");
+    const from = since ? `${sentence(words(status))} since ${clockTime(since)}. ` : "";
+    const reason = this.#stream.state === "lost" && this.#stream.reason ? ` (${this.#stream.reason})` : "";
+    writeWords(banner, told ? `${from}${meaning} ${sentence(step)}${step ? "." : ""}${reason}` : "");
     this.#drawAge();
   }
 

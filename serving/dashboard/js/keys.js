@@ -1,6 +1,6 @@
 // The API key, asked for where the API wants one.
 
-import { byId, write } from "./dom.js";
+import { byId, writeWords } from "./dom.js";
 import * as credential from "./credential.js";
 
 export class KeyDialog extends EventTarget {
@@ -15,8 +15,8 @@ export class KeyDialog extends EventTarget {
   }
 
   ask(problem) {
-    write(byId("key-why"), credential.known() ? `The key was not taken: ${problem.message}` : problem.message);
-    write(byId("key-step"), problem.nextStep);
+    const asked = "This API asks for a key. `riskee keys create` makes one.";
+    writeWords(byId("key-why"), credential.known() ? `The key was not taken: ${problem.message}.` : asked);
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 
@@ -24,7 +24,7 @@ export class KeyDialog extends EventTarget {
     event.preventDefault();
     const key = this.#input.value.trim();
     if (!credential.isToken(key)) {
-      write(byId("key-why"), "This is no API key: it holds a character that no key has.");
+      writeWords(byId("key-why"), "This is no API key: it holds a character that no key has.");
       return;
     }
     credential.enter(key);

@@ -37,7 +37,7 @@ const TAKES = {
 };
 
 // What is shown is in the address, so that a reload, a bookmark and the way back keep it.
-const chosen = () => decodeURIComponent(location.hash.slice(1));
+const chosen = () => location.hash.slice(1);
 
 function follow() {
   const ticker = chosen();
@@ -48,7 +48,7 @@ function follow() {
 }
 
 const choose = (ticker) => {
-  if (ticker && ticker !== chosen()) location.hash = encodeURIComponent(ticker);
+  if (ticker && ticker !== chosen()) location.hash = ticker;
 };
 
 function back() {
@@ -66,7 +66,7 @@ function back() {
 const narrow = matchMedia("(max-width: 900px)");
 function chooseFirst() {
   if (!chosen() && !narrow.matches && list.first) {
-    history.replaceState(null, "", `#${encodeURIComponent(list.first)}`);
+    history.replaceState(null, "", `#${list.first}`);
     follow();
   }
 }
@@ -122,6 +122,10 @@ function showPin() {
 }
 window.addEventListener("hashchange", showPin);
 byId("pin").addEventListener("click", () => list.pin(detail.ticker));
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("grid").focus();
+});
 byId("back").addEventListener("click", back);
 byId("again").addEventListener("click", () => {
   learn();

@@ -1,8 +1,9 @@
 // The model that made a prediction: which it is, how old, and until when it may serve.
 
 import * as api from "./api.js";
-import { byId, element, write } from "./dom.js";
-import { day, sentence } from "./format.js";
+import { secondsSince } from "./clock.js";
+import { byId, element, write, writeWords } from "./dom.js";
+import { age, day, sentence } from "./format.js";
 
 export class Models {
   #known = [];
@@ -15,7 +16,7 @@ export class Models {
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
       byId("models-problem").hidden = false;
-      write(byId("models-problem"), problem.told);
+      writeWords(byId("models-problem"), problem.told);
     }
     this.#draw();
   }
@@ -41,7 +42,7 @@ function factsOf({ model_type: type, alias, trained_from: from, trained_through:
   return [
     ["Type", `${type}${alias ? `, ${alias}` : ""}`],
     ["Trained on", from ? `${day(from)} to ${day(through)}` : `data through ${day(through)}`],
-    ["Made", day(created)],
+    ["Made", `${day(created)}, ${age(secondsSince(created))}`],
     ["May serve until", expires ? `${day(expires)} of the data` : "not said"],
   ];
 }

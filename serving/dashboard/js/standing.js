@@ -8,7 +8,7 @@ const UNHEARD = { status: "connecting", last_known: false };
 const LOST = {
   status: "connection_lost",
   last_known: true,
-  meaning: "The connection to the server is lost.",
+  meaning: "The connection to the server is lost, so these are the last known numbers.",
   next_step: "the page connects again by itself",
 };
 // Flags that the server adds to a number that it sends again; the status messages say when they hold no longer.
@@ -76,7 +76,7 @@ export class Standing {
       flag,
       grade,
       weight: ["note", "warn", "grave"].indexOf(grade),
-      short: words(flag),
+      short: flag === LOST.status ? "offline" : words(flag),
       long: (lastKnown ? "last known: " : "") + words(flag) + since,
       meaning: meaning ? `${meaning.meaning} ${meaning.next_step ?? ""}`.trim() : "",
     };

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { calibrationPlot } from "./calibration_plot.js";
-import { byId, element, write } from "./dom.js";
+import { byId, element, write, writeWords } from "./dom.js";
 import { count, percent, sentence } from "./format.js";
 import { whisker } from "./whiskers.js";
 
@@ -36,7 +36,7 @@ export class TrackRecord {
   #say(text) {
     byId("record").hidden = true;
     byId("record-empty").hidden = false;
-    write(byId("record-empty"), text);
+    writeWords(byId("record-empty"), text);
   }
 
   #draw({ models, calibration }) {

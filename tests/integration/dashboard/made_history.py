@@ -3,6 +3,7 @@
 import math
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 from sqlalchemy import Engine
@@ -48,7 +49,7 @@ def write_history(engine: Engine, settings: Settings, ticker: str, prices: list[
     ]
     make_marts(engine, settings)
     record(engine, PREDICTIONS, [sealed(one) for one in made])
-    rows = [_settled(one, then.price, then.session_date) for one, then in zip(made[:-1], made[1:], strict=True)]
+    rows = [_settled(one, then.price, then.session_date) for one, then in pairwise(made)]
     with engine.begin() as connection:
         append(connection, rows, Head())
     return made

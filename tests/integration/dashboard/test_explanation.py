@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -54,8 +53,9 @@ def explained(of: Prediction) -> Explanation:
         document_id=cited.document_id, collection=cited.collection, title=cited.title, snippet=HOSTILE,
         source=cited.source, published_at=cited.published_at, score=0.8, url=document_path(cited.document_id),
     )  # fmt: skip
+    sample: Explanation = samples.sample(EXPLAINED.name).payload
     return msgspec.structs.replace(
-        samples.PAYLOADS["thought.prediction.explained"], explanation_id=uuid.uuid4(), drivers=DRIVERS,
+        sample, explanation_id=uuid.uuid4(), drivers=DRIVERS,
         prediction_id=of.prediction_id, ticker=of.ticker, text=f"{' '.join(SENTENCES)} {HOSTILE}", sources=(source,),
         dropped={"certainty": 1, "support": 2},
     )  # fmt: skip
@@ -91,11 +91,11 @@ class Writer:
 
 
 @pytest.fixture
-async def writer(bus: Bus, cache: Cache) -> AsyncIterator[Writer]:
+async def writer(bus: Bus, cache: Cache) -> Writer:
     writer = Writer(bus)
     await bus.listen(EXPLAIN.name, writer.answer)
     await put(cache, prediction("AAPL", LAST, 600.0))
-    yield writer
+    return writer
 
 
 async def test_an_explanation_is_told_sentence_by_sentence(

@@ -25,7 +25,7 @@ async def past(engine: Engine, known: Settings, cache: Cache) -> None:
 
 async def test_the_chart_tells_hits_misses_and_intervals(past: None, dashboard: Dashboard, bus: Bus) -> None:
     await dashboard.open("AAPL")
-    await dashboard.shows("Of 89 settled predictions shown")
+    await dashboard.shows("Of the last 89 settled predictions")
     summary = await dashboard.text("#chart-summary")
     assert "closes were inside the 80 % interval" in summary
     await dashboard.page.click("text=As a table")

@@ -12,12 +12,15 @@ PREDICTION: dict[str, Any] = {
 EXPLANATION: dict[str, Any] = {
     "text": "The normal model expects more. AAPL gained [A].",
     "drivers": [
-        {"name": "the wider market", "feature": "beta_60d", "value": 1.1, "contribution": 0.0008},
-        {"name": "volatility", "feature": "volatility_5d", "value": 0.02, "contribution": -0.0004},
+        {"name": "the wider market", "feature": "beta_60d", "value": 1.1, "contribution": 0.0008,
+         "label": "sensitivity to the market", "unit": "ratio", "shown": "1.10 times the market's move"},
+        {"name": "volatility", "feature": "volatility_5d", "value": 0.02, "contribution": -0.0004,
+         "label": "volatility over a week", "unit": "log return", "shown": ""},
     ],
     "sources": [
         {"title": "AAPL gained [big]", "source": "made", "published_at": "2012-09-01T20:00:00Z",
-         "collection": "market_news"}
+         "collection": "market_news", "url": "/v1/documents/0c5f4a3e-6f0e-5f3a-9b0e-2f4d1c7e8a90"}
     ],
-    "generator": "model", "verified": True, "llm": "tiny", "seconds": 7.25,
+    "generator": "model", "verified": True, "llm": "tiny", "seconds": 7.25, "tokens_in": 412, "tokens_out": 57,
+    "dropped": {"number": 1, "direction": 2}, "prompt_version": "2.0.0+0a1b2c3d",
 }  # fmt: skip

@@ -7,7 +7,7 @@ from email.message import Message
 import pytest
 
 from riskee.cli import api
-from riskee.errors import NotFoundError, RetryableError, RiskeeError
+from riskee.errors import FatalError, NotFoundError, RetryableError, RiskeeError
 from riskee.settings import ApiSettings, Settings
 
 
@@ -19,6 +19,8 @@ def _http_error(code: int, reason: str, body: bytes) -> urllib.error.HTTPError:
     ("raised", "kind", "cause", "remedy"),
     [
         (_http_error(404, "Not Found", b'{"detail": "no X", "next_step": "ask Y"}'), NotFoundError, "no X", "ask Y"),
+        (_http_error(401, "Unauthorized", b'{"detail": "no credential"}'), FatalError, "no credential", "API__TOKEN"),
+        (_http_error(403, "Forbidden", b'{"detail": "no scope"}'), FatalError, "no scope", "riskee keys create"),
         (_http_error(502, "Bad Gateway", b"<html>"), RetryableError, "answers 502 Bad Gateway", "`riskee logs api`"),
         (urllib.error.URLError(ConnectionRefusedError("refused")), RetryableError, "does not answer: refused", "up"),
         (TimeoutError(), RetryableError, "within 3 s", "status"),

@@ -1,4 +1,4 @@
-"""predict, explain and watch, with the API's answers given."""
+"""predict and watch, with the API's answers given."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from riskee.cli import watch
 from riskee.cli.app import app
 from riskee.cli.predictions import prediction_lines
-from tests.unit.cli.examples import EXPLANATION, PREDICTION
+from tests.unit.cli.examples import PREDICTION
 
 runner = CliRunner()
 
@@ -23,7 +23,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def get(_settings: object, path: str, timeout: float) -> Any:
         assert timeout > 0
         asked.append(path)
-        return EXPLANATION if path.startswith("/explain") else PREDICTION
+        return PREDICTION
 
     monkeypatch.setattr("riskee.cli.api.get", get)
     return asked
@@ -37,22 +37,9 @@ def test_predict_shows_price_forecast_and_interval(answers: list[str]) -> None:
     assert answers == ["/predict/AAPL"]
 
 
-def test_explain_shows_text_bars_and_sources() -> None:
-    result = runner.invoke(app, ["explain", "AAPL"])
-    assert result.exit_code == 0
-    lines = result.output.splitlines()
-    assert "AAPL gained [A]." in result.output
-    market, volatility = (next(line for line in lines if line.startswith(f"  {name}")) for name in ("the w", "vola"))
-    assert market.count("█") == 2 * volatility.count("█")
-    assert "-0.04%" in volatility
-    assert "[A] AAPL gained [big]" in result.output
-    assert "written by tiny, verified, 7.2 s" in result.output
-
-
-@pytest.mark.parametrize(("command", "expected"), [("predict", PREDICTION), ("explain", EXPLANATION)])
-def test_json_is_the_apis_answer(command: str, expected: dict[str, Any]) -> None:
-    result = runner.invoke(app, [command, "AAPL", "--json"])
-    assert json.loads(result.stdout) == expected
+def test_json_is_the_apis_answer() -> None:
+    result = runner.invoke(app, ["predict", "AAPL", "--json"])
+    assert json.loads(result.stdout) == PREDICTION
 
 
 def _stream(_settings: object, tickers: list[str]) -> Iterator[dict[str, Any]]:

@@ -68,7 +68,9 @@ def test_an_older_number_does_not_replace_a_newer_one() -> None:
     hub.publish(newer)
     hub.publish(older)
     assert prices(listener) == [("AAPL", 2.0, False)]
-    assert hub.newest(older) is newer, "nor in a snapshot"
+    assert hub.newer("AAPL", older) is newer, "nor in a snapshot"
+    assert hub.newer("AAPL", newer) is None
+    assert hub.newer("AAPL", None) is newer
     hub.publish(msgspec.structs.replace(newer, price=3.0))
     hub.publish(msgspec.structs.replace(older, price=4.0, feed="replay/9"))
     assert prices(listener) == [("AAPL", 4.0, False)], "another feed has times of its own"

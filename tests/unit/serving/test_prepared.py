@@ -13,7 +13,7 @@ from serving.api import prepared as module
 from serving.api.answers import PredictionAnswer, prediction_answer
 from serving.api.prepared import Prepared
 from serving.api.reading import Reader
-from serving.api.standing import Number
+from serving.api.standing import Number, Reason, judged
 from serving.api.tags import tag_of
 from tests.unit.messaging import samples
 from tests.unit.serving.standings import START, World
@@ -67,7 +67,9 @@ async def test_the_answer_is_the_one_made_anew_whatever_happens(world: World, re
     async def same(status: Status, prediction: Prediction) -> None:
         reader.cached["AAPL"] = msgspec.json.encode(prediction)
         answer = await answered(prepared)
-        assert answer == prediction_answer(reader.judge(prediction, world.now()))
+        anew = prediction_answer(reader.judge(prediction, world.now()))
+        assert answer == anew
+        assert (await prepared.many(["AAPL"]))["AAPL"] == msgspec.json.encode(anew), "down to the byte"
         assert answer.status is status
 
     await same(Status.OK, made())
@@ -84,6 +86,9 @@ async def test_the_answer_is_the_one_made_anew_whatever_happens(world: World, re
     world.beat()
     await same(Status.STALE, made(seconds=2.0))
     await same(Status.OK, made(seconds=99.0))
+    provisional = msgspec.structs.replace(made(seconds=99.0), flags=(Flag.REPLAY, Flag.PROVISIONAL_BAR))
+    await same(Status.OK, provisional)
+    await same(Status.MODEL_EXPIRED, msgspec.structs.replace(provisional, flags=(Flag.MODEL_EXPIRED,)))
 
 
 async def test_it_is_made_again_only_where_it_changes(
@@ -91,11 +96,12 @@ async def test_it_is_made_again_only_where_it_changes(
 ) -> None:
     made_again: list[str] = []
 
-    def counted(number: Number) -> PredictionAnswer:
+    def counted(prediction: Prediction, reasons: Sequence[Reason]) -> Number:
+        number = judged(prediction, reasons)
         made_again.append(number.status.value)
-        return prediction_answer(number)
+        return number
 
-    monkeypatch.setattr(module, "prediction_answer", counted)
+    monkeypatch.setattr(module, "judged", counted)
     reader.cached = {"AAPL": msgspec.json.encode(made()), "IBM": msgspec.json.encode(made("IBM"))}
     prepared = Prepared(reader)
     for _ in range(3):

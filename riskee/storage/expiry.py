@@ -1,0 +1,42 @@
+"""Messages that a stream has removed, for its age or size, before their reader had come to them."""
+
+from typing import NamedTuple
+
+import nats.errors
+from nats.js.errors import NotFoundError
+
+from riskee.errors import RetryableError
+from riskee.storage.bus import Bus
+
+
+class _Reading(NamedTuple):
+    """The place in the stream of the last delivery, and how many messages of the durable's came after it."""
+
+    place: int
+    waiting: int
+
+
+class Expiry:
+    """Looks at a durable again and again, and counts what it can read no more since it was looked at last."""
+
+    def __init__(self, bus: Bus, stream: str, durable: str) -> None:
+        self._bus = bus
+        self._stream = stream
+        self._durable = durable
+        self._before = _Reading(0, 0)
+
+    async def removed(self) -> int:
+        """How many of the messages that waited at the last call may have been removed unread.
+
+        Raises RetryableError where the bus does not answer.
+        """
+        try:
+            consumer = await self._bus.jetstream.consumer_info(self._stream, self._durable)
+            first = (await self._bus.jetstream.stream_info(self._stream)).state.first_seq
+        except NotFoundError:
+            return 0
+        except (nats.errors.Error, TimeoutError) as error:
+            raise RetryableError(f"{self._durable}: {error!r}", "it is tried again") from error
+        before = self._before
+        self._before = _Reading(consumer.delivered.stream_seq if consumer.delivered else 0, consumer.num_pending or 0)
+        return max(0, min(before.waiting, first - 1 - before.place))

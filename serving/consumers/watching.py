@@ -1,0 +1,50 @@
+"""How a consumer stands, seen from its durable: what waits, whether it moves on, and what it has lost for good."""
+
+import asyncio
+
+from riskee.errors import RetryableError
+from riskee.logs import get_logger
+from riskee.messaging.streams import stream_of
+from riskee.storage.bus import Bus
+from riskee.storage.expiry import Expiry
+from riskee.storage.inbox import Inbox
+from riskee.telemetry import MESSAGES_EXPIRED, QUEUE_DEPTH
+from serving.consumers.progress import Progress
+from serving.health import Health
+
+_EVERY_SECONDS = 5.0
+
+_log = get_logger(__name__)
+
+
+class Watch:
+    """Looks at a durable every few seconds."""
+
+    def __init__(self, bus: Bus, inbox: Inbox, progress: Progress, health: Health) -> None:
+        self._inbox = inbox
+        self._progress = progress
+        self._health = health
+        self._name = inbox.durable.name
+        self._stream = stream_of(inbox.durable.subject).name
+        self._expiry = Expiry(bus, self._stream, self._name)
+
+    async def run(self) -> None:
+        """Look until cancelled. Raises FatalError where messages wait and nothing is finished."""
+        while True:
+            await asyncio.sleep(_EVERY_SECONDS)
+            try:
+                backlog = await self._inbox.backlog()
+                self._tell(await self._expiry.removed())
+            except RetryableError as error:
+                _log.warning("the bus is away", durable=self._name, cause=str(error))
+                self._progress.made()
+                continue
+            QUEUE_DEPTH.labels(self._name).set(backlog.total)
+            self._progress.check(backlog.due)
+
+    def _tell(self, removed: int) -> None:
+        if removed:
+            MESSAGES_EXPIRED.labels(self._name).inc(removed)
+            step = f"read faster, or raise the limits of {self._stream}; a feed's bars can be imported again"
+            _log.error("messages were removed unread", durable=self._name, count=removed, next_step=step)
+            self._health.note(f"{self._name} removed unread", f"some of {self._stream}: {step}")

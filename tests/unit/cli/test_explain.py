@@ -1,0 +1,149 @@
+"""explain, with the API's answers and its stream given."""
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from riskee.cli import explain
+from riskee.cli.app import app
+from riskee.cli.explain import stage_line
+from riskee.errors import FatalError, RetryableError
+from tests.unit.cli.examples import EXPLANATION
+
+runner = CliRunner()
+IDENTITY = "0c5f4a3e-6f0e-5f3a-9b0e-2f4d1c7e8a90"
+
+
+def _progress(stage: str, tokens: int = 0, sentence: str | None = None) -> str:
+    progress = {"stage": stage, "tokens": tokens, "sentence": sentence, "ticker": "AAPL"}
+    return json.dumps({"type": "explaining", "sequence": 1, "progress": progress})
+
+
+class Stream:
+    """The API's stream: says what it has to say, then that it was heard."""
+
+    def __init__(self, *messages: str) -> None:
+        self._messages = messages
+        self.sent: list[str] = []
+        self.heard = threading.Event()
+        self.closed = False
+
+    def send(self, text: str) -> None:
+        self.sent.append(text)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._messages
+        self.heard.set()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    requests: list[tuple[str, str]] = []
+
+    def answer(method: str) -> Any:
+        def ask(_settings: object, path: str, timeout: float) -> Any:
+            assert timeout > 0
+            requests.append((method, path))
+            return EXPLANATION
+
+        return ask
+
+    for method in ("get", "post"):
+        monkeypatch.setattr(f"riskee.cli.api.{method}", answer(method))
+    return requests
+
+
+def test_explain_shows_text_bars_units_and_sources(asked: list[tuple[str, str]]) -> None:
+    result = runner.invoke(app, ["explain", "aapl"])
+    assert result.exit_code == 0, result.output
+    assert asked == [("post", "/v1/explain/AAPL")]
+    lines = result.output.splitlines()
+    assert "AAPL gained [A]." in result.output
+    market, volatility = (next(line for line in lines if line.startswith(f"  {name}")) for name in ("the w", "vola"))
+    assert market.count("█") == 2 * volatility.count("█")
+    assert "sensitivity to the market: 1.10 times the market's move" in market
+    assert "-0.04%" in volatility
+    assert "[A] AAPL gained [big]" in result.output
+    assert "/v1/documents/0c5f4a3e" in result.output
+    written = (
+        "written by tiny, verified, 7.2 s, 412 tokens read and 57 written, sentences dropped: direction 2, number 1"
+    )
+    assert written in result.output
+    assert "prompt 2.0.0+0a1b2c3d" in result.output
+
+
+def test_a_past_prediction_is_explained_by_its_id(asked: list[tuple[str, str]]) -> None:
+    assert runner.invoke(app, ["explain", "--id", IDENTITY]).exit_code == 0
+    assert asked == [("get", f"/v1/explain/{IDENTITY}")]
+
+
+def test_json_is_the_apis_answer(asked: list[tuple[str, str]]) -> None:
+    assert json.loads(runner.invoke(app, ["explain", "AAPL", "--json"]).stdout) == EXPLANATION
+
+
+@pytest.mark.parametrize("arguments", [[], ["AAPL", "--id", IDENTITY]])
+def test_either_a_ticker_or_an_id_is_needed(asked: list[tuple[str, str]], arguments: list[str]) -> None:
+    result = runner.invoke(app, ["explain", *arguments])
+    assert isinstance(result.exception, FatalError)
+    assert "--id" in result.exception.remedy
+    assert asked == []
+
+
+def _drawn(monkeypatch: pytest.MonkeyPatch, connect: Any, post: Any) -> str:
+    """What a person sees while an explanation is made."""
+    out = io.StringIO()
+    terminal = Console(file=out, force_terminal=True, width=120, highlight=False)
+    monkeypatch.setattr(explain, "console", lambda **_: terminal)
+    monkeypatch.setattr("websockets.sync.client.connect", connect)
+    monkeypatch.setattr("riskee.cli.api.post", post)
+    runner.invoke(app, ["explain", "AAPL"], catch_exceptions=False)
+    return out.getvalue()
+
+
+def test_progress_is_drawn_and_sentences_are_printed_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream(
+        '{"type": "subscribed", "tickers": ["AAPL"]}',
+        _progress("queued"),
+        _progress("writing", 31),
+        _progress("writing", 40, "AAPL gained in the session [so]."),
+    )
+
+    def post(*_: object) -> Any:
+        assert stream.heard.wait(10)
+        return EXPLANATION
+
+    shown = _drawn(monkeypatch, lambda *_, **__: stream, post)
+    assert "AAPL gained in the session [so]." in shown
+    assert shown.index("AAPL gained in the session") < shown.index("The normal model expects more.")
+    assert json.loads(stream.sent[0]) == {"type": "subscribe", "tickers": ["AAPL"]}
+    assert stream.closed
+
+
+def test_without_the_stream_the_explanation_comes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*_: object, **__: object) -> Any:
+        raise ConnectionRefusedError
+
+    assert "The normal model expects more." in _drawn(monkeypatch, connect, lambda *_: EXPLANATION)
+
+
+def test_what_the_api_cannot_do_is_said_also_while_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def post(*_: object) -> Any:
+        raise RetryableError("the API says no", "see `riskee status`")
+
+    with pytest.raises(RetryableError, match="says no"):
+        _drawn(monkeypatch, lambda *_, **__: Stream(), post)
+
+
+def test_stages_are_told_in_words() -> None:
+    assert stage_line({"stage": "writing", "tokens": 31}) == "writing, 31 tokens …"
+    assert stage_line({"stage": "queued", "tokens": 0}) == "waiting for the language model …"
+    assert stage_line({"stage": "another", "tokens": 0}) == "another …"

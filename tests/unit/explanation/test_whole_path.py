@@ -1,0 +1,134 @@
+"""From documents and a language model's raw answer to the bytes of the message: nothing false gets on it, and what is
+predicted stays as it is whatever the texts say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import pytest
+
+from riskee.breaker import Breaker
+from riskee.clock import FixedClock
+from riskee.documents.document import COLLECTIONS, Collection, Document
+from riskee.embedding.embedder import Vectors
+from riskee.explanation import composition, prompt, wording
+from riskee.explanation.explainer import Explainer
+from riskee.explanation.gate import Gate, Turn
+from riskee.explanation.retrieval import Retrieval
+from riskee.explanation.writer import Writer
+from riskee.ids import answer_id
+from riskee.messaging.envelope import wrap
+from riskee.messaging.explanations import Explanation, SourceDocument
+from riskee.messaging.messages import Prediction
+from riskee.messaging.subjects import EXPLAINED
+from riskee.storage.bus import codec_of
+from riskee.storage.vectors import Hit
+from tests.unit.explanation.adversarial.cases import FALSE, TRUE, Case
+from tests.unit.explanation.examples import NOW
+from tests.unit.explanation.test_adversarial import KEPT
+from tests.unit.explanation.test_writer import BagOfWords, Script, Told
+
+# What comes from the facts alone, whatever a language model says.
+FIXED = ("prediction_id", "ticker", "data_time", "drivers", "record", "facts_sha256", "occasion", "created_at")
+CANARY = "canary"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Gives the documents of a case, in their order."""
+
+    sources: Sequence[SourceDocument]
+
+    def search(
+        self,
+        vector: Vectors,
+        ticker: str,
+        known_at: datetime,
+        limit: int,
+        collections: Sequence[Collection] = COLLECTIONS,
+    ) -> list[Hit]:
+        return [
+            Hit(1 - place / 10, _document(source))
+            for place, source in enumerate(self.sources)
+            if source.collection in collections
+        ]
+
+
+def _document(source: SourceDocument) -> Document:
+    return msgspec.convert(
+        {
+            "document_id": source.document_id,
+            "collection": source.collection,
+            "ticker": source.ticker,
+            "title": source.title,
+            "body": source.snippet,
+            "source": source.source,
+            "published_at": NOW,
+            "known_at": NOW,
+        },
+        Document,
+    )
+
+
+async def _told(case: Case, answer: str) -> tuple[Prediction, Explanation, bytes, list[str]]:
+    """The prediction as it is afterwards, its explanation, the message's bytes and the sentences told on the way."""
+    facts, told = case.facts, Told()
+    explainer = Explainer(
+        Retrieval(BagOfWords(), Shelf(facts.documents), 3),
+        _no_record,
+        Writer(Script(answer, answer), BagOfWords(), Breaker(lambda: 0.0), Gate(1, 1), lambda: 0.0),
+        FixedClock(NOW),
+        lambda: 0.0,
+    )
+    found = await explainer.facts(facts.prediction, facts.drivers, told.progress)
+    explanation = await explainer.explain(found, "request", 20.0, Turn(urgent=True), told.progress)
+    envelope = wrap(
+        explanation,
+        message_id=answer_id(explanation.explanation_id, explanation.prediction_id),
+        correlation_id=explanation.prediction_id,
+        source="test",
+        at=NOW,
+    )
+    body = codec_of(EXPLAINED).encode(envelope)
+    return found.prediction, explanation, body, [each.sentence for each in told.heard if each.sentence]
+
+
+async def _no_record(_prediction: Prediction) -> None:
+    return None
+
+
+@pytest.mark.parametrize("case", FALSE, ids=lambda case: case.id)
+async def test_nothing_false_gets_on_the_message(case: Case) -> None:
+    prediction, explanation, body, told = await _told(case, case.raw)
+    _, plain, _, _ = await _told(case, "{}")
+    for _, sentence in case.sentences():
+        # A title that the template cites may have the same words.
+        assert sentence.rstrip(". ") in plain.text or sentence.rstrip(".") not in explanation.text
+    assert not any(word in explanation.text.lower() for word in (*case.absent, CANARY))
+    assert explanation.verified
+    assert told == []
+    assert msgspec.json.encode(prediction) == msgspec.json.encode(case.facts.prediction)
+    for name in FIXED:
+        assert msgspec.json.encode(getattr(explanation, name)) == msgspec.json.encode(getattr(plain, name)), name
+    headline = composition.from_template(case.facts).text.splitlines()[0]
+    assert explanation.text.splitlines()[0] == headline
+    assert codec_of(EXPLAINED).decode(body).payload == explanation
+
+
+@pytest.mark.parametrize("case", [case for case in FALSE if "hostile" in str(case.documents)], ids=lambda case: case.id)
+async def test_what_hides_in_a_document_is_not_repeated(case: Case) -> None:
+    _, explanation, _, _ = await _told(case, case.raw)
+    assert wording.META.search(explanation.text.replace("[A]", "")) is None
+    assert wording.ADVICE.search(explanation.text) is None
+
+
+async def test_true_sentences_get_on_the_message() -> None:
+    kept = 0
+    for case in TRUE:
+        ((label, sentence),) = case.sentences()
+        _, explanation, _, told = await _told(case, case.raw)
+        kept += told == [sentence]
+        # A sentence on the drivers alone, where there are documents, is too little: the template has it in numbers.
+        assert label == prompt.REASON or not told or sentence.rstrip(".") in explanation.text
+    assert kept >= KEPT * len(TRUE)
