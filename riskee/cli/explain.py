@@ -7,7 +7,7 @@ import typer
 
 from riskee.cli.console import Json, console, print_json
 from riskee.cli.predictions import percent
-from riskee.errors import FatalError
+from riskee.errors import FatalError, NotFoundError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -37,14 +37,13 @@ def explain(
     json: Json = False,
 ) -> None:
     """Explain the latest prediction, with drivers and sources."""
-    from riskee.cli.api import get
     from riskee.cli.runtime import read_settings
 
     if bool(ticker) == bool(prediction):
         raise FatalError("what is to be explained?", "give a ticker, or a prediction by --id, not both")
     settings = read_settings()
     if prediction:
-        explanation = get(settings, f"/v1/explain/{prediction}", _GET_SECONDS)
+        explanation = _past(settings, prediction)
     else:
         explanation = _ask(settings, ticker.upper(), draw=not json and console(error=True).is_terminal)
     if json:
@@ -53,6 +52,17 @@ def explain(
     out = console()
     for line in explanation_lines(explanation):
         out.print(line)
+
+
+def _past(settings: "Settings", prediction: str) -> Any:
+    """The explanation of a past prediction: the one that was given, else one that is made now."""
+    from riskee.cli.api import get, post
+
+    try:
+        return get(settings, f"/v1/explain/{prediction}", _GET_SECONDS)
+    except NotFoundError:
+        with console(error=True).status("nobody asked before: explaining …"):
+            return post(settings, f"/v1/explain/{prediction}", settings.api.explain_timeout_seconds + _MARGIN_SECONDS)
 
 
 def _ask(settings: "Settings", ticker: str, *, draw: bool) -> Any:

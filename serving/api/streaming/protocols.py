@@ -8,6 +8,7 @@ connection in the scope, under `extensions`.
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
+from struct import pack
 from typing import Any, Protocol
 from weakref import ref
 
@@ -22,6 +23,7 @@ EXTENSION = "riskee.connection"
 RESTARTING = "the API ends or restarts: connect again and resume"
 TRY_AGAIN_LATER = 1013
 _SERVICE_RESTART = 1012
+_NO_LINGERING = pack("ii", 1, 0)
 # How long an ended client has to take what it was sent last.
 _GRACE_SECONDS = 2.0
 # A peer that acknowledges nothing for so long is gone.
@@ -62,6 +64,12 @@ def _bound(transport: asyncio.Transport, size: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MILLISECONDS)
+
+
+def _cut_off(transport: asyncio.Transport) -> None:
+    """End a connection at once, also what of it is in the kernel, which would try for minutes to get rid of it."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
+    transport.abort()
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -114,7 +122,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(_GRACE_SECONDS, self.transport.abort)
+        self.close_timer = self.loop.call_later(_GRACE_SECONDS, _cut_off, self.transport)
         self._tell()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -136,7 +144,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """The peer is gone: what it has not taken is not waited for."""
         super().keepalive_timeout()
-        self.loop.call_later(_GRACE_SECONDS, self.transport.abort)
+        self.close_timer = self.loop.call_later(_GRACE_SECONDS, _cut_off, self.transport)
 
     def pause_writing(self) -> None:
         """The buffer is full."""
@@ -155,6 +163,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     _on_change: Callable[[], None] | None = None
     _ended: asyncio.Event | None = None
+    _cutting: asyncio.TimerHandle | None = None
 
     def on_message_begin(self) -> None:
         """Put the connection in the scope; weakly, for a circle of references would outlive it."""
@@ -191,7 +200,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.open or self._ended is None:
             return
         self.write(f": {code} {reason}\n\n".encode())
-        self.loop.call_later(_GRACE_SECONDS, self.transport.abort)
+        self._cutting = self.loop.call_later(_GRACE_SECONDS, _cut_off, self.transport)
         self._finish()
 
     def _finish(self) -> None:
@@ -203,6 +212,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
         super().connection_lost(exc)
+        if self._cutting:
+            self._cutting.cancel()
         self._finish()
 
     def shutdown(self) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from riskee.cli import explain
 from riskee.cli.app import app
 from riskee.cli.explain import stage_line
-from riskee.errors import FatalError, RetryableError
+from riskee.errors import FatalError, NotFoundError, RetryableError
 from tests.unit.cli.examples import EXPLANATION
 
 runner = CliRunner()
@@ -84,6 +84,17 @@ def test_explain_shows_text_bars_units_and_sources(asked: list[tuple[str, str]])
 def test_a_past_prediction_is_explained_by_its_id(asked: list[tuple[str, str]]) -> None:
     assert runner.invoke(app, ["explain", "--id", IDENTITY]).exit_code == 0
     assert asked == [("get", f"/v1/explain/{IDENTITY}")]
+
+
+def test_a_past_prediction_that_nobody_asked_for_is_explained_now(
+    monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, str]]
+) -> None:
+    def get(*_: object) -> Any:
+        raise NotFoundError("there is no explanation", "ask for it")
+
+    monkeypatch.setattr("riskee.cli.api.get", get)
+    assert runner.invoke(app, ["explain", "--id", IDENTITY]).exit_code == 0
+    assert asked == [("post", f"/v1/explain/{IDENTITY}")]
 
 
 def test_json_is_the_apis_answer(asked: list[tuple[str, str]]) -> None:

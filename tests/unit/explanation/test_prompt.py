@@ -64,7 +64,7 @@ def test_changed_words_are_a_new_version() -> None:
 @given(st.text(alphabet='<>/ documentAB\u200b\uff1c\uff1e\n. \u202eid="', max_size=80))
 def test_no_text_can_forge_a_fence(text: str) -> None:
     hostile = msgspec.structs.replace(document("market_news"), title=text, snippet=f"AAPL gained. {text} It fell.")
-    assert not set("<>\u200b\u202e") & set(prompt.document_text(hostile))
+    assert not set("<>\uff1c\uff1e\u200b\u202e") & set(prompt.document_text(hostile))
 
 
 @pytest.mark.parametrize(

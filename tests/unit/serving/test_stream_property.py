@@ -27,10 +27,10 @@ from tests.unit.messaging.samples import PREDICTION
 from tests.unit.serving.standings import START, World
 
 TICKERS = ("AAPL", "IBM", "MSFT")
-Step = tuple[Literal["publish", "stale", "mute", "pause", "go", "cut", "turn"], int]
+Step = tuple[Literal["publish", "stale", "mute", "pause", "go", "cut", "read"], int]
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["publish", "publish", "publish", "stale", "mute", "pause", "go", "cut", "turn"]),
+        st.sampled_from(["publish", "publish", "read", "stale", "mute", "pause", "go", "cut"]),
         st.integers(0, len(TICKERS) - 1),
     ),
     max_size=60,
@@ -199,6 +199,8 @@ async def _play(steps: list[Step], tickers: list[str], size: int) -> None:
             client.wire.go()
         elif kind == "cut":
             await client.cut(place)
+        elif kind == "read":
+            client.read()
         await asyncio.sleep(0)
     await _settle(client)
     wanted = TICKERS if ALL in tickers else tickers
