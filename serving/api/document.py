@@ -23,7 +23,9 @@ from serving.api.routes.features import FeaturesAnswer
 from serving.api.routes.history import HistoryAnswer
 from serving.api.routes.jobs import JobAnswer
 from serving.api.routes.models import ModelAnswer, WholeModelAnswer
+from serving.api.samples import SAMPLES
 from serving.api.security.document import describe
+from serving.api.streaming.framing import MEDIA_TYPE
 
 DESCRIPTION = """\
 Stock price predictions as the market moves, each with its uncertainty and an explanation.
@@ -94,6 +96,8 @@ def complete(app: FastAPI) -> None:
         known.update(msgspec.json.schema_components(_ANSWERS, ref_template=REFERENCE)[1])
         for unused in ("HTTPValidationError", "ValidationError"):
             known.pop(unused, None)
+        for name, sample in SAMPLES.items():
+            known[name]["examples"] = [sample]
         document["components"]["headers"] = _HEADERS
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
@@ -110,6 +114,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     for code in (*_OF_ALL, *(_OF_BODIES if method == "post" else ()), *({422} & set(map(int, responses)))):
         if "ProblemAnswer" not in str(responses.get(str(code))):
             responses[str(code)] = problem_response(code)
+    # FastAPI calls events a string, which each of them is not.
+    responses.get("200", {}).get("content", {}).get(MEDIA_TYPE, {}).clear()
     for code in responses:
         _head(responses, code, "X-Request-ID")
     for code in {"202", "503", "504"} & set(responses):

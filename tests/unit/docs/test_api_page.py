@@ -3,9 +3,16 @@
 import re
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from riskee.settings import Settings
+from riskee.storage.history import Outcome
+from serving.api.answers import FailureAnswer, PredictionAnswer, ProblemAnswer, TickerAnswer
 from serving.api.app import create_app
 from serving.api.reference import EXAMPLES, PAGE, PROBLEMS, render
+from serving.api.routes.features import FeatureAnswer
+from serving.api.samples import SAMPLES
 
 API = Path(__file__).parents[3] / "serving" / "api"
 _RAISED = re.compile(r'ProblemError\(\s*(?:HTTPStatus\.\w+|status),\s*"(\w+)"')
@@ -42,3 +49,20 @@ def test_every_reference_of_the_document_leads_somewhere() -> None:
     document = create_app(Settings()).openapi()
     for reference in set(re.findall(r"'#/components/(\w+)/([\w-]+)'", str(document))):
         assert reference[1] in document["components"][reference[0]], reference
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("PredictionAnswer", PredictionAnswer),
+        ("FailureAnswer", FailureAnswer),
+        ("ProblemAnswer", ProblemAnswer),
+        ("TickerAnswer", TickerAnswer),
+        ("Outcome", Outcome),
+        ("FeatureAnswer", FeatureAnswer),
+    ],
+)
+def test_the_samples_of_the_document_are_answers(name: str, kind: type[object]) -> None:
+    sample = msgspec.to_builtins(msgspec.convert(SAMPLES[name], kind))
+    assert set(sample) <= set(SAMPLES[name])
+    assert create_app(Settings()).openapi()["components"]["schemas"][name]["examples"] == [SAMPLES[name]]
