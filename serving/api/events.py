@@ -58,6 +58,12 @@ class EventStream(Response):
             outlet.connection.end(TRY_AGAIN_LATER, error.cause)
 
 
+LastEventId = Annotated[
+    str,
+    Header(pattern=r"^([0-9a-zA-Z\-]{1,64}:[0-9]{1,18})?$", description="the last `id`, to go on from there"),
+]
+
+
 @router.get(
     "/stream/events",
     status_code=HTTPStatus.OK,
@@ -67,7 +73,7 @@ class EventStream(Response):
 async def events(
     request: Request,
     tickers: Annotated[str, Query(description="separated by commas; `*` for all", examples=["AAPL,IBM"])],
-    last_event_id: Annotated[str | None, Header(description="the last `id`, to go on from there")] = None,
+    last_event_id: LastEventId = "",
 ) -> Response:
     """Predictions, statuses and explanations as they are made, without an end: docs/stream.md has the messages."""
     backend = backend_of(request)

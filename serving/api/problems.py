@@ -12,6 +12,7 @@ from starlette.responses import Response
 from riskee.errors import NotFoundError, PoisonError, RetryableError, RiskeeError
 from riskee.logs import get_logger
 from serving.api.requests import request_id
+from serving.api.security.scopes import methods_of
 
 MEDIA_TYPE = "application/problem+json"
 # A server that is away is asked again about as often.
@@ -123,9 +124,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     step = _NEXT_STEPS.get(status, "/docs tells what is expected")
     cause = f"{request.method} {request.url.path}: {status.phrase.lower()}"
-    return respond(
-        ProblemError(status, status.name.lower(), cause, step, headers=error.headers or {}), request.url.path
-    )
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        # The router knows those of the first route alone that has the path.
+        headers["Allow"] = ", ".join(methods_of(request.url.path))
+    return respond(ProblemError(status, status.name.lower(), cause, step, headers=headers), request.url.path)
 
 
 async def _on_defect(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from riskee.messaging.messages import ModelType
@@ -31,13 +31,23 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
     next: str | None
 
 
+def _written_out(value: object) -> object:
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise ValueError("write it as 2026-11-22T15:00:00Z")
+    return value
+
+
+# Pydantic takes a number for a Unix time, which the document does not offer.
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+
+
 class Choice(BaseModel):
     """Which of a ticker's predictions."""
 
     model_config = ConfigDict(extra="forbid")
 
-    since: Annotated[AwareDatetime | None, Field(alias="from", description="made at this moment or after it")] = None
-    until: Annotated[AwareDatetime | None, Field(alias="to", description="made before this moment")] = None
+    since: Annotated[Moment | None, Field(alias="from", description="made at this moment or after it")] = None
+    until: Annotated[Moment | None, Field(alias="to", description="made before this moment")] = None
     model_type: Annotated[ModelType | None, Field(description="of this model type only")] = None
     each: Annotated[Each, Field(description="`session`: of each session the last prediction only")] = "quote"
     limit: Annotated[int, Field(ge=1, le=1000, description="predictions of a page")] = 100

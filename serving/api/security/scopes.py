@@ -87,6 +87,13 @@ def rule_of(method: str, path: str) -> Found | None:
     return Found(of_path[0], exact=False) if of_path else None
 
 
+def methods_of(path: str) -> list[str]:
+    """The methods of HTTP that the path of a request has."""
+    found = rule_of("", path)
+    template = found.rule.path if found else ""
+    return [rule.method for rule in ROUTES if rule.path == template and rule.method != WEBSOCKET]
+
+
 def rows_of(method: str, template: str) -> Iterator[Rule]:
     """The rows with exactly this method and template."""
     return (rule for rule in ROUTES if (rule.method, rule.path) == (method, template))
