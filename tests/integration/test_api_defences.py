@@ -148,6 +148,8 @@ async def test_without_settings_no_other_page_gets_anything(client: httpx.AsyncC
     assert docs.headers.get_list("content-security-policy") == [docs.headers["content-security-policy"]]
     assert "'sha256-" in docs.headers["content-security-policy"]
     assert (await client.get("/health/ready")).json()["access"] == "open"
+    wrong = await client.get("/v1/tickers", headers=bearer("nonsense"))
+    assert wrong.status_code == 401, "who shows a credential wants it checked"
 
 
 async def test_limits_of_a_key_hold_over_processes(bus: Bus, cache: Cache, known: Settings, engine: Engine) -> None:
