@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check docs bench faults reference vendors
+.PHONY: help install up down status logs doctor test check docs bench faults contract reference vendors
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ bench: install ## measure the live path; ARGS="live --quick" or ARGS="documents 
 faults: ## kill, stop, cut, fill and spoil while quotes flow; ARGS="-k kill" for a part
 	@$(PYTHON) infra/bootstrap/install.py dev
 	@RISKEE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults -q -s $(ARGS)
+
+contract: ## ask the API for all that its OpenAPI document allows, and for what it does not: 2,000 cases
+	@$(PYTHON) infra/bootstrap/install.py dev
+	@RISKEE_TEST_CONTRACT=full $(BIN)/python -m pytest tests/integration/test_api_document.py -q -s $(ARGS)
 
 reference: ## add sentence-transformers and torch, so that `make test` compares the embeddings
 	@$(PYTHON) infra/bootstrap/install.py dev
