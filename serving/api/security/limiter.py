@@ -32,7 +32,7 @@ local free = math.floor((now + size * each - full_at) / each + 0.000001)
 local taken = math.max(math.min(wanted, free), 0)
 if taken > 0 then
     full_at = full_at + taken * each
-    redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
+    redis.call('SET', KEYS[1], full_at, 'PX', math.ceil((full_at - now) / 1000))
 end
 return {taken, math.max(free - taken, 0), math.ceil(math.max(full_at + each - size * each - now, 0)),
         math.ceil(full_at - now)}
