@@ -4,7 +4,7 @@ import { createChart, LineSeries } from "../vendor/lightweight-charts-5.2.1.mjs"
 import { byId, element, write } from "./dom.js";
 import { ForecastBands } from "./forecast_bands.js";
 import { change, price } from "./format.js";
-import { bandOf, counted, drawn, nextSession } from "./sessions.js";
+import { bandOf, counted, drawn, newestOf, nextSession } from "./sessions.js";
 import { colour, onChange } from "./theme.js";
 
 const SHOWN_SESSIONS = 60;
@@ -39,6 +39,7 @@ export class TickerChart {
   #series;
   #prices = [];
   #bands = [];
+  #feed = "";
 
   constructor() {
     onChange(() => this.#paint());
@@ -47,7 +48,8 @@ export class TickerChart {
   // The history of a ticker; what comes live follows it. Read again, it is shown where it was looked at.
   show(predictions) {
     this.#make();
-    const anew = this.#prices.length === 0;
+    const anew = this.#prices.length === 0 || this.#feed !== newestOf(predictions).feed;
+    this.#feed = newestOf(predictions).feed;
     ({ prices: this.#prices, bands: this.#bands } = drawn(predictions));
     this.#line.setData(this.#prices);
     this.#series.setData(this.#bands);
@@ -68,7 +70,7 @@ export class TickerChart {
   follow(prediction) {
     const last = this.#prices.at(-1);
     if (last?.time !== prediction.session_date) return false;
-    const band = { ...bandOf(prediction, null, nextSession(prediction.session_date)), made: prediction.session_date };
+    const band = bandOf(prediction, null, nextSession(prediction.session_date), true);
     this.#line.update({ time: prediction.session_date, value: prediction.price });
     if (this.#bands.at(-1)?.time <= band.time) this.#series.update(band);
     this.#prices[this.#prices.length - 1] = { ...last, value: prediction.price };
@@ -103,7 +105,7 @@ export class TickerChart {
   #tell() {
     const { settled, hits, inside } = counted(this.#bands);
     const summary = settled
-      ? `Of the last ${settled} settled predictions, ${hits} hit the direction and ${inside} closes were inside the 80 % interval.`
+      ? `${hits} of the last ${settled} settled predictions hit the direction, ${inside} of ${settled} closes were inside the 80 % interval.`
       : "None of the predictions is settled yet.";
     byId("chart").setAttribute("aria-label", `Price and predictions of ${this.#prices.length} sessions. ${summary}`);
     write(byId("chart-summary"), summary);

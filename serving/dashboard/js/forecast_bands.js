@@ -54,9 +54,9 @@ export class ForecastBands {
 function drawBand(context, { x, width, top, bottom, band, colours, ry }) {
   context.beginPath();
   context.roundRect(x - width / 2, top, width, Math.max(2, bottom - top), Math.min(width / 2, 4 * ry));
-  context.fillStyle = band.verdict === "open" ? colours.openBand : colours.band;
+  context.fillStyle = band.ahead ? colours.openBand : colours.band;
   context.fill();
-  if (!band.outside && band.verdict !== "open") return;
+  if (!band.outside && !band.ahead) return;
   context.setLineDash(band.outside ? [2 * ry, 2 * ry] : []);
   context.lineWidth = ry;
   context.strokeStyle = band.outside ? colours.outside : colours.accent;

@@ -14,16 +14,20 @@ function verdict(outcome) {
   return outcome ? { verdict: outcome.hit ? "hit" : "miss", outside: !outcome.inside } : { verdict: "open", outside: false };
 }
 
-export function bandOf(prediction, outcome, target) {
+// `ahead`: its session has not come yet.
+export function bandOf(prediction, outcome, target, ahead) {
   const { interval, predicted_price: predicted, price } = prediction;
   const came = outcome ? price * Math.exp(outcome.realised_return) : null;
-  return { time: target, low: interval.p10, high: interval.p90, predicted, from: price, came, ...verdict(outcome) };
+  return { time: target, ahead, low: interval.p10, high: interval.p90, predicted, from: price, came, ...verdict(outcome) };
 }
+
+export const newestOf = (predictions) =>
+  predictions.reduce((one, other) => (other.prediction_time > one.prediction_time ? other : one));
 
 // From the API's answer, the newest first, to prices and bands in the order of time. A replay tells the same sessions
 // again in each pass: only the newest one's are shown.
 export function drawn(predictions) {
-  const newest = predictions.reduce((one, other) => (other.prediction_time > one.prediction_time ? other : one), predictions[0]);
+  const newest = newestOf(predictions);
   const ofSession = new Map();
   for (const each of predictions) {
     if (each.feed === newest.feed && !ofSession.has(each.session_date)) ofSession.set(each.session_date, each);
@@ -32,7 +36,7 @@ export function drawn(predictions) {
   const prices = inOrder.map(({ session_date: time, price }) => ({ time, value: price }));
   const bands = inOrder.map((each, place) => {
     const target = each.outcome?.session ?? inOrder[place + 1]?.session_date ?? nextSession(each.session_date);
-    return { ...bandOf(each, each.outcome, target), made: each.session_date };
+    return bandOf(each, each.outcome, target, target > inOrder.at(-1).session_date);
   });
   return { prices, bands: [...new Map(bands.map((band) => [band.time, band])).values()] };
 }

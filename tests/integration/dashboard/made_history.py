@@ -44,7 +44,7 @@ def write_history(engine: Engine, settings: Settings, ticker: str, prices: list[
     """A prediction a session, each settled by the price of the next; half of the directions are hit."""
     days = sessions(len(prices))
     made = [
-        prediction(ticker, day, price, 0.5 + (0.05 if number % 2 else -0.05), len(prices) - number)
+        prediction(ticker, day, price, 0.5 + (0.05 if number % 2 else -0.05), len(prices) - 1 - number)
         for number, (day, price) in enumerate(zip(days, prices, strict=True))
     ]
     make_marts(engine, settings)
