@@ -110,3 +110,14 @@ async def test_a_closed_inbox_receives_no_more_whatever_the_bus_does(client: Cli
     assert subscription.ended
     await arrive(inbox, client.message(1, 1))
     assert await inbox.take(10) == ()
+
+
+async def test_only_what_was_held_at_the_renewal_before_is_renewed(client: Client, inbox: Inbox) -> None:
+    """Taken or not: of a stream in flow nothing is held for so long, and every renewal costs a message."""
+    await arrive(inbox, client.message(1, 1), client.message(2, 1))
+    await inbox.take(1)
+    await inbox.renew()
+    assert not client.answers
+    await arrive(inbox, client.message(3, 1))
+    await inbox.renew()
+    assert [reply.split(".")[5] for reply, _ in client.answers] == ["1", "2"]
