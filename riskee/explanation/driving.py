@@ -59,12 +59,13 @@ def wrong_direction(sentence: str, drivers: Sequence[Driver]) -> str | None:
     """Each clause has one direction, and what it names went that way; the forecast is what was moved."""
     contributions = {driver.name: driver.contribution for driver in drivers}
     for clause in _CLAUSES.split(sentence):
-        named, ways = mentions(clause), wording.ways(clause)
+        named, ways = mentions(clause), {1 if way > 0 else -1 for way in wording.ways(clause)}
         if not named or len(ways) != 1 or not _moves_the_forecast(clause, named, sentence):
             return "it does not say of drivers which way they moved the forecast"
-        wrong = [name for name in named if name in contributions and contributions[name] * ways[0] <= 0]
+        (way,) = ways
+        wrong = [name for name in named if name in contributions and contributions[name] * way <= 0]
         if wrong:
-            return f"{', '.join(wrong)} did not move the forecast {'up' if ways[0] > 0 else 'down'}"
+            return f"{', '.join(wrong)} did not move the forecast {'up' if way > 0 else 'down'}"
     return None
 
 

@@ -20,6 +20,7 @@ _NUMBER = re.compile(
     r"(?:\s?(?P<unit>%|per ?cent(?:age points?)?\b|basis points?\b|points?\b|times\b|dollars?\b|euros?\b)"
     r"|-(?P<span>[a-z]+)\b|\s(?P<noun>[A-Za-z][A-Za-z-]*))?"
 )
+_INDEX = re.compile(r"\bS&P 500\b")
 _SIZES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _UNITS = {"%": "%", "time": "times", "dollar": "$", "euro": "€", "percent": "%", "per cent": "%"}
 _TIMES = frozenset({"session", "day", "week", "month", "quarter", "year"})
@@ -53,7 +54,7 @@ class Quantity:
 def split_quantities(text: str) -> tuple[list[Quantity], str]:
     """The quantities of a text in order, and the text without them. What a bare number counts is the next word."""
     found: list[tuple[int, Quantity]] = []
-    text = _SPELLED.sub(_in_figures, text)
+    text = _SPELLED.sub(_in_figures, _INDEX.sub("S&P", text))
 
     def date(match: re.Match[str]) -> str:
         day, month, year = (match[1], match[2], match[3]) if match[1] else (match[5], match[4], match[6])

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from riskee.documents.document import Document
 from riskee.explanation import wording
-from riskee.explanation.digitless import sentences
 from riskee.settings.retrieval import RetrievalSettings
 from riskee.storage.vectors import Hit
 
@@ -39,9 +38,9 @@ def known(hits: Sequence[Hit], ticker: str, at: datetime) -> list[Hit]:
 
 
 def ranked(hits: Sequence[Hit], at: datetime, settings: RetrievalSettings, limit: int) -> list[Ranked]:
-    """At most `limit` documents, best first: each the best beside those before it. A document in which nothing can be
-    reported, such as the thanks at the end of a call, is taken only where there is no other."""
-    telling = [hit for hit in hits if any(map(wording.reportable, sentences(hit.document.body)))]
+    """At most `limit` documents, best first: each the best beside those before it. A document without a number and
+    a direction, such as the thanks at the end of a call, is taken only where there is no other."""
+    telling = [hit for hit in hits if _NUMBER.search(hit.document.body) or wording.ways(hit.document.body)]
     scored = sorted((Ranked(hit.document, _score(hit, at, settings)) for hit in telling or hits), key=_order)
     pool = [(one, _words(one.document)) for one in _different(scored, settings.near_duplicate)]
     chosen: list[tuple[Ranked, frozenset[str]]] = []

@@ -39,8 +39,9 @@ class Subject:
 
 @dataclass(frozen=True)
 class Statement:
-    """One part of a sentence. `aside` are the numbers of what only says when or over what, wherever that stands;
-    `lent` are the words of the sentence's other parts that have no direction."""
+    """One part of a sentence. `counted` are the numbers in its subject (two of five suppliers), `aside` the numbers and
+    directions of what only says when or over what, wherever that stands. `lent` are the words of the sentence's other
+    parts on the same subject that have no direction."""
 
     text: str
     subject: Subject | None
@@ -51,7 +52,9 @@ class Statement:
     passive: bool
     quantities: tuple[Quantity, ...]
     adjunct: bool
+    counted: tuple[Quantity, ...] = ()
     aside: tuple[Quantity, ...] = ()
+    aside_ways: tuple[int, ...] = ()
     lent: frozenset[str] = frozenset()
 
 
@@ -105,6 +108,7 @@ def _statement(part: str, itself: frozenset[str], last: Subject | None, before: 
         passive=bool(_PASSIVE.search(plain)),
         quantities=tuple(quantities),
         adjunct=adjunct,
+        counted=tuple(_counted(part)) if acts else (),
     )
 
 
@@ -128,7 +132,7 @@ def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
         part = replace(
             part,
             words=part.words | adjunct.words,
-            ways=part.ways if part.ways[-1:] == adjunct.ways[:1] else (*part.ways, *adjunct.ways),
+            aside_ways=(*part.aside_ways, *adjunct.ways),
             negations=part.negations + adjunct.negations,
             hypothetical=part.hypothetical or adjunct.hypothetical,
             aside=(*part.aside, *adjunct.quantities),
@@ -138,8 +142,18 @@ def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
 
 def _lending(parts: list[Statement]) -> list[Statement]:
     still = [part for part in parts if not part.ways and not part.negations and not part.hypothetical]
-    lent = frozenset(word for part in still for word in part.words)
-    return [replace(part, lent=lent) for part in parts]
+    return [
+        replace(part, lent=frozenset(word for other in still if other.subject == part.subject for word in other.words))
+        for part in parts
+    ]
+
+
+def _counted(part: str) -> list[Quantity]:
+    """The quantities before the first verb."""
+    words = wording.words(part)
+    verb = words[next(_verbs(words))]
+    before, _, _ = re.split(rf"\b({re.escape(verb)})\b", part, maxsplit=1, flags=re.IGNORECASE)
+    return split_quantities(before)[0]
 
 
 def _is_adjunct(part: str) -> bool:

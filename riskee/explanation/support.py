@@ -1,16 +1,20 @@
 """Whether a document supports a claim: each part of the claim needs one part of the document that says it all."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from riskee.explanation import wording
 from riskee.explanation.digitless import sentences, without_digits
-from riskee.explanation.statements import SELF, Statement, Subject, statements
+from riskee.explanation.statements import Statement, statements
 from riskee.messaging.explanations import SourceDocument
 
 # May be dropped from the name of a subject: the average of the close is still the one meant.
 _LOOSE = frozenset({"short-term", "medium-term", "long-term"})
+# The country that documents on the economy are about.
+_HERE = frozenset({"unit", "stat"})
 _NEVER = frozenset[str]()
+_GOES_ON = re.compile(r"\s(?:after|following|as|when|because)\s.*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,13 @@ def evidence_of(document: SourceDocument, ticker: str) -> Evidence:
     for text in (document.title, heading, document.snippet, without_digits(f"{document.title}. {document.snippet}")):
         fit = [one for one in sentences(wording.BRACKETS.sub(" ", text)) if not wording.META.search(one)]
         found += statements(" ".join(fit), itself)
+        found += statements(" ".join(_cut(one) for one in fit if not wording.has_negation(one)), itself)
     return Evidence(tuple(found), frozenset(wording.content(document.title)))
+
+
+def _cut(sentence: str) -> str:
+    """A sentence without what it goes on to say of something else: what it says first is so without that."""
+    return f"{_GOES_ON.sub('', sentence).rstrip('.')}."
 
 
 def claims_of(sentence: str, document: SourceDocument, ticker: str) -> list[Statement]:
@@ -49,14 +59,16 @@ def numbers_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
         if not any(quantity.says(one) for one in fact.aside) and not any(quantity.says(one) for one in own):
             return False
     every = (*fact.quantities, *fact.aside)
+    if not all(any(quantity.says(one) for quantity in claim.quantities) for one in fact.counted):
+        return False
     return all(any(quantity.says(one) for one in every) for quantity in claim.aside)
 
 
 def ways_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
     """The directions are the fact's, in its order; what fell did not rise."""
     if _denies(claim, fact):
-        return fact.ways == (-claim.ways[0],) and not claim.quantities
-    return claim.ways == fact.ways
+        return fact.ways == (-claim.ways[0],) and not (claim.quantities or claim.aside_ways)
+    return claim.ways == fact.ways and set(claim.aside_ways) <= set(fact.aside_ways)
 
 
 def negations_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
@@ -83,11 +95,8 @@ def subject_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
     mine, its = claim.subject, fact.subject
     if mine is None or its is None or mine.head != its.head:
         return False
-    return _narrows(its) <= mine.words and mine.words <= its.words | evidence.title
-
-
-def _narrows(subject: Subject) -> frozenset[str]:
-    return frozenset() if subject.head == SELF else subject.before - _LOOSE
+    narrows = (its.before - _LOOSE) | (its.after - evidence.title - _HERE)
+    return narrows <= mine.words and mine.words <= its.words | evidence.title
 
 
 def words_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:

@@ -56,8 +56,9 @@ DETERMINERS = _words("the a an its their his her our this that these those of an
 ADVICE = re.compile(
     r"\b(?:b\W?u\W?y(?:s|ing|er|ers)?|bought|s\W?e\W?l\W?l(?:s|ing)?|purchas\w*|invest|invests|investing|invested|"
     r"investors?|traders?|recommend\w*|advis\w*|advice|should|must|ought|consider\w*|opportunit\w*|short(?:ing|ed)?"
-    r"(?!-)|go(?:es|ing)? long|hold(?:ing|ers?)?|accumulat\w*|bet|bets|take profits?|portfolio|positions?|stakes?|"
-    r"worth|worthy|load(?:ing)? up|back up the|exit\w*|trim\w*|dump\w*|grab\w*|pil(?:e|ing) in|get(?:ting)? (?:in|out)|"
+    r"(?!-| interest)|go(?:es|ing)? long|hold(?:ing|ers?)?|accumulat\w*|bet|bets|take profits?|portfolio|positions?|"
+    r"stakes?|worth|worthy|load(?:ing)? up|back up the|exit\w*|trim\w*|dump\w*|grab\w*|pil(?:e|ing) in|"
+    r"get(?:ting)? (?:in|out)|"
     r"cash (?:in|out)|cut your|cheap\w*|bargain\w*|undervalued|overvalued|attractive\w*|entry|overweight|underweight|"
     r"steer|stay away|avoid|wise|smart|deserves?|merits?|own|miss|time to|do well to|want to|safe|you|your|yours|let|"
     r"kaufen|verkaufen|comprar|vender|acheter|vendre|comprare|vendere)\b",
@@ -65,7 +66,7 @@ ADVICE = re.compile(
 )
 CERTAINTY = re.compile(
     r"\b(?:guarante\w*|certain\w*|definite\w*|surely|undoubted\w*|doubt\w*|always|risk[- ]free|sure|inevitabl\w*|"
-    r"proves?|proven|100)\b",
+    r"proves?|proven)\b",
     re.IGNORECASE,
 )
 # Who speaks in a document does not speak in an explanation.
@@ -159,12 +160,14 @@ def content(text: str) -> set[str]:
 
 
 def ways(text: str) -> tuple[int, ...]:
-    """The directions that a text speaks of in their order: +1 and -1, without repetition in a row."""
+    """The directions that a text speaks of in their order: +1 and -1; +2 and -2 where it names a move, as in a gain."""
     found: list[int] = []
+    before = ""
     for word in words(text):
         way = (word in RISING) - (word in FALLING)
-        if way and found[-1:] != [way]:
-            found.append(way)
+        if way:
+            found.append(2 * way if before in DETERMINERS else way)
+        before = word
     return tuple(found)
 
 

@@ -155,8 +155,9 @@ class ExplanationSettings(Section):
 
     documents: int = Field(3, ge=1, le=10, description="documents given to the language model")
     drivers: int = Field(4, ge=1, le=10, description="attributions given to the language model")
+    # Shorter than `consumers.stalled_after_seconds`: one explanation under way is no stall.
     answer_within_seconds: float = Field(
-        26.0, gt=0, description="age of a request at which the template answers instead of the language model"
+        26.0, gt=0, le=45, description="age of a request at which the template answers instead of the language model"
     )
     queue: int = Field(
         8, ge=0, description="requests that wait for the language model at most; the template answers one more at once"

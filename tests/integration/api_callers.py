@@ -24,7 +24,10 @@ _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def guarded(settings: Settings, **limits: Any) -> Settings:
-    """The settings of an API that asks for credentials, keys or HS256 tokens."""
+    """The settings of an API that asks for credentials, keys or HS256 tokens.
+
+    It is patient with Redis, whose slowness on a busy machine would let requests pass uncounted.
+    """
     api = settings.api.model_copy(
         update={
             "guard": GuardSettings(require_credentials=True, key_pepper=SecretStr(PEPPER)),
@@ -32,7 +35,8 @@ def guarded(settings: Settings, **limits: Any) -> Settings:
             "limits": LimitSettings(**{"key_per_minute": 100_000, "address_per_minute": 100_000, **limits}),
         }
     )
-    return settings.model_copy(update={"api": api})
+    redis = settings.redis.model_copy(update={"timeout_seconds": 20.0})
+    return settings.model_copy(update={"api": api, "redis": redis})
 
 
 def key_for(

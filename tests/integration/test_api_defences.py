@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from riskee.access.grants import Grant
 from riskee.settings import GuardSettings, RedisSettings, Settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
+from riskee.telemetry import RATE_UNCHECKED
 from tests.integration.api_callers import bearer, guarded, key_for
 from tests.integration.conftest import eventually, serving
 
@@ -153,20 +155,24 @@ async def test_without_settings_no_other_page_gets_anything(client: httpx.AsyncC
 
 
 async def test_limits_of_a_key_hold_over_processes(bus: Bus, cache: Cache, known: Settings, engine: Engine) -> None:
-    # Two a second, 20 at once.
-    settings = guarded(known, key_per_minute=120)
+    # 12 at once, then one in five seconds.
+    settings = guarded(known, key_per_minute=12, burst_seconds=60)
     headers = bearer(key_for(engine))
     async with serving(settings) as one, serving(settings) as two:
+        began, before = time.monotonic(), RATE_UNCHECKED._value.get()
         answers = await asyncio.gather(*(api.get("/v1/statuses", headers=headers) for api in [one, two] * 40))
+        since = (time.monotonic() - began) / 5
         passed = [answer for answer in answers if answer.status_code == 200]
         refused = [answer for answer in answers if answer.status_code == 429]
         assert len(passed) + len(refused) == 80
-        assert 20 <= len(passed) < 40
+        # On a machine too busy for Redis to answer in time some pass uncounted, as they should.
+        unchecked = RATE_UNCHECKED._value.get() - before
+        assert 12 <= len(passed) <= 13 + since + unchecked
         for answer in refused:
             assert int(answer.headers["retry-after"]) >= 1
-            assert (answer.headers["ratelimit-limit"], answer.headers["ratelimit-remaining"]) == ("120", "0")
+            assert (answer.headers["ratelimit-limit"], answer.headers["ratelimit-remaining"]) == ("12", "0")
             assert answer.json()["type"] == "urn:riskee:problem:too_many_requests"
-        assert {int(answer.headers["ratelimit-remaining"]) for answer in passed} <= set(range(21))
+        assert min(int(answer.headers["ratelimit-remaining"]) for answer in passed) < 12
         assert {answer.headers["vary"].lower() for answer in passed} == {"authorization"}, "caches tell callers apart"
         other = bearer(key_for(engine))
 
@@ -179,17 +185,17 @@ async def test_limits_of_a_key_hold_over_processes(bus: Bus, cache: Cache, known
 async def test_guesses_are_limited_by_address_and_proxies_are_not_believed(
     bus: Bus, cache: Cache, known: Settings
 ) -> None:
-    async with serving(guarded(known, address_per_minute=60)) as client:
+    async with serving(guarded(known, address_per_minute=6, burst_seconds=60)) as client:
         codes = [
             (await client.get("/v1/statuses", headers={"X-Forwarded-For": f"10.0.0.{number}"})).status_code
             for number in range(30)
         ]
-        assert {*codes[:10]} == {401}
-        assert codes.count(429) > 10
+        assert {*codes[:6]} == {401}
+        assert 429 in codes[6:]
 
 
 async def test_a_trusted_proxy_says_for_whom_it_asks(bus: Bus, cache: Cache, known: Settings) -> None:
-    settings = changed(guarded(known, address_per_minute=60), trusted_proxies=("127.0.0.0/8",))
+    settings = changed(guarded(known, address_per_minute=6, burst_seconds=60), trusted_proxies=("127.0.0.0/8",))
     async with serving(settings) as client:
         codes = [
             (await client.get("/v1/statuses", headers={"X-Forwarded-For": f"10.0.0.{number}"})).status_code

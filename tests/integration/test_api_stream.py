@@ -129,9 +129,9 @@ async def test_a_quiet_connection_gets_heartbeats(bus: Bus, cache: Cache, known:
 async def test_a_client_that_goes_leaves_nothing_behind(client: httpx.AsyncClient, cache: Cache, bus: Bus) -> None:
     async with streaming(client) as socket:
         await subscribe(socket, "AAPL")
-        assert "riskee_stream_connections 1.0" in (await client.get("/metrics")).text
-    await eventually(lambda: _no_connections(client))
+        await eventually(lambda: connected(client, 1))
+    await eventually(lambda: connected(client, 0))
 
 
-async def _no_connections(client: httpx.AsyncClient) -> bool:
-    return "riskee_stream_connections 0.0" in (await client.get("/metrics")).text
+async def connected(client: httpx.AsyncClient, count: int) -> bool:
+    return f"riskee_stream_connections {count}.0" in (await client.get("/metrics")).text

@@ -90,7 +90,7 @@ async def test_events_tell_the_same_and_resume_by_their_id(client: httpx.AsyncCl
     ("query", "last", "status", "kind"),
     [
         ({"tickers": "APL"}, "", 404, "unknown_ticker"),
-        ({"tickers": "AAPL"}, "nonsense", 422, "bad_input"),
+        ({"tickers": "AAPL"}, "nonsense", 422, "bad_request"),
         ({}, "", 422, "bad_request"),
     ],
 )

@@ -20,8 +20,8 @@ one of time, which the recency in the hybrid score aims at: it shows that the ne
 
 Similarity without the conditions: {{future}} of what it finds was not known yet, {{others}} is of other companies."""
 _JUDGED = f"""\
-Labels by hand: {{judgements}} passages, found by any of the ways for some of these predictions, read by one person and
-judged by whether they tell of the company's results; what nobody judged counts as irrelevant.
+Labels by hand: {{judgements}} passages, found by any of the ways for some of these predictions, judged once by their
+first 420 characters: do they tell of the company's results? What nobody judged counts as irrelevant.
 
 | way | hit rate@{JUDGED_K} | nDCG@{JUDGED_K} |
 |---|---|---|

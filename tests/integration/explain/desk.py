@@ -81,6 +81,7 @@ async def explaining(
     llm = {"url": llm_url, "timeout_seconds": PATIENCE, "concurrency": concurrency}
     changes = {
         "home": BLOB_HOME,
+        "consumers": settings.consumers.model_copy(update={"stalled_after_seconds": 3 * PATIENCE}),
         "llm": settings.llm.model_copy(update=llm),
         "explanation": settings.explanation.model_copy(update=quiet | changed),
     }

@@ -10,7 +10,7 @@ from riskee.explanation import prompt, support, verification
 from riskee.explanation.verification import refuse_drivers, refuse_report
 from tests.unit.explanation.adversarial.cases import FALSE, TRUE, Case
 
-# Of the true sentences: those that are dropped say what a document only reports that others said.
+# Of the true sentences. Dropped are those on what others said, and with names that begin small.
 KEPT = 0.95
 
 

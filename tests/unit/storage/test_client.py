@@ -17,7 +17,7 @@ async def received(*headers: str) -> Msg:
     client._subs[1] = subscription
     block = "NATS/1.0" + "".join(f"{line}\r\n" for line in headers) + "\r\n"
     wire = f"HMSG a 1 {len(block)} {len(block) + 2}\r\n{block}hi\r\n"
-    await Parser(client).parse(wire.encode())  # type: ignore[no-untyped-call]
+    await Parser(client).parse(wire.encode())
     message: Msg = subscription._pending_queue.get_nowait()
     assert message.data == b"hi"
     return message
