@@ -136,11 +136,13 @@ async def test_the_cache_serves_while_the_database_is_cut_off(
     async with serving(known.model_copy(update={"database": database})) as client:
         await eventually(lambda: all_ok(client))
         await heard(client)
+        (await client.get("/v1/tickers")).raise_for_status()
         await proxy.stop()
         assert await price(client) == (2.0, "ok")
-        batch = (await client.post("/v1/predict", json={"tickers": ["AAPL", "NOSUCH"]})).json()
+        batch = (await client.post("/v1/predict", json={"tickers": ["AAPL", "IBM", "NOSUCH"]})).json()
         assert [one["price"] for one in batch["predictions"]] == [2.0]
-        assert [one["status"] for one in batch["failures"]] == ["unknown_ticker"]
+        failures = {one["ticker"]: one["status"] for one in batch["failures"]}
+        assert failures == {"NOSUCH": "unknown_ticker", "IBM": "no_prediction"}
         assert len((await client.get("/v1/tickers")).raise_for_status().json()) == 4
         for path in ("/v1/predictions/AAPL", "/v1/models", "/v1/track-record", "/v1/features/AAPL"):
             response = await client.get(path)

@@ -99,7 +99,7 @@ async def predict_batch(request: Request, wanted: PredictRequest, _key: Idempote
         return await _fresh(request, tickers, problems, wanted.wait_seconds)
     latest = await backend.prepared.many(tickers)
     missing = [
-        FailureAnswer(ticker, "no_prediction", f"{ticker} has not been predicted yet", "wait for its next quote")
+        FailureAnswer(ticker, "no_prediction", f"no prediction of {ticker} is known now", "wait for its next quote")
         for ticker in tickers
         if ticker not in latest
     ]
