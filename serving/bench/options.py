@@ -11,7 +11,10 @@ PAIR_TICKERS = 1000
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes of the market, quotes a second, seconds of a load, repeats, quotes of a backlog, and which parts."""
+    """Sizes of the market, quotes a second, seconds of a load, repeats, quotes of a backlog, and which parts.
+
+    Of fewer than three repeats the worse ratio to the floor counts.
+    """
 
     tickers: tuple[int, ...] = (100, 1000, 5000)
     rates: tuple[int, ...] = (100, 1000, 5000)

@@ -17,6 +17,7 @@ from serving.bench.target import Target
 HEADING = "## The live path"
 # What a system does by itself is less.
 MOST_OTHERS = 0.1
+_VERDICTS = {True: "met", False: "**missed**", None: ""}
 _CPU = ("predict", "record", "api", "nats", "redis", "postgres", "floor")
 
 
@@ -112,7 +113,7 @@ def target_row(target: Target) -> tuple[str, ...]:
         f"{sign} {target.bound:,g} {target.unit}".strip(),
         "not here" if target.measured is None else f"{target.measured:,g} {target.unit}".strip(),
         "" if ratio is None else f"{ratio:,g}",
-        target.note or {True: "met", False: "**missed**", None: ""}[target.met],
+        ", ".join(filter(None, (target.note or _VERDICTS[target.met], target.detail))),
     )
 
 

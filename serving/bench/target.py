@@ -4,7 +4,8 @@ import msgspec
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A bound and what was measured, in `unit`; None: not measured in this run, `note` says where it is."""
+    """A bound and what was measured, in `unit`; None: not measured in this run, `note` says where it is. `detail` says
+    what it was made of."""
 
     what: str
     bound: float
@@ -12,6 +13,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     measured: float | None
     at_least: bool = False
     note: str = ""
+    detail: str = ""
 
     @property
     def ratio(self) -> float | None:

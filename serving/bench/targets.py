@@ -1,10 +1,10 @@
 """What was aimed at, beside what was measured: the bars of the live path, and the performance targets."""
 
 from collections.abc import Iterator
-from statistics import median
 
 from serving.bench.loads import SERVING, Load
 from serving.bench.market import LEAVES, TREES
+from serving.bench.ratios import listed, told
 from serving.bench.result import Measured
 from serving.bench.target import Target
 
@@ -44,30 +44,34 @@ def _against_floor(measured: Measured) -> Iterator[Target]:
 
 
 def _of_pair(where: str, load: Load, floor: Load) -> Iterator[Target]:
-    """Ratios of the same turn, of which the median counts: what else the machine did met both halves."""
+    """Ratios of the same turn: what else the machine did met both halves, or is seen in one turn only."""
     mine = load.latency.get("event")
     void = load.void or floor.void or mine is None
     turns = [] if void else list(zip(load.turns, floor.turns, strict=True))
-    ratio = _median([mine.p99 / bare.p99 for mine, bare in turns])
-    spent = _median([mine.cpu_us["predict"] / bare.cpu_us["floor"] for mine, bare in turns if bare.cpu_us["floor"]])
-    note = VOID if void else ""
+    ratios = [mine.p99 / bare.p99 for mine, bare in turns]
+    spent = [mine.cpu_us["predict"] / bare.cpu_us["floor"] for mine, bare in turns if bare.cpu_us["floor"]]
+    ratio, note = told(ratios), VOID if void else ""
     late = ratio is not None and ratio > LATENCY_BOUND
-    cpu = f"not judged at {spent} x: it is late, so its batches are larger than the floor's" if late else note
+    larger = f"not judged at {told(spent)} x: it is late, so its batches are larger than the floor's"
     p99, p999 = f"{where}: p99 to the durable event", f"{where}: p99.9 to the durable event"
-    yield Target(what=f"{p99} against the floor's", bound=LATENCY_BOUND, unit="x", measured=ratio, note=note)
+    yield Target(
+        what=f"{p99} against the floor's",
+        bound=LATENCY_BOUND,
+        unit="x",
+        measured=ratio,
+        note=note,
+        detail=listed(ratios),
+    )
     yield Target(
         what=f"{where}: predict's CPU a quote against the floor's",
         bound=1.5,
         unit="x",
-        measured=None if late else spent,
-        note=cpu,
+        measured=None if late else told(spent),
+        note=larger if late else note,
+        detail=listed(spent),
     )
     yield Target(what=f"{p99} (aim)", bound=6.0, unit="ms", measured=None if void or not mine else mine.p99, note=note)
     yield Target(what=p999, bound=50.0, unit="ms", measured=None if void or not mine else mine.p999, note=note)
-
-
-def _median(values: list[float]) -> float | None:
-    return round(median(values), 2) if values else None
 
 
 def _loss(measured: Measured) -> Iterator[Target]:
@@ -89,17 +93,21 @@ def _drains(measured: Measured) -> Iterator[Target]:
 
 def _backlog_cpu(measured: Measured) -> Iterator[Target]:
     """By the rate of a backlog the batches are full, with product and floor alike; of the same turns."""
-    for told, what in (("the bare floor's", FLOOR), ("that of the floor as usually written", USUAL_FLOOR)):
+    for whose, what in (("the bare floor's", FLOOR), ("that of the floor as usually written", USUAL_FLOOR)):
         mine, bare = ([each for each in measured.drains if each.what == name] for name in (PREDICT, what))
-        ratio = _median(
-            [
-                product.cpu_us["predict"] / floor.cpu_us["floor"]
-                for product, floor in zip(mine, bare, strict=False)
-                if floor.cpu_us.get("floor")
-            ]
-        )
-        if ratio is not None:
-            yield Target(what=f"backlog: predict's CPU an event against {told}", bound=1.5, unit="x", measured=ratio)
+        ratios = [
+            product.cpu_us["predict"] / floor.cpu_us["floor"]
+            for product, floor in zip(mine, bare, strict=False)
+            if floor.cpu_us.get("floor")
+        ]
+        if mine:
+            yield Target(
+                what=f"backlog: predict's CPU an event against {whose}",
+                bound=1.5,
+                unit="x",
+                measured=told(ratios),
+                detail=listed(ratios),
+            )
 
 
 def _kernel(measured: Measured) -> Iterator[Target]:

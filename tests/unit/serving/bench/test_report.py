@@ -1,5 +1,6 @@
 """The report of a measurement: bars and targets, tables, the page and its pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,8 +9,9 @@ import pytest
 
 from serving.bench import targets
 from serving.bench.charts import charts
+from serving.bench.loads import Turn
 from serving.bench.options import Options
-from serving.bench.report import HEADING, conditions, markdown, tables, write
+from serving.bench.report import HEADING, conditions, markdown, tables, target_row, write
 from serving.bench.result import Measured
 from serving.bench.target import Target
 from tests.unit.serving.bench.made import measured
@@ -28,6 +30,42 @@ def test_the_product_is_held_against_the_floor_that_ran_beside_it() -> None:
     assert bar(measured(), "CPU a quote against").measured == pytest.approx(1.4)
     assert bar(measured(), "CPU an event against the bare").measured == pytest.approx(1.1)
     assert bar(measured(), "CPU an event against that of the floor as usually").measured == pytest.approx(0.88)
+
+
+def _with_turns(p99s: Sequence[float]) -> Measured:
+    """Beside a floor that had 3 ms in each turn."""
+    found = measured()
+    turns = {targets.ALL_SERVICES: p99s, "floor": [3.0] * len(p99s)}
+    found.loads = [
+        msgspec.structs.replace(load, turns=[Turn(p99=p99, cpu_us=load.cpu_us) for p99 in turns[load.target]])
+        for load in found.loads
+        if load.target in turns
+    ]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("p99s", "ratio", "told"),
+    [
+        ([3.0, 9.0], 3.0, "**missed**, turns 1.00, 3.00: the worse counts"),
+        ([9.0, 3.0, 4.5], 1.5, "met, turns 3.00, 1.00, 1.50: the median counts"),
+        ([9.0], 3.0, "**missed**, one turn: 3.00"),
+    ],
+)
+def test_of_two_turns_the_worse_counts_of_more_the_median(p99s: Sequence[float], ratio: float, told: str) -> None:
+    against = bar(_with_turns(p99s), "p99 to the durable event against")
+    assert against.measured == pytest.approx(ratio)
+    assert target_row(against)[-1] == told
+
+
+def test_by_itself_a_pair_has_turns_enough_for_a_median() -> None:
+    assert Options().repeats >= 3
+
+
+def test_a_backlog_without_the_usual_floor_says_that_its_ratio_was_not_measured() -> None:
+    found = measured()
+    found.drains = [drain for drain in found.drains if drain.what != targets.USUAL_FLOOR]
+    assert bar(found, "CPU an event against that of the floor as usually").measured is None
 
 
 @pytest.mark.parametrize(("drained", "met"), [(8000.0, True), (7999.0, False)])
