@@ -5,7 +5,6 @@ works on what it holds (docs/adr/0091).
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ from riskee.errors import PoisonError, RetryableError
 from riskee.logs import get_logger
 from riskee.messaging.streams import stream_of
 from riskee.storage.bus import Bus
-from riskee.storage.deliveries import Losses, delivery_of
+from riskee.storage.deliveries import Losses
+from riskee.storage.holding import Holding, in_order
 
 # How much longer the server waits for each further delivery: a stopped process must not use up its deliveries in
 # seconds, a killed one must not be waited for.
@@ -87,11 +87,7 @@ class Inbox:
         self.durable = durable
         self._bus = bus
         self._stream = stream_of(durable.subject).name
-        self._first_delivery = f"$JS.ACK.{self._stream}.{durable.name}.1."
-        self._waiting: deque[Msg] = deque()
-        self._taken: Sequence[Msg] = ()  # all that is not finished
-        self._finished_replies: deque[str] = deque(maxlen=2 * durable.max_pending)
-        self._received = self._received_before = 0
+        self._holding = Holding(f"$JS.ACK.{self._stream}.{durable.name}.1.", 2 * durable.max_pending)
         self._arrived = asyncio.Event()
         self._closed = False
         self.losses = Losses(durable.ack_wait_seconds, monotonic)
@@ -120,8 +116,7 @@ class Inbox:
     async def _receive(self, message: Msg) -> None:
         # Nobody would take it from a closed inbox: it is delivered again, to whoever reads next.
         if not self._closed:
-            self._waiting.append(message)
-            self._received += 1
+            self._holding.waiting.append(message)
             self._arrived.set()
 
     async def take(self, count: int, linger_seconds: float = 0.0) -> Sequence[Msg]:
@@ -130,48 +125,34 @@ class Inbox:
         Where there are fewer than `count`, others are waited for so long.
         """
         while True:
-            while not self._waiting:
+            while not self._holding.waiting:
                 if self._closed:
                     return ()
                 self._arrived.clear()
                 await self._arrived.wait()
-            if linger_seconds and len(self._waiting) < count and not self._closed:
+            if linger_seconds and len(self._holding.waiting) < count and not self._closed:
                 await asyncio.sleep(linger_seconds)
-            if fresh := await self._unfinished(self._next(count)):
-                held = (m for m in self._taken if not m.is_acked and m.reply not in self._finished_replies)
-                self._taken = [*held, *fresh]
+            if fresh := await self._next(count):
                 return fresh
 
     async def take_more(self, count: int) -> Sequence[Msg]:
         """What was taken last and is not finished, and up to `count` that have arrived since, if any; in the order of
         their stream, though some may have come late."""
-        held = [message for message in self._taken if not message.is_acked]
-        found = await self._unfinished([*held, *self._next(count)])
-        self._taken = sorted(found, key=lambda message: int(delivery_of(message.reply).place))
-        return self._taken
+        await self._next(count)
+        return in_order(self._holding.taken)
 
-    def _next(self, count: int) -> list[Msg]:
-        found = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
-        self.losses.note(found)
-        return found
-
-    async def _unfinished(self, messages: Sequence[Msg]) -> Sequence[Msg]:
-        """Of messages that were delivered several times while this process stood still, one copy of each."""
-        if all(message.reply.startswith(self._first_delivery) for message in messages):
-            return messages
-        finished = {delivery_of(reply).identity for reply in self._finished_replies}
-        known = [(delivery_of(message.reply).identity, message) for message in messages]
-        await self.ack([message for identity, message in known if identity in finished])
-        wanted: dict[tuple[str, str], Msg] = {}
-        for identity, message in known:
-            if identity not in finished:
-                wanted.setdefault(identity, message)
-        return [*wanted.values()]
+    async def _next(self, count: int) -> Sequence[Msg]:
+        """What has arrived, without copies of what was delivered several times while this process stood still."""
+        waiting = self._holding.waiting
+        arrived = [waiting.popleft() for _ in range(min(count, len(waiting)))]
+        self.losses.note(arrived)
+        fresh, finished = self._holding.sift(arrived)
+        await self.ack(finished)
+        return fresh
 
     def refuse_endless(self, message: Msg) -> None:
         """Raises PoisonError for a message whose deliveries have ended without an answer too often."""
-        first = message.reply.startswith(self._first_delivery)
-        if not first and message.metadata.num_delivered > self.durable.max_deliveries:
+        if not self._holding.is_first(message) and message.metadata.num_delivered > self.durable.max_deliveries:
             raise PoisonError(
                 f"delivered {self.durable.max_deliveries} times without an end",
                 "look for crashes of the service in its log",
@@ -184,7 +165,7 @@ class Inbox:
                 await message.ack()
         except nats.errors.Error as error:
             _log.warning("acknowledgements are lost", durable=self.durable.name, cause=repr(error))
-        self._finished_replies.extend(message.reply for message in messages)
+        self._holding.finish(messages)
 
     async def terminate(self, message: Msg) -> None:
         """Let a message never be delivered again. Where that does not get through, it is delivered again."""
@@ -192,7 +173,7 @@ class Inbox:
             await message.term()
         except nats.errors.Error as error:
             _log.warning("a termination is lost", durable=self.durable.name, cause=repr(error))
-        self._finished_replies.append(message.reply)
+        self._holding.finish([message])
 
     async def renew(self) -> None:
         """Tell the server that what was held at the last call and still is, is in work.
@@ -200,11 +181,8 @@ class Inbox:
         Without it a message that waits for a server to come back would be delivered again and use up its deliveries.
         Raises RetryableError where the bus is away.
         """
-        newer = self._received - self._received_before
-        self._received_before = self._received
-        held = [*self._taken, *self._waiting]  # in the order in which they came
         try:
-            for message in held[: max(len(held) - newer, 0)]:
+            for message in self._holding.overdue():
                 if not message.is_acked:
                     await message.in_progress()
         except nats.errors.Error as error:
@@ -222,10 +200,9 @@ class Inbox:
         except (nats.errors.Error, TimeoutError) as error:
             raise RetryableError(f"{self.durable.name}: {error!r}", "it is tried again") from error
         delivered, waiting = info.num_ack_pending or 0, info.num_pending or 0
-        held = len(self._waiting) + sum(not message.is_acked for message in self._taken)
         # While as many as may be are out with a reader that was killed, the server gives no more.
         deliverable = waiting if delivered < self.durable.max_pending else 0
-        return Backlog(waiting + delivered, held + deliverable)
+        return Backlog(waiting + delivered, len(self._holding) + deliverable)
 
     async def close(self) -> None:
         """Receive no more; what has arrived can still be taken."""

@@ -310,7 +310,7 @@ async def test_a_reader_that_stood_still_handles_a_message_once(bus: Bus) -> Non
     await inbox.open()
     await bus.publish(QUOTE, *quotes(3))
     # Nobody renews: each message arrives three times or more, the last one more often than is accepted.
-    await eventually(lambda: inbox._received >= 9)
+    await eventually(lambda: len(inbox._holding.waiting) >= 9)
     taken = [message for count in (2, 1) for message in await inbox.take(count)]
     for message in taken:
         inbox.refuse_endless(message)
@@ -320,6 +320,34 @@ async def test_a_reader_that_stood_still_handles_a_message_once(bus: Bus) -> Non
     assert [message.metadata.sequence.stream for message in taken] == [1, 2, 3]
     info = await bus.jetstream.consumer_info("MARKET_DATA", durable.name)
     assert info.num_ack_pending == 0
+
+
+async def test_what_is_slow_beside_quick_work_is_handled_once(bus: Bus) -> None:
+    """Its deliveries are renewed for as long as it takes, however many others come and go."""
+    durable = Durable("test-beside", QUOTE.name, ack_wait_seconds=1.5, max_pending=8)
+    handled: list[int] = []
+    go, stopping = asyncio.Event(), asyncio.Event()
+
+    async def handle(batch: Sequence[Envelope[Quote]]) -> None:
+        handled.extend(envelope.payload.sequence for envelope in batch)
+        if batch[0].payload.sequence == 0:
+            await go.wait()
+
+    consumption = Consumption(durable, codec_of(QUOTE), handle, max_batch=1, side_by_side=True)
+    loop = ConsumerLoop(bus, consumption, health=Health("test"), clock=SystemClock(), stopping=stopping)
+    task = asyncio.create_task(loop.run())
+    numbers = 2 * round(2 * durable.ack_wait_seconds / 0.25)
+    try:
+        for number in range(0, numbers, 2):
+            await bus.publish(QUOTE, *quotes(numbers)[number : number + 2])
+            await asyncio.sleep(0.25)
+        info = await bus.jetstream.consumer_info("MARKET_DATA", durable.name)
+        assert (info.num_redelivered, info.num_ack_pending) == (0, 1)
+    finally:
+        go.set()
+        stopping.set()
+        await asyncio.wait_for(task, 20)
+    assert sorted(handled) == [*range(numbers)]
 
 
 async def test_a_reader_that_hangs_is_found_out(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,3 +121,37 @@ async def test_only_what_was_held_at_the_renewal_before_is_renewed(client: Clien
     await arrive(inbox, client.message(3, 1))
     await inbox.renew()
     assert [reply.split(".")[5] for reply, _ in client.answers] == ["1", "2"]
+
+
+async def test_what_takes_long_is_renewed_though_others_come_and_go_beside_it(client: Client, inbox: Inbox) -> None:
+    """Side by side, work is not finished in the order in which it came."""
+    await arrive(inbox, client.message(1, 1))
+    await inbox.take(1)
+    for period in (1, 2, 3):
+        for number in (0, 1):
+            await arrive(inbox, client.message(2 * period + number, 1))
+            await inbox.ack(await inbox.take(1))
+        client.answers.clear()
+        await inbox.renew()
+    assert [reply.split(".")[5] for reply, _ in client.answers] == ["1"]
+
+
+async def test_a_copy_of_what_is_in_work_is_not_handed_out(client: Client, inbox: Inbox) -> None:
+    await arrive(inbox, client.message(1, 1))
+    await inbox.take(1)
+    other = client.message(2, 1)
+    await arrive(inbox, client.message(1, 2), other)
+    assert await inbox.take(10) == [other]
+
+
+async def test_what_comes_for_a_second_time_is_handed_out_before_what_is_newer(client: Client, inbox: Inbox) -> None:
+    late, new = client.message(2, 2), client.message(4, 1)
+    await arrive(inbox, new, late)
+    assert await inbox.take(10) == [late, new]
+
+
+async def test_the_messages_of_a_stream_made_anew_follow_those_of_the_old_one(client: Client, inbox: Inbox) -> None:
+    old, new = client.message(7, 1, stored_at=100), client.message(1, 1, stored_at=200)
+    await arrive(inbox, old, new)
+    await inbox.take(1)
+    assert await inbox.take_more(1) == [old, new]
