@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 
+from riskee.logs import get_logger
 from riskee.telemetry import STREAM_MESSAGES
 from serving.api.streaming.framing import Framing
 from serving.api.streaming.listener import Listener
@@ -12,6 +13,9 @@ from serving.api.streaming.protocols import Connection
 # One write to a socket, and how many sockets are written to before other work has its turn.
 _WRITE_BYTES = 32 * 1024
 _SLICE = 128
+_INTERNAL_ERROR = 1011
+
+_log = get_logger(__name__)
 
 
 class Pump:
@@ -31,11 +35,13 @@ class Pump:
             asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:
-        for _ in range(min(len(self._ready), _SLICE)):
-            self._ready.popleft().flush()
-        self._scheduled = bool(self._ready)
-        if self._scheduled:
-            asyncio.get_running_loop().call_soon(self._run)
+        try:
+            for _ in range(min(len(self._ready), _SLICE)):
+                self._ready.popleft().flush()
+        finally:
+            self._scheduled = bool(self._ready)
+            if self._scheduled:
+                asyncio.get_running_loop().call_soon(self._run)
 
     def count(self, kind: str) -> None:
         """A message was sent."""
@@ -68,7 +74,17 @@ class Outlet:
         self._pump.wake(self)
 
     def flush(self) -> None:
-        """Write what waits, until the socket takes no more; then it comes back when that does."""
+        """Write what waits, until the socket takes no more; then it comes back when that does.
+
+        A client whose messages cannot be written is ended; the others go on.
+        """
+        try:
+            self._write()
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is of this client alone)
+            _log.exception("a client of the stream is ended", cause=str(error))
+            self.connection.end(_INTERNAL_ERROR, "its messages could not be written: connect again")
+
+    def _write(self) -> None:
         listener, connection = self.listener, self.connection
         now = self._pump.monotonic()
         while listener and connection.ready:

@@ -1,32 +1,26 @@
 """Whatever breaks and however slowly a client reads: in the end it knows what the server knows, and nothing twice."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskee.messaging.messages import Prediction
 from riskee.messaging.standing import StaleTickers
 from riskee.messaging.statuses import Status
-from serving.api.directory import Directory
-from serving.api.hub import Hub
-from serving.api.reading import Reader
-from serving.api.standing import Number, judged
 from serving.api.streaming.framing import frames
 from serving.api.streaming.messages import Resume
-from serving.api.streaming.outlet import Outlet, Pump
-from serving.api.streaming.subscribing import Subscribing
+from serving.api.streaming.outlet import Outlet
 from serving.api.streaming.update import ALL
 from serving.bench.stream_crowd import split
 from tests.unit.messaging.samples import PREDICTION
-from tests.unit.serving.standings import START, World
+from tests.unit.serving.standings import START
+from tests.unit.serving.stream_server import TICKERS, Server, Wire
 
-TICKERS = ("AAPL", "IBM", "MSFT")
 Step = tuple[Literal["publish", "stale", "mute", "pause", "go", "cut", "read"], int]
 STEPS = st.lists(
     st.tuples(
@@ -35,73 +29,6 @@ STEPS = st.lists(
     ),
     max_size=60,
 )
-
-
-@dataclass
-class Wire:
-    """A connection that takes everything, or nothing; what was under way when it is cut is lost."""
-
-    received: bytearray = field(default_factory=bytearray)
-    open: bool = True
-    paused: bool = False
-    ended: list[tuple[int, str]] = field(default_factory=list)
-    on_change: Callable[[], None] = lambda: None
-
-    @property
-    def ready(self) -> bool:
-        return self.open and not self.paused
-
-    def begin(self, on_change: Callable[[], None], buffer_bytes: int) -> None:
-        self.on_change = on_change
-
-    def write(self, data: bytes) -> None:
-        assert self.ready, "nothing is written to who takes nothing"
-        self.received += data
-
-    def end(self, code: int, reason: str) -> None:
-        self.ended.append((code, reason))
-
-    def go(self) -> None:
-        self.paused = False
-        self.on_change()
-
-    def close(self) -> None:
-        self.open = False
-        self.on_change()
-
-
-@dataclass
-class Server:
-    """A hub, and readers of it that stand in for cache and database: they know the prediction before."""
-
-    size: int
-    stored: dict[str, Prediction] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        world = World()
-        world.beat()
-        self.world = world
-        self.hub = Hub(world.standings, self.size)
-        self.pump = Pump(lambda: 0.0)
-        own = cast("Any", self)
-        self.subscribing = Subscribing(
-            self.hub, cast("Directory", own), cast("Reader", own), world.standings, world, 10
-        )
-
-    async def predicted(self, ticker: str) -> str:
-        return ticker
-
-    async def infos(self) -> list[Any]:
-        return [msgspec.defstruct("Info", ["ticker", ("is_index", bool, False)])(ticker) for ticker in TICKERS]
-
-    async def latest(self, tickers: Sequence[str]) -> dict[str, Number]:
-        found = {ticker: self.stored[ticker] for ticker in tickers if ticker in self.stored}
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        return {ticker: self.judge(prediction) for ticker, prediction in found.items()}
-
-    def judge(self, prediction: Prediction, *_: object) -> Number:
-        return judged(prediction, self.world.standings.reasons(prediction))
 
 
 @dataclass
