@@ -89,6 +89,7 @@ async def test_unsubscribing_ends_the_updates(client: httpx.AsyncClient, cache: 
         await socket.send('{"type": "unsubscribe", "tickers": ["AAPL"]}')
         await receive(socket, "complete")
         assert (await receive(socket, "subscribed"))["tickers"] == ["IBM"]
+        await receive(socket, "complete")
         await bus.publish(PREDICTION_UPDATED, sealed(made("AAPL")), sealed(made("IBM")))
         assert (await receive(socket, "prediction"))["prediction"]["ticker"] == "IBM"
 

@@ -51,6 +51,7 @@ The same messages come in two ways; both need the scope `stream:read` where the 
 |---|---|---|
 | 1008 | the credential has ended | connect with a new one |
 | 1009 | a frame was too large | send smaller requests |
+| 1011 | its messages could not be written: a fault of the API | connect again; it is in the API's log |
 | 1012 | the API ends or restarts | connect again and resume |
 | 1013 | nothing was read for too long, or the servers are away | connect again, read faster, and resume |
 

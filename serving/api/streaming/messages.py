@@ -34,7 +34,8 @@ class SubscribedMessage(msgspec.Struct, frozen=True, tag="subscribed"):
     """All that the connection is subscribed to now.
 
     `resumed`: what was missed follows, the newest of each ticker, and nothing twice. Otherwise, after a `subscribe`,
-    where the numbers stand and the last known prediction of each ticker follow, then `complete`.
+    where the numbers stand and the last known prediction of each ticker follow, then `complete`; after an `unsubscribe`
+    only `complete`.
     """
 
     sequence: Sequence
@@ -87,7 +88,7 @@ class ExplainedMessage(msgspec.Struct, frozen=True, tag="explained"):
 
 
 class CompleteMessage(msgspec.Struct, frozen=True, tag="complete"):
-    """Everything that a `subscribe` asked for was sent. Until then a broken connection begins anew, without `resume`;
+    """Everything that was asked for was sent. Until then a broken connection begins anew, without `resume`;
     from then on a client can resume from the highest sequence that it has seen."""
 
     sequence: Sequence
@@ -101,7 +102,8 @@ class HeartbeatMessage(msgspec.Struct, frozen=True, tag="heartbeat"):
 
 
 class ErrorMessage(msgspec.Struct, frozen=True, tag="error"):
-    """A request that could not be met, as problem details (RFC 9457); the connection goes on."""
+    """A request that could not be met, as problem details (RFC 9457); the connection goes on, and listens to no more
+    than before: where `subscribed` had said so already, it is said anew. Ask again, later where the status is 5xx."""
 
     sequence: Sequence
     problem: dict[str, Any]

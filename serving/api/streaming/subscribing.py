@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from riskee.clock import Clock
+from riskee.errors import RiskeeError
 from riskee.telemetry import STREAM_RESUMES
 from serving.api.directory import Directory
 from serving.api.hub import Hub
@@ -46,9 +47,9 @@ class Subscribing:
     async def subscribe(self, outlet: Outlet, wanted: Sequence[str], resume: Resume | None = None) -> None:
         """Begin to listen to these tickers, after what was missed of them or what is known of them.
 
-        Raises RetryableError where neither the cache nor the database answers.
+        Raises RetryableError where neither the cache nor the database answers; then it listens to no more than before.
         """
-        hub = self.hub
+        hub, added = self.hub, {*wanted} - outlet.listener.tickers
         resumed = resume is not None and hub.log.covers(resume)
         if resume is not None:
             STREAM_RESUMES.labels("resumed" if resumed else "anew").inc()
@@ -62,18 +63,27 @@ class Subscribing:
             self.confirm(outlet, hub.log.sequence)
             for notice in self.standings.current():
                 outlet.listener.notify(hub.log.sequence, notice)
-            await self._offer_snapshots(outlet, wanted)
-        outlet.listener.offer(Key(Kind.COMPLETE), Update(CompleteMessage(hub.log.sequence)))
+            try:
+                await self._offer_snapshots(outlet, wanted)
+            except RiskeeError:
+                hub.unsubscribe(outlet.listener, added)
+                self.confirm(outlet, hub.log.sequence)
+                raise
+        self._complete(outlet)
 
     def unsubscribe(self, outlet: Outlet, tickers: Collection[str]) -> None:
-        """Listen to these no more."""
+        """Listen to these no more. Of the others the client has all, and can resume."""
         self.hub.unsubscribe(outlet.listener, [ticker.strip().upper() for ticker in tickers])
         self.confirm(outlet, self.hub.log.sequence)
+        self._complete(outlet)
 
     def confirm(self, outlet: Outlet, sequence: int, *, resumed: bool = False) -> None:
         """Tell the client what it is subscribed to."""
         message = SubscribedMessage(sequence, tuple(sorted(outlet.listener.tickers)), self.hub.log.epoch, resumed)
         outlet.listener.offer(Key(Kind.SUBSCRIBED), Update(message))
+
+    def _complete(self, outlet: Outlet) -> None:
+        outlet.listener.offer(Key(Kind.COMPLETE), Update(CompleteMessage(self.hub.log.sequence)))
 
     def refuse(self, outlet: Outlet, problem: ProblemError) -> None:
         """Tell the client why not."""
