@@ -8,6 +8,8 @@ from nats.aio.msg import Msg
 
 # A delivery is given up as lost for good after so many of its waits: the second delivery is waited for twice as long.
 _WAITS = 2.2
+# What a reader before this one held comes after one wait, and a little for the server to see it.
+_INHERITED_WAITS = 1.3
 
 
 class Delivery(NamedTuple):
@@ -36,12 +38,12 @@ def delivery_of(reply: str) -> Delivery:
 
 @dataclass
 class Losses:
-    """Whether deliveries were lost that must still come again. The server numbers them without gaps."""
+    """Whether deliveries were lost that must come again. The server numbers them without gaps."""
 
     ack_wait_seconds: float
     monotonic: Callable[[], float]
     _last: int | None = None
-    _whole_at: float = 0.0
+    _whole_at: float | None = None
 
     def note(self, messages: Sequence[Msg]) -> None:
         """Hear of all messages that have arrived since the last call, in the order of their arrival."""
@@ -53,6 +55,19 @@ class Losses:
             self._whole_at = self.monotonic() + _WAITS * self.ack_wait_seconds
         self._last = last
 
+    def inherit(self) -> None:
+        """Hear that a reader before this one held some, or that they never reached it."""
+        self._whole_at = self.monotonic() + _INHERITED_WAITS * self.ack_wait_seconds
+
+    def forget(self) -> None:
+        """All that has arrived by now was taken: what is noted later counts."""
+        self._whole_at = None
+
+    @property
+    def noted(self) -> bool:
+        """Whether any were lost. They may wait among what has arrived, however long ago they came."""
+        return self._whole_at is not None
+
     def seconds_left(self) -> float:
         """How long to wait until what was lost has come again; 0 where nothing was."""
-        return max(0.0, self._whole_at - self.monotonic())
+        return 0.0 if self._whole_at is None else max(0.0, self._whole_at - self.monotonic())

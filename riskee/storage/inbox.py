@@ -105,10 +105,13 @@ class Inbox:
     async def _ensure_consumer(self) -> None:
         config = configuration(self.durable)
         try:
-            existing = (await self._bus.jetstream.consumer_info(self._stream, self.durable.name)).config
+            info = await self._bus.jetstream.consumer_info(self._stream, self.durable.name)
         except NotFoundError:
             pass
         else:
+            if info.num_ack_pending:
+                self.losses.inherit()
+            existing = info.config
             # Where a durable began cannot be changed.
             config = config.evolve(deliver_policy=existing.deliver_policy, opt_start_seq=existing.opt_start_seq)
         await self._bus.jetstream.add_consumer(self._stream, config)

@@ -14,11 +14,11 @@ class Chapters(Generic[PayloadT]):
         self._current: Hashable = None
 
     def begins(self, batch: Sequence[Envelope[PayloadT]]) -> bool:
-        """Whether a batch goes on from one chapter to another."""
+        """Whether any message of a batch is of another chapter than what was handled before, or than another."""
         if self._chapter_of is None or not batch:
             return False
-        first, last = self._chapter_of(batch[0].payload), self._chapter_of(batch[-1].payload)
-        return first != last or self._current not in (None, first)
+        current = self._chapter_of(batch[0].payload) if self._current is None else self._current
+        return any(self._chapter_of(envelope.payload) != current for envelope in batch)
 
     def handled(self, batch: Sequence[Envelope[PayloadT]]) -> None:
         """Note a batch."""

@@ -156,7 +156,7 @@ class ConsumerLoop(Generic[PayloadT]):
                 self._progress.made()
                 RETRIES.labels(self._name).inc()
                 if isinstance(error, _EveryMessageError):
-                    messages = await self._take_more(messages)
+                    messages = await self._inbox.take_more(2 * self._consumption.max_batch - len(messages))
                 raise
 
         await until_done(attempt, dependency=self._name, health=self._health, stopping=self._stopping)
@@ -165,18 +165,18 @@ class ConsumerLoop(Generic[PayloadT]):
 
     async def _complete(self, batch: _Batch[PayloadT]) -> _Batch[PayloadT]:
         """A batch that begins a chapter with what was lost on its way of the last one; any other as it is."""
+        losses = self._inbox.losses
         for _ in range(_MOST_RESTS):
-            seconds = self._inbox.losses.seconds_left()
-            if not seconds or self._stopping.is_set() or not self._chapters.begins(batch.envelopes):
+            if not losses.noted or self._stopping.is_set() or not self._chapters.begins(batch.envelopes):
                 break
-            _log.info("lost deliveries are waited for", durable=self._name, seconds=seconds)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), seconds)
-            batch = await self._decode(await self._take_more(batch.messages))
+            if seconds := losses.seconds_left():
+                _log.info("lost deliveries are waited for", durable=self._name, seconds=seconds)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), seconds)
+            losses.forget()
+            # Also where the time is over: what was lost may have come behind this batch while the last was handled.
+            batch = await self._decode(await self._inbox.take_more(self._consumption.durable.max_pending))
         return batch
-
-    async def _take_more(self, messages: Sequence[Msg]) -> Sequence[Msg]:
-        return await self._inbox.take_more(2 * self._consumption.max_batch - len(messages))
 
     async def _decode(self, messages: Sequence[Msg]) -> _Batch[PayloadT]:
         good: list[Msg] = []

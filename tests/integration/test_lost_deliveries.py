@@ -1,8 +1,11 @@
 """Deliveries that were lost on their way come again, and a new chapter begins only then."""
 
+import asyncio
+
 import pytest
 from nats.aio.msg import Msg
 
+from riskee.errors import RetryableError
 from riskee.messaging.messages import Quote
 from riskee.messaging.subjects import QUOTE
 from riskee.storage.bus import Bus
@@ -62,3 +65,48 @@ async def test_without_chapters_nothing_waits(bus: Bus, lost: set[str]) -> None:
         await bus.publish(QUOTE, *quotes(13))
         await eventually(lambda: len(reader.handled) == 13)
     assert reader.handled == [*range(8), *range(9, 13), 8]
+
+
+@pytest.mark.parametrize("max_batch", [512, 2])
+async def test_what_came_while_the_batch_before_was_held_up_counts_before_the_new_chapter(
+    bus: Bus, lost: set[str], max_batch: int
+) -> None:
+    """By then the time to wait for it is over; it waits behind what is new."""
+    lost.add("9")
+    durable = Durable("test-late", QUOTE.name, ack_wait_seconds=0.6)
+    held_up = True
+
+    def fail(numbers: list[int]) -> None:
+        if held_up and 9 in numbers:
+            raise RetryableError("a server is away")
+
+    async with Reader(bus, durable, fail, max_batch, chapter) as reader:
+        await bus.publish(QUOTE, *quotes(10))
+        await eventually(lambda: not reader.health.ready)
+        await bus.publish(QUOTE, *quotes(13)[10:])
+        await asyncio.sleep(3 * durable.ack_wait_seconds)
+        held_up = False
+        await eventually(lambda: len(reader.handled) == 13)
+    assert reader.handled[:8] == [*range(8)]
+    assert sorted(reader.handled[8:10]) == [8, 9]
+    assert reader.handled[10:] == [10, 11, 12]
+
+
+async def test_an_heir_begins_no_chapter_before_what_its_predecessor_held_has_come(bus: Bus) -> None:
+    durable = Durable("test-heir", QUOTE.name, ack_wait_seconds=1.0)
+    await bus.publish(QUOTE, *quotes(8))
+    async with Reader(bus, durable, chapter=chapter) as first:
+        await eventually(lambda: len(first.handled) == 8)
+    taken = asyncio.Event()
+
+    async def die(_message: Msg) -> None:
+        taken.set()
+
+    subscription = await bus.client.subscribe(f"deliver.{durable.name}", cb=die)
+    await bus.publish(QUOTE, *quotes(9)[8:])
+    await asyncio.wait_for(taken.wait(), 15)
+    await subscription.unsubscribe()
+    await bus.publish(QUOTE, *quotes(13)[9:])
+    async with Reader(bus, durable, chapter=chapter) as heir:
+        await eventually(lambda: len(heir.handled) == 5)
+    assert heir.handled == [8, 9, 10, 11, 12]

@@ -45,3 +45,22 @@ def test_what_was_lost_is_waited_for_until_it_must_have_come() -> None:
     assert losses.seconds_left() == pytest.approx(0.5)
     seconds.now += 1
     assert losses.seconds_left() == 0
+
+
+def test_what_a_reader_before_held_is_waited_for_a_shorter_time() -> None:
+    """It is delivered for the second time, and a predictor that was killed is missed for five seconds at most."""
+    losses = Losses(2.5, Clock())
+    assert not losses.noted
+    losses.inherit()
+    assert losses.noted
+    assert 2.5 < losses.seconds_left() < 5
+
+
+def test_a_loss_is_noted_after_its_time_until_all_was_taken() -> None:
+    seconds = Clock()
+    losses = Losses(2.5, seconds)
+    losses.note(messages(1, 3))
+    seconds.now += 100
+    assert losses.noted
+    losses.forget()
+    assert not losses.noted
