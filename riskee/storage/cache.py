@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from riskee.breaker import Breaker
 from riskee.errors import RetryableError
@@ -89,10 +90,14 @@ class Cache:
     async def _answering(self) -> AsyncIterator[None]:
         try:
             yield
-        except (RedisError, OSError) as error:
+        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             self._breaker.failed()
             self._trouble = f"the cache does not answer: {error}"
             raise RetryableError(self._trouble, _REMEDY) from error
+        except RedisError as error:
+            # It answers: others may be served.
+            self._breaker.succeeded()
+            raise RetryableError(f"the cache refuses this: {error}", _REMEDY) from error
         self._breaker.succeeded()
 
     @property
@@ -168,7 +173,7 @@ class Cache:
         async with self._guarded():
             await self._redis.delete(key.of(**parts))
 
-    async def set_text(self, key: Key, text: str, **parts: Part) -> None:
+    async def set_text(self, key: Key, text: str | bytes, **parts: Part) -> None:
         """Write a plain string. Raises RetryableError where the cache does not answer."""
         async with self._guarded():
             await self._redis.set(key.of(**parts), text, ex=key.seconds)

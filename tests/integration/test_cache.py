@@ -106,6 +106,15 @@ async def test_a_server_that_is_gone_is_retryable() -> None:
         await gone.close()
 
 
+async def test_what_the_server_refuses_to_one_costs_the_others_nothing(cache: Cache) -> None:
+    await cache._redis.set("pred:AAPL", "no hash")
+    with pytest.raises(RetryableError, match="refuses this: .*WRONGTYPE"):
+        await cache.body(keys.PREDICTION, **AAPL)
+    assert not cache.away
+    await cache.write([Entry.of(keys.QUOTE, AAPL, {"body": "x"})])
+    assert await cache.body(keys.QUOTE, **AAPL) == b"x"
+
+
 async def test_a_server_that_hangs_costs_one_timeout_and_is_found_again(settings: Settings, cache: Cache) -> None:
     """One that accepts and never answers: the first write waits, the next do not, and a later one finds it well."""
     address = settings.redis.url.get_secret_value()
