@@ -1,7 +1,8 @@
 """POSTs that are done once, however often they are sent: `Idempotency-Key` (IETF draft of the same name).
 
 The key is its caller's own. With the same request it gives the same answer again for an hour; with another one it is
-refused, and while the first is still worked on it is too. What failed is not kept: it may succeed when sent again.
+refused, and while the first is still worked on it is too. What failed is not kept: it may succeed when sent again. What
+only reads is not kept either, nor what is long: keys must not push the predictions out of the cache's memory.
 Where the cache is away the request is done as if it had no key, and the answer says so: nothing that can be asked for
 here does harm when it is done twice.
 """
@@ -22,7 +23,7 @@ from starlette.responses import Response
 from riskee.errors import RetryableError
 from riskee.logs import get_logger
 from riskee.storage import keys
-from riskee.storage.cache import Cache, decoded
+from riskee.storage.cache import Cache
 from serving.api.problems import ProblemError
 from serving.api.replies import backend_of, caller_of
 
@@ -30,7 +31,8 @@ _KEY = r"^[A-Za-z0-9_\-]{1,128}$"
 _STATUS = "Idempotency-Status"
 # Longer than any request may take: a process that died must not hold a key for an hour.
 _PENDING_SECONDS = 180
-_KEPT_BYTES = 8 * 1024 * 1024
+_TRIES = 2
+_KEPT_BYTES = 256 * 1024
 _HEADERS = ("content-type", "location", "retry-after")
 _log = get_logger(__name__)
 
@@ -40,7 +42,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         pattern=_KEY,
-        description="sent again with the same request, it gives the same answer, for an hour",
+        description="sent again with the same request, it gives the same answer, for an hour: see Idempotency-Status",
     ),
 ]
 
@@ -52,6 +54,11 @@ class Kept(msgspec.Struct, frozen=True):
     status: int = 0
     headers: dict[str, str] = {}
     body: bytes = b""
+
+
+def changes_nothing(request: Request) -> None:
+    """Say of a request that only reads: sent again it is done again, and its answer need not be kept."""
+    request.state.changes_nothing = True
 
 
 class IdempotentRoute(APIRoute):
@@ -99,16 +106,22 @@ class _Once:
         except BaseException:
             await self._forget()
             raise
+        if getattr(request.state, "changes_nothing", False):
+            await self._forget()
+            return _marked(response, "not kept")
         return await self._keep(response)
 
     async def _begin(self) -> Kept | None:
-        """Take the key; answers with what has it already."""
-        mine = msgspec.json.encode(Kept(self.digest))
-        if await self.cache.claim(keys.IDEMPOTENCY, mine, _PENDING_SECONDS, **self._parts):
-            return None
-        body = await self.cache.text(keys.IDEMPOTENCY, **self._parts)
-        # It may have expired in between.
-        return decoded(body, Kept)
+        """Take the key; answers with what has it already. Raises RetryableError where neither can be had."""
+        mine = msgspec.msgpack.encode(Kept(self.digest))
+        # What has it may end in between; then the key is free.
+        for _ in range(_TRIES):
+            if await self.cache.claim(keys.IDEMPOTENCY, mine, _PENDING_SECONDS, **self._parts):
+                return None
+            body = await self.cache.text(keys.IDEMPOTENCY, **self._parts)
+            if body is not None:
+                return _earlier(body)
+        raise RetryableError("the key was taken and given up while it was looked at", "send it again")
 
     def _again(self, earlier: Kept) -> Response:
         if earlier.request != self.digest:
@@ -135,9 +148,9 @@ class _Once:
             await self._forget()
             return _marked(response, "too large to be kept")
         headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
-        kept = msgspec.json.encode(Kept(self.digest, response.status_code, headers, body))
+        kept = msgspec.msgpack.encode(Kept(self.digest, response.status_code, headers, body))
         try:
-            await self.cache.set_text(keys.IDEMPOTENCY, kept.decode(), **self._parts)
+            await self.cache.set_text(keys.IDEMPOTENCY, kept, **self._parts)
         except RetryableError:
             return _marked(response, "unavailable")
         return _marked(response, "kept")
@@ -151,6 +164,14 @@ class _Once:
     @property
     def _parts(self) -> dict[str, str]:
         return {"caller": self.caller, "name": self.key}
+
+
+def _earlier(body: bytes | str) -> Kept:
+    """What was kept. Raises RetryableError where another version of the product wrote it."""
+    try:
+        return msgspec.msgpack.decode(body.encode() if isinstance(body, str) else body, type=Kept)
+    except msgspec.MsgspecError as error:
+        raise RetryableError("the key was used with another version of the API", "make a new key") from error
 
 
 def _marked(response: Response, how: str) -> Response:

@@ -11,6 +11,7 @@ from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from riskee.storage.recording import PREDICTIONS, record
+from serving.api import idempotency
 from tests.integration.answering import Answering, answering
 from tests.integration.conftest import serving
 from tests.integration.made_predictions import made, put, sealed
@@ -36,11 +37,40 @@ async def test_the_same_request_is_answered_as_before(client: httpx.AsyncClient,
     assert other.headers["location"] != first.headers["location"]
 
 
-async def test_another_request_with_the_same_key_is_refused(client: httpx.AsyncClient, cache: Cache) -> None:
-    await put(cache, made(), made("IBM"))
-    (await client.post("/v1/predict", json={"tickers": ["AAPL"]}, headers=KEY)).raise_for_status()
+async def test_another_request_with_the_same_key_is_refused(client: httpx.AsyncClient, predicting: Predicting) -> None:
+    (await client.post("/v1/predict", json=FRESH, headers=KEY)).raise_for_status()
     response = await client.post("/v1/predict", json={"tickers": ["IBM"]}, headers=KEY)
     problem(response, 422, "idempotency_key_reused")
+
+
+async def test_what_only_reads_takes_no_room_in_the_cache(client: httpx.AsyncClient, cache: Cache) -> None:
+    await put(cache, made())
+    for price in (1.0, 2.0):
+        await put(cache, made(price=price))
+        response = await client.post("/v1/predict", json={"tickers": ["AAPL"]}, headers=KEY)
+        assert response.json()["predictions"][0]["price"] == price
+        assert response.headers["idempotency-status"] == "not kept"
+    assert await cache._redis.keys("idempotency:*") == []
+
+
+async def test_a_long_answer_takes_no_room_in_the_cache(
+    client: httpx.AsyncClient, cache: Cache, predicting: Predicting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "_KEPT_BYTES", 100)
+    response = await client.post("/v1/predict", json=FRESH, headers=KEY)
+    assert response.headers["idempotency-status"] == "too large to be kept"
+    assert await cache._redis.keys("idempotency:*") == []
+
+
+async def test_a_key_that_another_version_wrote_is_left_alone(
+    client: httpx.AsyncClient, cache: Cache, predicting: Predicting
+) -> None:
+    await client.post("/v1/predict", json=FRESH, headers=KEY)
+    (name,) = await cache._redis.keys("idempotency:*")
+    await cache._redis.set(name, b'{"request":"of another version"}')
+    response = await client.post("/v1/predict", json=FRESH, headers=KEY)
+    assert response.headers["idempotency-status"] == "unavailable"
+    assert await cache._redis.get(name) == b'{"request":"of another version"}'
 
 
 async def test_a_request_that_is_worked_on_is_not_begun_again(

@@ -19,7 +19,7 @@ from serving.api.answers import (
     prediction_answer,
 )
 from serving.api.backend import Backend
-from serving.api.idempotency import IdempotencyKey, IdempotentRoute
+from serving.api.idempotency import IdempotencyKey, IdempotentRoute, changes_nothing
 from serving.api.job_store import Result
 from serving.api.latest import latest_answer
 from serving.api.parameters import LONGEST_WAIT_SECONDS, TICKER, TickerPath
@@ -97,6 +97,7 @@ async def predict_batch(request: Request, wanted: PredictRequest, _key: Idempote
     tickers, problems = await _known(backend, wanted.tickers)
     if tickers and wanted.fresh:
         return await _fresh(request, tickers, problems, wanted.wait_seconds)
+    changes_nothing(request)
     latest = await backend.prepared.many(tickers)
     missing = [
         FailureAnswer(ticker, "no_prediction", f"no prediction of {ticker} is known now", "wait for its next quote")
