@@ -20,8 +20,11 @@ from serving.api.asking import Asker
 from serving.api.job_store import Asked, JobStore, Result, Results
 from serving.api.problems import ProblemError
 
-# Jobs that one process works on at once.
-MOST = 32
+# Jobs that one process works on at once, and those of one caller.
+_MOST = 32
+_MOST_OF_CALLER = 16
+# Ended jobs that wait in memory for a cache that is away; of more the oldest are forgotten.
+_MOST_ENDED = 32
 _FLUSH_SECONDS = 0.5
 _log = get_logger(__name__)
 
@@ -72,18 +75,28 @@ class Jobs:
         Raises ProblemError (503) where there are too many jobs, RetryableError where the bus is away.
         """
         self.asker.require_bus()
-        if len(self._jobs) >= MOST:
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "too_many_jobs",
-                f"{MOST} jobs are under way",
-                "ask again when one has ended, or for the latest predictions, without `fresh`",
-                headers={"Retry-After": "5"},
-            )
+        self._make_room(caller)
         job = Job(Asked(self.asker.new_id(), caller, self.clock.now(), (*types, *refused)), dict(refused))
         self._jobs[job.asked.job_id] = job
         job.work = asyncio.create_task(self._work(job, types))
         return job
+
+    def _make_room(self, caller: str) -> None:
+        """Raises ProblemError (503) where there is none."""
+        working = [job.asked.caller for job in self._jobs.values() if not job.done]
+        own = working.count(caller)
+        if own >= _MOST_OF_CALLER or len(working) >= _MOST:
+            whose = f"{own} jobs of yours" if own >= _MOST_OF_CALLER else f"{_MOST} jobs"
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too_many_jobs",
+                f"{whose} are under way",
+                "ask again when one has ended, or for the latest predictions, without `fresh`",
+                headers={"Retry-After": "5"},
+            )
+        ended = [job_id for job_id, job in self._jobs.items() if job.done]
+        for job_id in ended[: max(len(ended) - _MOST_ENDED, 0)]:
+            del self._jobs[job_id]
 
     async def _work(self, job: Job, types: Mapping[str, ModelType]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -99,18 +112,27 @@ class Jobs:
         except RetryableError as error:
             _log.warning("a job's ticker was not asked for", ticker=ticker, cause=str(error))
             result = Result(failure=FailureAnswer(ticker, "unavailable", "the message bus failed", "ask again"))
+        except Exception:  # noqa: BLE001 (the job must end, whatever it is, and give its place to another)
+            _log.exception("a defect: a job's ticker could not be asked for", ticker=ticker)
+            result = Result(failure=FailureAnswer(ticker, "internal", "a defect of the API", "see the API's log"))
         else:
             result = Result(answer) if isinstance(answer, Prediction) else Result(failure=failure_answer(answer))
         job.results[ticker] = result
 
     async def wait(self, job: Job, seconds: float) -> bool:
         """Whether a job is done within so many seconds; where it is not, it goes on and can be looked for."""
-        if job.work is not None:
-            await asyncio.wait({job.work}, timeout=seconds)
-        if job.done:
-            del self._jobs[job.asked.job_id]
-            return True
-        await self._flush(job)
+        told = False
+        try:
+            if job.work is not None:
+                await asyncio.wait({job.work}, timeout=seconds)
+            if job.done:
+                return True
+            await self._flush(job)
+            told = True
+        finally:
+            if not told:
+                # Nobody is told where to look for it.
+                self._drop(job)
         keeping = asyncio.create_task(self._keep(job))
         self._keeping.add(keeping)
         keeping.add_done_callback(self._keeping.discard)
@@ -119,12 +141,19 @@ class Jobs:
     async def _keep(self, job: Job) -> None:
         """Write the results down as they come. What cannot be written stays here for as long as it would there."""
         forgotten = job.asked.requested_at + keys.JOB.ttl
-        while self.clock.now() < forgotten:
-            await self._flush(job)
-            if job.stored and len(job.written) == len(job.asked.tickers):
-                break
-            await asyncio.sleep(_FLUSH_SECONDS)
-        del self._jobs[job.asked.job_id]
+        try:
+            while self.clock.now() < forgotten and job.asked.job_id in self._jobs:
+                await self._flush(job)
+                if job.stored and len(job.written) == len(job.asked.tickers):
+                    break
+                await asyncio.sleep(_FLUSH_SECONDS)
+        finally:
+            self._drop(job)
+
+    def _drop(self, job: Job) -> None:
+        self._jobs.pop(job.asked.job_id, None)
+        if job.work is not None:
+            job.work.cancel()
 
     async def _flush(self, job: Job) -> None:
         new = {ticker: result for ticker, result in job.results.items() if ticker not in job.written}

@@ -30,14 +30,16 @@ The stream has [a page of its own](stream.md). A test runs every command of this
   `Cache-Control` is `private`: `no-cache` for what changes with the market, up to an hour for what does not.
 - **Idempotency.** A POST with an `Idempotency-Key` (up to 128 letters, digits, `_`, `-`) is done once. For an hour the
   same request of the same caller gets the same answer (`Idempotency-Status: replayed`), another request with that key
-  422, and one while the first is under way 409. What failed is not kept. While Redis is away the request is done as
-  without a key, and the answer says `Idempotency-Status: unavailable`: nothing here does harm when it is done twice.
+  422, and one while the first is under way 409. Not kept is what failed, what only reads (`not kept`: predictions that
+  are not `fresh`), and an answer above 256 KiB (`too large to be kept`): sent again it is done again. While Redis is
+  away the request is done as without a key, and the answer says `Idempotency-Status: unavailable`: nothing here does
+  harm when it is done twice.
 - **Servers that are away.** Without Redis predictions come from the database, with the status `stale`; without the
   database Redis serves them. No request waits for a Redis that hangs: it is asked once a second, beside the requests.
   What needs a server that is away is 503 with `Retry-After`.
 - **Fresh predictions** that take longer than `wait_seconds` are a job: 202, and `Location` says where to look for it. A
   job is kept in Redis for an hour; after a restart of the API it has what came before it, and what predict computed
-  since. What was not heard it lists among its failures, as `unknown`.
+  since. What was not heard it lists among its failures, as `unknown`. 32 jobs may be under way at once, 16 of one caller.
 
 `$RISKEE` is where the API runs, such as `http://127.0.0.1:8000`.
 """
