@@ -118,6 +118,11 @@ async def test_names_pages_and_headers(bus: Bus, cache: Cache, known: Settings) 
             assert (
                 await client.post("/v1/predict", headers={"Origin": origin}, json={"tickers": ["AAPL"]})
             ).status_code == status
+        followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        for path in ("/", "/docs", "/explain/AAPL"):
+            assert (await client.get(path, headers=followed | {"Sec-Fetch-Dest": "iframe"})).status_code == 403
+        assert (await client.get("/docs", headers=followed)).status_code < 400
+        assert (await client.get("/explain/AAPL", headers=followed)).status_code == 403
         allowed = await client.get("/v1/tickers", headers={"Origin": "https://app.example"})
         assert allowed.headers["access-control-allow-origin"] == "https://app.example"
         asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}

@@ -20,8 +20,8 @@ from serving.api.security.scopes import WEBSOCKET, Patience, Rule, rule_of
 
 _SEEN = frozenset(
     {
-        b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"authorization", b"content-length",
-        b"transfer-encoding",
+        b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"authorization",
+        b"content-length", b"transfer-encoding",
     }
 )  # fmt: skip
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", WEBSOCKET})

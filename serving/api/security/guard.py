@@ -104,7 +104,7 @@ class Guard:
 
         A request without a rule is let in here too, for whoever proved who they are: it has no route, or is nobody's.
         """
-        refusal = self.origins.refusal(method, headers)
+        refusal = self.origins.refusal(method, headers, page=rule is not None and rule.page)
         if refusal is not None:
             raise DeniedError(refusal)
         token = bearer(headers.get(b"authorization"))

@@ -15,6 +15,8 @@ from serving.api.problems import ProblemError
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 # What a browser's own navigation says, or the page that the API itself served.
 _NEAR = frozenset({b"same-origin", b"none"})
+# What it says of a link that was followed, as the whole of a window.
+_FOLLOWED = {b"sec-fetch-mode": b"navigate", b"sec-fetch-dest": b"document"}
 
 
 class Origins:
@@ -28,8 +30,11 @@ class Origins:
         self._origins = frozenset(origin.lower() for origin in settings.allowed_origins)
         self._known_host = lru_cache(256)(self._is_known_host)
 
-    def refusal(self, method: str, headers: Mapping[bytes, bytes]) -> ProblemError | None:
-        """Why a request cannot come from who it should, if so. `method` is WS for a WebSocket."""
+    def refusal(self, method: str, headers: Mapping[bytes, bytes], *, page: bool) -> ProblemError | None:
+        """Why a request cannot come from who it should, if so.
+
+        `method` is WS for a WebSocket; `page` whether a page is asked for, to which any site may have a link.
+        """
         host = headers.get(b"host", b"")
         if self._hosts and not self._known_host(host):
             return ProblemError(
@@ -38,7 +43,7 @@ class Origins:
                 "the API is not called by this name",
                 "use localhost or 127.0.0.1, or list the name in RISKEE_API__ALLOWED_HOSTS",
             )
-        if self._is_foreign(method, headers, host):
+        if self._is_foreign(method, headers, host, page=page):
             return ProblemError(
                 HTTPStatus.FORBIDDEN,
                 "foreign_origin",
@@ -52,7 +57,7 @@ class Origins:
         bare, _, port = name.rpartition(":")
         return name in self._hosts or (port.isdigit() and bare in self._hosts)
 
-    def _is_foreign(self, method: str, headers: Mapping[bytes, bytes], host: bytes) -> bool:
+    def _is_foreign(self, method: str, headers: Mapping[bytes, bytes], host: bytes, *, page: bool) -> bool:
         origin = headers.get(b"origin")
         if origin is not None:
             own = origin.partition(b"://")[2] == host
@@ -60,5 +65,5 @@ class Origins:
             # The browser would keep an answer from such a page, but what it asks for may cost or change something.
             return not allowed and method != "OPTIONS"
         site = headers.get(b"sec-fetch-site")
-        # Without an origin a page can still ask, say for a picture.
-        return site is not None and site not in _NEAR and headers.get(b"sec-fetch-mode") != b"navigate"
+        # Without an origin a page can still ask, say for a picture; a frame navigates too, but is no document.
+        return site is not None and site not in _NEAR and not (page and _FOLLOWED.items() <= headers.items())

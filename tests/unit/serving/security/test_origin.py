@@ -9,9 +9,9 @@ from serving.api.security.headers import careful, policy_with_scripts_of
 from serving.api.security.origin import Origins
 
 
-def kind(settings: ApiSettings, method: str, **headers: str) -> str:
+def kind(settings: ApiSettings, method: str, *, page: bool = False, **headers: str) -> str:
     found = Origins(settings).refusal(
-        method, {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+        method, {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}, page=page
     )
     return "" if found is None else found.kind
 
@@ -65,7 +65,7 @@ FOREIGN = "foreign_origin"
         ("OPTIONS", {"origin": "http://evil.example"}, ""),
         ("GET", {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"}, FOREIGN),
         ("GET", {"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors"}, FOREIGN),
-        ("GET", {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}, ""),
+        ("GET", {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}, FOREIGN),
         ("GET", {"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors"}, ""),
         ("GET", {"sec_fetch_site": "none", "sec_fetch_mode": "navigate"}, ""),
     ],
@@ -73,6 +73,15 @@ FOREIGN = "foreign_origin"
 def test_what_pages_of_other_sites_may_not_do(method: str, headers: dict[str, str], refused: str) -> None:
     settings = ApiSettings(allowed_origins=("https://app.example",))
     assert kind(settings, method, host="localhost:8000", **headers) == refused
+
+
+@pytest.mark.parametrize(
+    ("page", "destination", "refused"),
+    [(True, "document", ""), (True, "iframe", FOREIGN), (True, "image", FOREIGN), (False, "document", FOREIGN)],
+)
+def test_another_site_may_link_to_pages_and_to_nothing_that_works(page: bool, destination: str, refused: str) -> None:
+    headers = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": destination}
+    assert kind(ApiSettings(), "GET", page=page, host="localhost:8000", **headers) == refused
 
 
 @pytest.mark.parametrize("origin", ["*", "app.example", "https://app.example/", "https://*.example", "ftp://a"])
