@@ -9,12 +9,15 @@ from riskee.messaging.messages import Prediction
 from serving.api.standing import Notice, Standings, judged
 from serving.api.streaming.listener import Listener
 from serving.api.streaming.messages import ExplainedMessage, ExplainingMessage
-from serving.api.streaming.newest import Log, fates
-from serving.api.streaming.update import ALL, Item, Key, Kind, Update, prediction_update
+from serving.api.streaming.newest import Fates, Log
+from serving.api.streaming.parts import Parts
+from serving.api.streaming.update import ALL, Key, Kind, Update, prediction_update
 
 _LOG_UPDATES = 20_000
 # Progress of explanations that may wait for one client; of more the oldest is left out.
 _PROGRESS_WAITING = 64
+# Listeners that are told of a notice before other work has its turn.
+_SLICE = 128
 
 
 class Hub:
@@ -31,6 +34,8 @@ class Hub:
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
         self._last: dict[str, Prediction] = {}
         self._progress = 0
+        # One thing is told to all before the next, so that no listener's sequence falls.
+        self._parts = Parts()
 
     def subscribe(self, listener: Listener, tickers: Iterable[str]) -> None:
         """Let a listener have what concerns these tickers; `*`: all."""
@@ -60,35 +65,54 @@ class Hub:
         self._last[prediction.ticker] = prediction
         self._standings.predicted(prediction)
         number = judged(prediction, self._standings.reasons(prediction))
-        update = prediction_update(self.log.next(), number, snapshot=False)
-        self._tell(Key(Kind.PREDICTION, prediction.ticker), update)
+        self._tell(
+            Key(Kind.PREDICTION, prediction.ticker),
+            lambda sequence: prediction_update(sequence, number, snapshot=False),
+        )
 
     def explained(self, explanation: Explanation) -> None:
         """Tell of an explanation."""
-        message = ExplainedMessage(self.log.next(), explanation)
-        self._tell(Key(Kind.EXPLAINED, explanation.ticker), Update(message))
+        self._tell(
+            Key(Kind.EXPLAINED, explanation.ticker), lambda sequence: Update(ExplainedMessage(sequence, explanation))
+        )
 
     def explaining(self, progress: ExplainProgress) -> None:
         """Tell how far an explanation is, which nobody is told later."""
         self._progress = (self._progress + 1) % _PROGRESS_WAITING
-        update = Update(ExplainingMessage(self.log.sequence, progress))
-        for listener in self._concerned(progress.ticker):
-            listener.offer(Key(Kind.EXPLAINING, str(self._progress)), update)
+        self._parts.do(self._progressed(Key(Kind.EXPLAINING, str(self._progress)), progress))
 
     def notify(self, notices: Sequence[Notice]) -> None:
         """Tell everyone whom it concerns what has become of the numbers."""
-        everyone: set[Listener] = set().union(*self._listeners.values()) if notices else set()
         for notice in notices:
-            sequence = self.log.next()
-            for key, fate in fates(sequence, notice):
-                self.log.keep(key, fate)
-            for listener in everyone:
-                listener.notify(sequence, notice)
+            self._parts.do(self._notified(notice))
 
-    def _tell(self, key: Key, item: Item) -> None:
-        self.log.keep(key, item)
-        for listener in self._concerned(key.ticker):
-            listener.offer(key, item)
+    def _notified(self, notice: Notice) -> Iterator[None]:
+        fates = Fates(self.log.next(), notice)
+        for key, fate in fates.items.items():
+            self.log.keep(key, fate)
+        named = [*notice.tickers, ALL] if notice.tickers else [*self._listeners]
+        everyone: set[Listener] = set().union(*(self._listeners.get(ticker, ()) for ticker in named))
+        for place, listener in enumerate(everyone, start=1):
+            listener.notify(fates)
+            if place % _SLICE == 0:
+                yield
+
+    def _tell(self, key: Key, made: Callable[[int], Update]) -> None:
+        self._parts.do(self._told(key, made))
+
+    def _told(self, key: Key, made: Callable[[int], Update]) -> Iterator[None]:
+        update = made(self.log.next())
+        self.log.keep(key, update)
+        self._offer(key, update)
+        yield from ()
+
+    def _progressed(self, key: Key, progress: ExplainProgress) -> Iterator[None]:
+        self._offer(key, Update(ExplainingMessage(self.log.sequence, progress)), progress.ticker)
+        yield from ()
+
+    def _offer(self, key: Key, update: Update, ticker: str = "") -> None:
+        for listener in self._concerned(ticker or key.ticker):
+            listener.offer(key, update)
 
     def _concerned(self, ticker: str) -> Iterator[Listener]:
         """Who listens to a ticker; one who listens to all as well may come twice."""

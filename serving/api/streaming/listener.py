@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from serving.api.standing import Notice
-from serving.api.streaming.newest import Items, fates, put, told
+from serving.api.streaming.newest import Fates, Items, put, told
 from serving.api.streaming.update import Item, Key, Update
 
 
@@ -26,14 +25,17 @@ class Listener:
     def offer(self, key: Key, item: Item) -> None:
         """Put an item in line."""
         put(self._waiting, key, item)
+        self._rouse()
+
+    def notify(self, fates: Fates) -> None:
+        """Put a notice in line, for the tickers that are listened to."""
+        if fates.put(self._waiting, self.tickers):
+            self._rouse()
+
+    def _rouse(self) -> None:
         if not self.awake:
             self.awake = True
             self._wake()
-
-    def notify(self, sequence: int, notice: Notice) -> None:
-        """Put a notice in line, for the tickers that are listened to."""
-        for key, fate in fates(sequence, notice, self.tickers):
-            self.offer(key, fate)
 
     def take(self, most: int) -> list[Update]:
         """What waits, the oldest first, until it is more than so many bytes; the rest stays in line."""

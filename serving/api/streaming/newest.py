@@ -1,7 +1,7 @@
 """The newest of each kind and ticker: the rule by which the latest wins, in a client's line as in the log."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Set
 from itertools import groupby, takewhile
 from operator import itemgetter
 
@@ -12,6 +12,8 @@ from serving.api.streaming.update import ALL, Fate, Item, Key, Kind, Update, sta
 # What outlives its moment, so that a client can be told of it later.
 _LOGGED = (Kind.STANDING, Kind.PREDICTION, Kind.HAPPENED, Kind.EXPLAINED)
 
+_EVERYONE = Key(Kind.STANDING, ALL)
+
 Items = dict[Key, Item]
 
 
@@ -21,21 +23,35 @@ def put(items: Items, key: Key, item: Item) -> None:
     if key.kind is Kind.PREDICTION:
         # What happened to the number before this one.
         items.pop(Key(Kind.HAPPENED, key.ticker), None)
-    elif key == (Kind.STANDING, ALL):
+    elif key == _EVERYONE:
         for each in [each for each in items if each.kind is Kind.STANDING]:
             del items[each]
     items[key] = item
 
 
-def fates(sequence: int, notice: Notice, tickers: Container[str] | None = None) -> Iterator[tuple[Key, Fate]]:
-    """A notice as items of these tickers; None: of all that it names."""
-    if not notice.tickers:
-        yield Key(Kind.STANDING, ALL), Fate(sequence, notice.reason, standing=True)
-    kind = Kind.STANDING if notice.standing else Kind.HAPPENED
-    fate = Fate(sequence, notice.reason, notice.standing)
-    for ticker in notice.tickers:
-        if tickers is None or ticker in tickers or ALL in tickers:
-            yield Key(kind, ticker), fate
+class Fates:
+    """A notice as items, made once for all whom it concerns."""
+
+    def __init__(self, sequence: int, notice: Notice) -> None:
+        self._fate = Fate(sequence, notice.reason, notice.standing or not notice.tickers)
+        self._kind = Kind.STANDING if self._fate.standing else Kind.HAPPENED
+        keys = [Key(self._kind, ticker) for ticker in notice.tickers] or [_EVERYONE]
+        self.items: Items = dict.fromkeys(keys, self._fate)
+
+    def put(self, items: Items, tickers: Set[str]) -> bool:
+        """As `put`, all that concerns these tickers; whether anything does. One walks through the shorter of both."""
+        if _EVERYONE in self.items:
+            put(items, _EVERYONE, self._fate)
+            return True
+        own = self.items
+        if ALL not in tickers:
+            # In order, so that all with the same tickers share a message.
+            named = sorted(ticker for ticker in tickers if Key(self._kind, ticker) in own)
+            own = {Key(self._kind, ticker): self._fate for ticker in named}
+        for key in items.keys() & own.keys():
+            del items[key]
+        items.update(own)
+        return bool(own)
 
 
 def told(items: Iterable[tuple[Key, Item]]) -> Iterator[Update]:
@@ -86,6 +102,6 @@ class Log:
         if ALL in tickers:
             later = takewhile(lambda each: each[1].sequence > sequence, reversed(self._items.items()))
             return list(later)[::-1]
-        keys = [Key(Kind.STANDING, ALL), *(Key(kind, ticker) for kind in _LOGGED for ticker in tickers)]
+        keys = [_EVERYONE, *(Key(kind, ticker) for kind in _LOGGED for ticker in tickers)]
         found = [(key, item) for key in keys if (item := self._items.get(key)) and item.sequence > sequence]
         return sorted(found, key=lambda each: each[1].sequence)

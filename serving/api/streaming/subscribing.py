@@ -13,6 +13,7 @@ from serving.api.problems import ProblemError
 from serving.api.reading import Reader
 from serving.api.standing import Number, Standings
 from serving.api.streaming.messages import CompleteMessage, ErrorMessage, Resume, SubscribedMessage
+from serving.api.streaming.newest import Fates
 from serving.api.streaming.outlet import Outlet
 from serving.api.streaming.update import ALL, Key, Kind, Update, prediction_update
 
@@ -62,7 +63,7 @@ class Subscribing:
         else:
             self.confirm(outlet, hub.log.sequence)
             for notice in self.standings.current():
-                outlet.listener.notify(hub.log.sequence, notice)
+                outlet.listener.notify(Fates(hub.log.sequence, notice))
             try:
                 await self._offer_snapshots(outlet, wanted)
             except RiskeeError:

@@ -32,6 +32,9 @@ class Kind(StrEnum):
     HEARTBEAT = "heartbeat"
     ERROR = "error"
 
+    # An enumeration's own is slow, and every item of every client is looked up by it.
+    __hash__ = str.__hash__
+
 
 class Key(NamedTuple):
     """Whose place an item takes; where it is about no ticker, `ticker` is empty."""

@@ -1,9 +1,12 @@
 """A slow listener gets the latest, never a backlog; one that comes back gets what it missed, once."""
 
+import asyncio
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from riskee.messaging.explanations import ExplainProgress
 from riskee.messaging.messages import Prediction
@@ -140,6 +143,47 @@ def test_a_slow_listener_gets_where_all_stand_now_and_what_happened_after_each_p
     assert (stale["status"], stale["tickers"]) == ("stale", ["IBM"]), "AAPL spoke after it was stale"
     assert update["prediction"]["ticker"] == "AAPL"
     assert [stands["sequence"], stale["sequence"], update["sequence"]] == [3, 4, 5]
+
+
+@pytest.mark.parametrize("own", [("T00001", "T00007"), (ALL,)])
+def test_a_client_pays_for_its_own_part_of_a_notice(own: tuple[str, ...]) -> None:
+    """Counted, not timed: the keys that are made for clients of a few tickers, and for such of all."""
+    hub = made_hub()
+    listeners = [listening(hub, *own) for _ in range(20)]
+    names = tuple(f"T{number:05}" for number in range(2000))
+    made = Counter[str]()
+
+    class Counted(Key):
+        def __new__(cls, kind: Kind, ticker: str = "") -> "Counted":
+            made[ticker] += 1
+            return super().__new__(cls, kind, ticker)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serving.api.streaming.newest.Key", Counted)
+        hub.notify([Notice(reason(Status.STALE), names, standing=False)])
+    assert made.total() <= len(names) + len(listeners) * 2 * len(own)
+    for listener in listeners:
+        assert statuses(listener) == [("stale", list(names if ALL in own else own), False)]
+
+
+async def test_a_notice_to_many_lets_others_have_their_turn_and_nobodys_sequence_falls() -> None:
+    hub = made_hub()
+    listeners = [listening(hub, ALL if number % 2 else "AAPL") for number in range(1000)]
+    hub.notify([Notice(reason(Status.STALE), ("AAPL", "IBM"), standing=False)])
+    told = [len(listener) for listener in listeners].count(0)
+    assert 0 < told < len(listeners), "some wait for a later turn"
+    late = listening(hub, "AAPL")
+    hub.publish(prediction("AAPL", 2.0))
+    hub.notify([Notice(reason(Status.FEED_MUTE))])
+    hub.unsubscribe(listeners[0], [*listeners[0].tickers])
+    for _ in range(30):
+        await asyncio.sleep(0)
+    for listener in listeners[1:]:
+        seen = taken(listener)
+        assert [each["type"] for each in seen][-2:] == ["prediction", "status"], "the stale one was of the last number"
+        sequences = [each["sequence"] for each in seen]
+        assert sequences == sorted(sequences)
+    assert [each["type"] for each in taken(late)] == ["prediction", "status"]
 
 
 def test_an_update_says_all_that_is_against_it() -> None:
