@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from serving.api.streaming.framing import frames
+from serving.api.streaming.framing import Framing, frames
 from serving.api.streaming.outlet import Outlet
 from serving.api.streaming.update import Update
 from tests.unit.messaging.samples import PREDICTION
 from tests.unit.serving.stream_server import Server, Wire
 
 
-def spoilt(_: Sequence[Update]) -> bytes:
-    raise ValueError("planted")
+def spoilt(updates: Sequence[Update]) -> bytes:
+    raise ValueError(f"planted for {len(updates)}")
 
 
 class Broken(Wire):
@@ -29,7 +29,8 @@ async def test_a_client_that_cannot_be_written_to_is_ended_and_silences_nobody(k
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context.get("exception")))
     server, wires = Server(100), [kind(), Wire(), Wire()]
-    outlets = [Outlet(wire, spoilt if wire is wires[0] else frames, server.pump, 1024) for wire in wires]
+    framings: list[Framing] = [spoilt, frames, frames]
+    outlets = [Outlet(wire, framing, server.pump, 1024) for wire, framing in zip(wires, framings, strict=True)]
     for outlet in outlets:
         server.hub.subscribe(outlet.listener, ["AAPL"])
     for round_ in (1, 2):
