@@ -2,7 +2,8 @@
 
 import re
 
-_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+from riskee.explanation.wording import MONTHS
+
 _AMOUNT = r"[-+$€£]?\d+(?:[.,]\d+)*"
 _PERCENT = rf"{_AMOUNT}\s*(?:%|percent(?:age points?)?\b|per cent\b|points?\b)"
 _CHANGE = (
@@ -11,7 +12,7 @@ _CHANGE = (
 )
 _DATE = re.compile(
     rf"\s*\b(?:(?:on|in|of|since|from|to|until|for|after|before)\s+)?(?:the\s+)?"
-    rf"(?:\d{{1,2}}\s+(?:{_MONTHS})(?:\s+\d{{4}})?|(?:{_MONTHS})\s+\d[\d, ]*\d|\d{{4}}-\d\d-\d\d|\d{{4}}\s?Q[1-4]"
+    rf"(?:\d{{1,2}}\s+(?:{MONTHS})(?:\s+\d{{4}})?|(?:{MONTHS})\s+\d[\d, ]*\d|\d{{4}}-\d\d-\d\d|\d{{4}}\s?Q[1-4]"
     rf"|Q[1-4]\s?\d{{4}}|(?:19|20)\d\d)\b"
 )
 _CHANGE_BY = re.compile(rf"\b({_CHANGE})\s+(?:by\s+)?{_PERCENT}", re.IGNORECASE)

@@ -19,6 +19,8 @@ _OBJECT = re.compile(r"\b(?:forecast|prediction)\b", re.IGNORECASE)
 _PASSIVE = re.compile(r"\b(?:is|was|were|been)\s+(?:\w+\s+)?(?:\w+ed)\b.*\bby\b", re.IGNORECASE)
 _ORDERED = re.compile(r"\b(?:more than|ahead of|followed by|then)\b|smaller part|lesser extent", re.IGNORECASE)
 _FIRST = re.compile(r"\b(?:strongest|largest|biggest|most|mostly|main|mainly|chiefly|first)\b", re.IGNORECASE)
+_LESSER = re.compile(r"\bto a (?:smaller part|lesser extent)\b,?\s*", re.IGNORECASE)
+_TO_COME = re.compile(r"\bto (?:be )?(?:push|lift|rais|pull|drag|lower|mov)\w*", re.IGNORECASE)
 _VERB = re.compile(r"\b(?:push|lift|rais|pull|drag|lower|mov)\w*", re.IGNORECASE)
 
 
@@ -43,7 +45,10 @@ def wrong_words(sentence: str) -> str | None:
     """Words for which there is no fact."""
     _, plain = split_quantities(sentence)
     unknown = [word for word in wording.words(plain) if word.removesuffix("'s") not in vocabulary()]
-    return f"words that no driver has: {', '.join(unknown)}" if unknown else None
+    if unknown:
+        return f"words that no driver has: {', '.join(unknown)}"
+    to_come = _TO_COME.search(sentence)
+    return f"it does not say that it was so: {to_come.group()!r}" if to_come else None
 
 
 def wrong_drivers(sentence: str, drivers: Sequence[Driver]) -> str | None:
@@ -73,6 +78,8 @@ def wrong_order(sentence: str, drivers: Sequence[Driver]) -> str | None:
     """What is named first where the sentence says so is the stronger."""
     sizes = {driver.name: driver.contribution for driver in drivers}
     named = [name for name in mentions(sentence) if name in sizes]
+    if any(not _follows(sentence, lesser) for lesser in _LESSER.finditer(sentence)):
+        return "it does not say what had the smaller part, and beside what"
     if _ORDERED.search(sentence) and any(abs(sizes[one]) < abs(sizes[other]) for one, other in pairwise(named)):
         return "its order is not that of the drivers"
     if named and _FIRST.search(sentence):
@@ -95,17 +102,28 @@ def wrong_numbers(sentence: str, drivers: Sequence[Driver]) -> str | None:
     return None
 
 
+def _follows(sentence: str, lesser: re.Match[str]) -> bool:
+    """Whether a driver stands before `to a smaller part`, and another directly after it."""
+    before, after = mentions(sentence[: lesser.start()]), sentence[lesser.end() :]
+    named = mentions(after)
+    return bool(before and named) and _first_place(named[0], after) <= len("the ")
+
+
 def _moves_the_forecast(clause: str, named: Sequence[str], sentence: str) -> bool:
     """Whether the drivers are what moves and the forecast is moved, in the active or the passive voice."""
     moved, verb = _OBJECT.search(clause), _VERB.search(clause)
+    if len(_VERB.findall(clause)) > 1:
+        return False  # a driver that moved itself, or a second move
     if moved is None and _OBJECT.search(sentence):
         moved = re.search(r"\bit\b", clause)  # pushed it down: the forecast of the clause before
     if moved is None or verb is None:
         return False
     first = min(place for place in (_first_place(name, clause) for name in named) if place is not None)
     if _PASSIVE.search(clause):
+        if wording.ways(clause[first:]):
+            return False  # of the driver: by the higher volatility
         return moved.start() < verb.start() < first
-    return first < verb.start() < moved.start()
+    return first < verb.start() < moved.start() and not wording.ways(clause[: verb.start()])
 
 
 def _first_place(name: str, clause: str) -> int:

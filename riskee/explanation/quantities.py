@@ -11,8 +11,10 @@ from functools import reduce
 from riskee.explanation import wording
 
 ROUNDING = 0.1
-_MONTHS = wording.MONTHS
-_DATE = re.compile(rf"\b(\d{{1,2}})\s+({_MONTHS})(?:\s+(\d{{4}}))?\b|\b({_MONTHS})\s+(\d{{1,2}}),?\s+(\d{{4}})\b")
+_DATE = re.compile(
+    rf"\b(\d{{1,2}})\s+({wording.MONTHS})(?:\s+(\d{{4}}))?\b|\b({wording.MONTHS})\s+(\d{{1,2}}),?\s+(\d{{4}})\b"
+)
+_PERIOD = re.compile(r"\b(Q|H|FY)\s?(\d{1,4})\b|\b(\d)(Q)\b")
 _NUMBER = re.compile(
     r"(?:\b(?P<role>to|from|at|over|under|above|below|almost|nearly|least|most|than|beyond)\s+)?"
     r"(?:(?<![\w.,-])(?P<sign>[+-]))?(?P<currency>[$€£]?)(?<![\w.])(?:(?<![+-])|(?<=(?<![\w.,-])[+-]))(?P<digits>\d+(?:,\d{3})*(?:\.\d+)?)(?![.,]?\d)"
@@ -24,6 +26,7 @@ _INDEX = re.compile(r"\bS&P 500\b")
 _SIZES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _UNITS = {"%": "%", "time": "times", "dollar": "$", "euro": "€", "percent": "%", "per cent": "%"}
 _TIMES = frozenset({"session", "day", "week", "month", "quarter", "year"})
+_DATES = _TIMES | {"q", "h", "fy"} | frozenset(wording.MONTHS.lower().split("|"))
 # A number word that counts nothing is none: `one of them`.
 _COUNTED = r"(?:per ?cent|%|percentage|points?|dollars?|times|sessions?|days?|weeks?|months?|quarters?|years?|basis)"
 _WORD = r"(?:" + "|".join(sorted(wording.NUMBERS, key=len, reverse=True)) + r")"
@@ -42,6 +45,11 @@ class Quantity:
     unit: str
     step: float = 0.0
     role: str = ""
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it says when, or over how long."""
+        return self.unit in _DATES
 
     def says(self, fact: "Quantity") -> bool:
         """Whether this is the fact's number, or that number rounded."""
@@ -63,12 +71,17 @@ def split_quantities(text: str) -> tuple[list[Quantity], str]:
             found.append((match.start() + 1, Quantity(float(year), "year")))
         return " " * len(match[0])
 
+    def period(match: re.Match[str]) -> str:
+        name, count = (match[1], match[2]) if match[1] else (match[4], match[3])
+        found.append((match.start(), Quantity(float(count), name.lower())))
+        return " " * len(match[0])
+
     def number(match: re.Match[str]) -> str:
         found.append((match.start(), _quantity(match)))
         kept = match["noun"] or ""
         return " " * (len(match[0]) - len(kept)) + kept
 
-    text = _NUMBER.sub(number, _DATE.sub(date, text))
+    text = _NUMBER.sub(number, _PERIOD.sub(period, _DATE.sub(date, text)))
     return [quantity for _, quantity in sorted(found, key=lambda item: item[0])], text
 
 

@@ -8,29 +8,28 @@ written, on the processor that writes it).
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from riskee.explanation import wording
 from riskee.explanation.digitless import sentences
+from riskee.explanation.predicate import Predicate, has_verb, predicate, verbs
 from riskee.explanation.quantities import Quantity, split_quantities
 
 # Stands for the company or index that a document is about.
 SELF = "@"
-_PASSIVE = re.compile(
-    r"\b(?:is|are|was|were|been|being)\s+(?:\w+\s+)?\w+(?:ed|en|t|ut)\s+(?:\w+\s+)?by\b", re.IGNORECASE
-)
 _HEAD_ENDS = wording.PREPOSITIONS
-_MOVES = wording.RISING | wording.FALLING
 _COMPANY = {wording.stem(word) for word in wording.COMPANY}
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom a statement is about: `head` with what stands before it (`services` revenue) and after it (of China)."""
+    """Whom a statement is about: `head` with what stands before it (`services` revenue) and after it (of China).
+    `called` are the words for what a document is about: its company loses something else than its shares."""
 
     head: str
     before: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
+    called: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def words(self) -> frozenset[str]:
@@ -40,16 +39,17 @@ class Subject:
 @dataclass(frozen=True)
 class Statement:
     """One part of a sentence. `counted` are the numbers in its subject (two of five suppliers), `aside` the numbers and
-    directions of what only says when or over what, wherever that stands. `lent` are the words of the sentence's other
-    parts on the same subject that have no direction."""
+    directions of what only says when or over what, wherever that stands. `hypothetical` are the words by which it is
+    not said to be so. `lent` are the verbs and objects of the sentence's other parts on the same subject that have no
+    direction."""
 
     text: str
     subject: Subject | None
     words: frozenset[str]
     ways: tuple[int, ...]
     negations: int
-    hypothetical: bool
-    passive: bool
+    hypothetical: frozenset[str]
+    predicate: Predicate
     quantities: tuple[Quantity, ...]
     adjunct: bool
     counted: tuple[Quantity, ...] = ()
@@ -72,7 +72,8 @@ def statements(text: str, itself: frozenset[str], *, claim: bool = False) -> lis
             statement = _statement(part, itself, last, parts)
             last = statement.subject if not statement.adjunct and statement.subject else last
             parts.append(statement)
-        found += _lending(_joined(parts))
+        said = frozenset(match.group().lower() for match in wording.ATTRIBUTION.finditer(sentence))
+        found += _lending([replace(part, hypothetical=part.hypothetical | said) for part in _joined(parts)])
     return found
 
 
@@ -81,7 +82,7 @@ def _parts(sentence: str) -> Iterator[str]:
     waiting = ""
     for part in filter(None, (part.strip(" .") for part in wording.PARTS.split(sentence))):
         joined = f"{waiting} and {part}" if waiting else part
-        if not waiting and not _has_verb(part) and not _is_adjunct(part):
+        if not waiting and not has_verb(part) and not _is_adjunct(part):
             waiting = part
         else:
             waiting = ""
@@ -94,22 +95,27 @@ def _statement(part: str, itself: frozenset[str], last: Subject | None, before: 
     quantities, plain = split_quantities(part)
     adjunct = _is_adjunct(part)
     named, rest = _divide(plain)
-    acts = _has_verb(part)
+    acts = has_verb(part)
     subject = None if adjunct else _subject(named, itself, last) if acts else last
     inherits = not adjunct and not acts and bool(before)
-    ways = wording.ways(plain)
+    ways, does = wording.ways(plain), predicate(plain)
     return Statement(
         text=part,
         subject=subject,
         words=frozenset(wording.content(plain if adjunct or subject is last else rest)),
         ways=ways or (before[-1].ways if inherits else ()),
         negations=sum(word in wording.NEGATION for word in wording.words(plain)),
-        hypothetical=bool(wording.HYPOTHETICAL.search(plain)),
-        passive=bool(_PASSIVE.search(plain)),
+        hypothetical=frozenset(match.group().lower() for match in wording.HYPOTHETICAL.finditer(plain)),
+        predicate=_inherited(does, before[-1].predicate) if inherits else does,
         quantities=tuple(quantities),
         adjunct=adjunct,
         counted=tuple(_counted(part)) if acts else (),
     )
+
+
+def _inherited(own: Predicate, before: Predicate) -> Predicate:
+    """That of a part without a verb: it goes on with the one before."""
+    return replace(before, links=own.links)
 
 
 def _joined(parts: list[Statement]) -> list[Statement]:
@@ -134,7 +140,8 @@ def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
             words=part.words | adjunct.words,
             aside_ways=(*part.aside_ways, *adjunct.ways),
             negations=part.negations + adjunct.negations,
-            hypothetical=part.hypothetical or adjunct.hypothetical,
+            hypothetical=part.hypothetical | adjunct.hypothetical,
+            predicate=replace(part.predicate, links=part.predicate.links | adjunct.predicate.links),
             aside=(*part.aside, *adjunct.quantities),
         )
     return part
@@ -142,45 +149,31 @@ def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
 
 def _lending(parts: list[Statement]) -> list[Statement]:
     still = [part for part in parts if not part.ways and not part.negations and not part.hypothetical]
-    return [
-        replace(part, lent=frozenset(word for other in still if other.subject == part.subject for word in other.words))
-        for part in parts
-    ]
+
+    def lent(part: Statement) -> frozenset[str]:
+        others = [other.predicate for other in still if other.subject == part.subject]
+        return frozenset[str]().union(*(other.object | {other.verb} for other in others))
+
+    return [replace(part, lent=lent(part)) for part in parts]
 
 
 def _counted(part: str) -> list[Quantity]:
     """The quantities before the first verb."""
     words = wording.words(part)
-    verb = words[next(_verbs(words))]
+    verb = words[next(verbs(words))]
     before, _, _ = re.split(rf"\b({re.escape(verb)})\b", part, maxsplit=1, flags=re.IGNORECASE)
     return split_quantities(before)[0]
 
 
 def _is_adjunct(part: str) -> bool:
     first = part.partition(" ")[0].lower()
-    return first in wording.PREPOSITIONS and not _has_verb(part)
-
-
-def _has_verb(part: str) -> bool:
-    return any(True for _ in _verbs(wording.words(part)))
-
-
-def _verbs(words: list[str]) -> Iterator[int]:
-    """Where the verbs are: `traded` is none in `the traded value`, nor `drop` in `the drop`."""
-    for at, word in enumerate(words):
-        form = word in wording.VERBS or word in _MOVES or word in wording.HELPERS or _is_past(word)
-        if form and not (at and words[at - 1] in wording.DETERMINERS and word not in wording.VERBS):
-            yield at
-
-
-def _is_past(word: str) -> bool:
-    return word.endswith("ed") and len(word) > 4
+    return first in wording.PREPOSITIONS and not has_verb(part)
 
 
 def _divide(plain: str) -> tuple[list[str], str]:
     """The words before the first verb, and the text from there on."""
     words = wording.words(plain)
-    at = next(_verbs(words), len(words))
+    at = next(verbs(words), len(words))
     return words[:at], " ".join(words[at:])
 
 
@@ -195,5 +188,5 @@ def _subject(named: list[str], itself: frozenset[str], last: Subject | None) -> 
         return last
     after = frozenset(wording.stem(word) for word in named[end:] if word in meaning)
     if {*stems, *after} <= itself | _COMPANY:
-        return Subject(SELF)
+        return Subject(SELF, called=frozenset({*stems, *after} & _COMPANY))
     return Subject(stems[-1], frozenset(stems[:-1]), after)

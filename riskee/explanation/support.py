@@ -13,16 +13,28 @@ from riskee.messaging.explanations import SourceDocument
 _LOOSE = frozenset({"short-term", "medium-term", "long-term"})
 # The country that documents on the economy are about.
 _HERE = frozenset({"unit", "stat"})
+# What a price has; the company itself has something else.
+_SHARES = frozenset({"stock", "shar"})
 _NEVER = frozenset[str]()
 _GOES_ON = re.compile(r"\s(?:after|following|as|when|because)\s.*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a document states: its statements, and the words of its title, which say more exactly what it is about."""
+    """What a document states, and its title, which says more exactly what it is about."""
 
     statements: tuple[Statement, ...]
-    title: frozenset[str]
+    title: str
+
+    def narrows(self, head: str) -> frozenset[str]:
+        """The stems before `head` in the title, in one phrase with it: US consumer price index."""
+        for phrase in re.split(r"[,:;.]", self.title):
+            before: list[str] = []
+            for word in wording.words(phrase):
+                if wording.stem(word) == head:
+                    return frozenset(before)
+                before = [] if word in wording.STOP_WORDS else [*before, wording.stem(word)]
+        return _NEVER
 
 
 def evidence_of(document: SourceDocument, ticker: str) -> Evidence:
@@ -31,10 +43,20 @@ def evidence_of(document: SourceDocument, ticker: str) -> Evidence:
     found: list[Statement] = []
     heading = document.title.partition(": ")[2]
     for text in (document.title, heading, document.snippet, without_digits(f"{document.title}. {document.snippet}")):
-        fit = [one for one in sentences(wording.BRACKETS.sub(" ", text)) if not wording.META.search(one)]
+        fit = [wording.BRACKETS.sub(" ", one) for one in sentences(text) if not _unfit(one)]
         found += statements(" ".join(fit), itself)
-        found += statements(" ".join(_cut(one) for one in fit if not wording.has_negation(one)), itself)
-    return Evidence(tuple(found), frozenset(wording.content(document.title)))
+        found += statements(" ".join(_cut(one) for one in fit if _certain(one)), itself)
+    return Evidence(tuple(found), document.title)
+
+
+def _unfit(sentence: str) -> bool:
+    """Whether a sentence states nothing: an instruction, or one that its brackets take back."""
+    aside = " ".join(wording.BRACKETS.findall(sentence))
+    return bool(wording.META.search(wording.BRACKETS.sub(" ", sentence)) or wording.HYPOTHETICAL.search(aside))
+
+
+def _certain(sentence: str) -> bool:
+    return not (wording.has_negation(sentence) or wording.HYPOTHETICAL.search(sentence))
 
 
 def _cut(sentence: str) -> str:
@@ -56,9 +78,10 @@ def numbers_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
     """Each number is the fact's, in value, unit and order."""
     own = iter(fact.quantities)
     for quantity in claim.quantities:
-        if not any(quantity.says(one) for one in fact.aside) and not any(quantity.says(one) for one in own):
+        when = quantity.is_time and any(quantity.says(one) for one in fact.aside)
+        if not when and not any(quantity.says(one) for one in own):
             return False
-    every = (*fact.quantities, *fact.aside)
+    every = (*(one for one in fact.quantities if one.is_time), *fact.aside)
     if not all(any(quantity.says(one) for quantity in claim.quantities) for one in fact.counted):
         return False
     return all(any(quantity.says(one) for one in every) for quantity in claim.aside)
@@ -77,7 +100,7 @@ def negations_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
 
 
 def _denies(claim: Statement, fact: Statement) -> bool:
-    return claim.negations == 1 and not fact.negations and len(claim.ways) == 1
+    return fact.predicate.moves and claim.negations == 1 and not fact.negations and len(claim.ways) == 1
 
 
 def certainty_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
@@ -87,7 +110,7 @@ def certainty_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
 
 def voice_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
     """Who did it and to whom it was done are not swapped."""
-    return claim.passive == fact.passive
+    return claim.predicate.passive == fact.predicate.passive
 
 
 def subject_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
@@ -95,19 +118,34 @@ def subject_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
     mine, its = claim.subject, fact.subject
     if mine is None or its is None or mine.head != its.head:
         return False
-    narrows = (its.before - _LOOSE) | (its.after - evidence.title - _HERE)
-    return narrows <= mine.words and mine.words <= its.words | evidence.title
+    called = mine.called | its.called
+    if mine.called and its.called and called & _SHARES and called - _SHARES:
+        return False
+    narrows = (its.before - _LOOSE) | (its.after - _HERE)
+    return narrows <= mine.words and mine.words <= its.words | evidence.narrows(its.head)
 
 
 def words_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
-    """Every word with a meaning is in the fact, or in what the rest of its sentence adds to it."""
-    return claim.words <= fact.words | fact.lent | (fact.subject.words if fact.subject else _NEVER)
+    """Every word with a meaning is in the fact, or in what the rest of its sentence adds to it, and each preposition
+    leads where it does there: what went from India to China did not go from China to India."""
+    known = fact.words | fact.lent | (fact.subject.words if fact.subject else _NEVER)
+    return claim.words <= known and claim.predicate.links <= fact.predicate.links
+
+
+def verb_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
+    """The same is done to the same. Plain moves stand for one another where they have no object."""
+    mine, its = claim.predicate, fact.predicate
+    same = mine.verb == its.verb or (its.moves and (mine.moves or mine.verb in fact.lent))
+    if mine.passive != its.passive:
+        return same
+    return same and its.object <= mine.object and mine.object <= its.object | fact.lent
 
 
 Fit = Callable[[Statement, Statement, Evidence], bool]
 FITS: Mapping[str, Fit] = {
     "subject": subject_fits,
     "support": words_fit,
+    "verb": verb_fits,
     "negation": negations_fit,
     "direction": ways_fit,
     "future": certainty_fits,

@@ -24,6 +24,7 @@ _HINTS = {
     "direction": "its direction is not that of the document",
     "negation": "the document denies it, or does not",
     "future": "the document does not say that it is so",
+    "verb": "the document says that something else was done, or to something else",
     "voice": "the document does not say who did it to whom",
     "subject": "the document says it of something else",
     "support": "it has words that its document does not have there",

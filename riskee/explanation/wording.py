@@ -34,13 +34,23 @@ NEGATION = _words(
     "failing lack lacks lacked unlike unlikely rather instead avoid avoids avoided stop stops stopped cease ceased "
     "halt halted erase erased reverse reversed refuse refused deny denied unable untrue false except excluding"
 )
-# What is only possible, wanted or said of the future is no fact.
+# Words by which a statement is somebody's, not a fact.
+_SAID = (
+    r"said|says?|saying|according to|claim(?:s|ed|ing)?|suggest\w*|suspect\w*|alleged\w*|reportedly|told|argu\w*|"
+    r"believe\w*|rumou?r\w*|wrongly|falsely"
+)
+# What is only possible, wanted, tried, denied, said by somebody or said of the future is no fact.
 HYPOTHETICAL = re.compile(
-    r"\b(?:could|(?-i:may)|might|would|will|shall|should|if|unless|whether|expect\w*|forecast\w*|predict\w*|plan\w*|hope\w*|"
-    r"aim\w*|target\w*|guid(?:e|ed|ance)|likely|probably|possibl\w*|perhaps|rumou?r\w*|alleged\w*|reportedly|"
-    r"going to|set to|poised|believe\w*|anticipat\w*|outlook|project(?:s|ed|ing)|potential\w*)\b|\?",
+    rf"\b(?:{_SAID}|could|(?-i:may)|might|would|will|shall|should|if|unless|whether|expect\w*|forecast\w*|predict\w*|"
+    r"plan\w*|hope\w*|aim\w*|target\w*|guid(?:e|ed|ance)|likely|probably|possibl\w*|perhaps|going to|set to|poised|"
+    r"anticipat\w*|outlook|project(?:s|ed|ing)|potential\w*|about to|head(?:ed|ing) for|on track|on course|bound for|"
+    r"verge|accus\w*|cleared|acquitted|delay\w*|postpon\w*|nearly|almost|far from|close to|wrong|false|mistaken\w*|"
+    r"deny|den(?:ies|ied)|attempt\w*|tri(?:ed|es) to|sought|seek\w*|want\w*|threat\w*|offer(?:s|ed) to|propos\w*|"
+    r"agreed to|declin(?:e|es|ed) to|so-called|seem\w*|appear\w*|suppos\w*|urg\w*|ask\w*|warn\w*|fear\w*)\b|\?",
     re.IGNORECASE,
 )
+# What makes all of its sentence somebody's word, wherever it stands.
+ATTRIBUTION = re.compile(rf"\b(?:{_SAID})\b|\bexpect(?:s|ed)?\W*$", re.IGNORECASE)
 # Where a sentence divides into parts that may each go their own way.
 PARTS = re.compile(
     r"\s*(?:[,;](?!\d)|:(?=\s+[A-Za-z]))\s*(?:and\s+|but\s+|while\s+|yet\s+)?|"
@@ -57,10 +67,12 @@ ADVICE = re.compile(
     r"\b(?:b\W?u\W?y(?:s|ing|er|ers)?|bought|s\W?e\W?l\W?l(?:s|ing)?|purchas\w*|invest|invests|investing|invested|"
     r"investors?|traders?|recommend\w*|advis\w*|advice|should|must|ought|consider\w*|opportunit\w*|short(?:ing|ed)?"
     r"(?!-| interest)|go(?:es|ing)? long|hold(?:ing|ers?)?|accumulat\w*|bet|bets|take profits?|portfolio|positions?|"
-    r"stakes?|worth|worthy|load(?:ing)? up|back up the|exit\w*|trim\w*|dump\w*|grab\w*|pil(?:e|ing) in|"
+    r"stakes?|worth|worthy|load(?:ing)? up|back up the|exit\w*|trim\w*|dump\w*|grab\w*|"
     r"get(?:ting)? (?:in|out)|"
     r"cash (?:in|out)|cut your|cheap\w*|bargain\w*|undervalued|overvalued|attractive\w*|entry|overweight|underweight|"
     r"steer|stay away|avoid|wise|smart|deserves?|merits?|own|miss|time to|do well to|want to|safe|you|your|yours|let|"
+    r"upgrad\w*|downgrad\w*|outperform\w*|underperform\w*|a steal|no-brainers?|picks?|retirement|must-have|must-own|"
+    r"pil(?:e|es|ed|ing) (?:in|into)|flock\w*|rush\w*|hurry|everyone|everybody|on sale|today only|last chance|"
     r"kaufen|verkaufen|comprar|vender|acheter|vendre|comprare|vendere)\b",
     re.IGNORECASE,
 )
@@ -74,7 +86,8 @@ FIRST_PERSON = re.compile(r"\b(?:[Ww]e|[Oo]urs?|I|[Mm]y|[Mm]e|us|[Oo]urselves)\b
 # What a text says that speaks of itself, of its instructions, or to the reader's machine.
 META = re.compile(
     r"https?:|www\.|\b[\w-]+\.(?:com|net|org|io|ru|cn|info|biz)\b|[<>{}\[\]`|\\@#*_=]|&#?\w+;|\b(?:instruct\w*|ignore\w*|"
-    r"disregard\w*|forget|prompt|json|assistant|language model|chatbot|password|api key|secret|canary\w*|"
+    r"disregard\w*|forget|prompt|json|assistant|language model|chatbot|pass(?:word|phrase|code)s?|code ?words?|"
+    r"api key|secret|canary\w*|hotline|call (?:now|us|the)|"
     r"previous(?:ly)? (?:text|message)|document|system|override|click|visit|subscribe|as an ai|decode\w*|obey\w*|"
     r"repeat\w*|answer\w*|reply|respond|write|tell|print|translate|pretend)\b",
     re.IGNORECASE,
@@ -82,7 +95,8 @@ META = re.compile(
 # Claims about the future: documents report the past, and no document moved the forecast.
 FORECAST = re.compile(
     r"\b(?:forecast\w*|predict\w*|expect\w*|outlook|the model|next close|next session|will|going to|set to|poised|"
-    r"likely|tomorrow|soon|could|might|(?-i:may)|would|continues?)\b",
+    r"likely|tomorrow|soon|could|might|(?-i:may)|would|continues?|"
+    r"about to|head(?:ed|ing) for|on track|on course|bound for|verge|destined|set for|flies)\b",
     re.IGNORECASE,
 )
 
@@ -105,6 +119,11 @@ VERBS = _words(
 HELPERS = _words(
     "can cannot could may might must shall should will would fail fails failed stop stops stopped rise fall drop gain "
     "lose grow sells sold sees"
+)
+
+# They help another verb to its sense.
+AUXILIARIES = _words(
+    "is are was were be been being has have had did does do can cannot could may might must shall should will would"
 )
 
 STOP_WORDS = _words(
@@ -134,9 +153,14 @@ def words(text: str) -> list[str]:
     return [word.lower().replace("’", "'") for word in _WORD.findall(text)]
 
 
+def is_verb(word: str) -> bool:
+    """Whether a word is a verb, most likely one in the past tense."""
+    return word in VERBS or (word.endswith("ed") and len(word) > 4)
+
+
 def has_verb(text: str) -> bool:
     """Whether a text reads like a sentence in the past tense rather than a heading."""
-    return any(word in VERBS or (word.endswith("ed") and len(word) > 4) for word in words(text))
+    return any(map(is_verb, words(text)))
 
 
 def has_negation(text: str) -> bool:

@@ -1,0 +1,90 @@
+"""What a part of a sentence says is done: its verb, what it is done to, and what its prepositions lead to.
+
+Words alone do not carry the sense: `moved from India to China` has the words of `moved from China to India`, and to
+drop a lawsuit is not to lose it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from riskee.explanation import wording
+
+_PLAIN_MOVES = wording.MOVES_UP | wording.MOVES_DOWN
+_MOVES = wording.RISING | wording.FALLING
+_LEADS = wording.PREPOSITIONS | {"above", "below", "despite", "than", "as"}
+# Directly after the verb they go on with it: declined to comment, lost of its market share.
+_COMPLETES = frozenset({"to", "of"})
+_WHEN = frozenset({"year", "quarter", "month", "week", "day", "session", "ago", "next", "last", "later", "earlier"})
+_IRREGULAR = "cut|hit|sold|bought|won|lost|made|held|kept|led|paid|built|sent|spent|put|set|found|told|left|met"
+_PASSIVE = re.compile(
+    rf"\b(?:is|are|was|were|been|being|be|got)\s+(?:not\s+|\w+ly\s+)?(?:\w{{2,}}(?:ed|en)|{_IRREGULAR})\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """`verb` as its stem; `moves` for a plain move that has no object, so that fell may stand for declined; `object`
+    the stems up to the first preposition; `links` each preposition with the word that it leads to."""
+
+    verb: str = ""
+    moves: bool = False
+    object: frozenset[str] = frozenset()
+    links: frozenset[tuple[str, str]] = frozenset()
+    passive: bool = False
+
+
+def predicate(plain: str) -> Predicate:
+    """That of a part from which the quantities are taken out."""
+    words = wording.words(plain)
+    at = _main(words)
+    verb = words[at] if at is not None else ""
+    its_object = frozenset[str]() if at is None else _object(words[at + 1 :])
+    return Predicate(
+        verb=wording.stem(verb),
+        moves=verb in _PLAIN_MOVES and not its_object,
+        object=its_object,
+        links=frozenset(_links(words)),
+        passive=bool(_PASSIVE.search(plain)),
+    )
+
+
+def has_verb(part: str) -> bool:
+    """Whether a part of a sentence has a verb, be it only a move: up 5%."""
+    return any(True for _ in verbs(wording.words(part)))
+
+
+def verbs(words: list[str]) -> Iterator[int]:
+    """Where the verbs are: `traded` is none in `the traded value`, nor `drop` in `the drop`."""
+    for at, word in enumerate(words):
+        form = wording.is_verb(word) or word in _MOVES or word in wording.HELPERS
+        if form and not (at and words[at - 1] in wording.DETERMINERS and word not in wording.VERBS):
+            yield at
+
+
+def _main(words: list[str]) -> int | None:
+    """The first verb, or the one that it only helps: was sued, did not rise."""
+    places = list(verbs(words))
+    for at, after in pairwise(places):
+        between = words[at + 1 : after]
+        near = all(word in wording.NEGATION or word.endswith("ly") for word in between)
+        if words[at] not in wording.AUXILIARIES or not near:
+            return at
+    return places[-1] if places else None
+
+
+def _object(words: list[str]) -> frozenset[str]:
+    start = 1 if words and words[0] in _COMPLETES else 0
+    end = next((at for at, word in enumerate(words) if at >= start and word in _LEADS), len(words))
+    found = {word for word in words[:end] if not word.endswith("ly")}
+    return frozenset(wording.content(" ".join(found)) - {wording.stem(word) for word in _WHEN})
+
+
+def _links(words: list[str]) -> Iterator[tuple[str, str]]:
+    for at, word in enumerate(words):
+        if word in _LEADS:
+            led = next((each for each in words[at + 1 :] if each in _LEADS or wording.content(each)), "")
+            if led and led not in _LEADS:
+                yield word, wording.stem(led)
