@@ -8,6 +8,8 @@ from riskee.explanation.characters import strange
 from riskee.explanation.facts import FLAG_NOTES, Facts
 from riskee.messaging.explanations import Driver, SourceDocument
 
+_UNFIT = (wording.META, wording.ADVICE, wording.FORECAST, wording.CERTAINTY, wording.FIRST_PERSON)
+
 
 def headline(facts: Facts) -> str:
     """What is predicted, in one sentence with all its numbers."""
@@ -59,8 +61,12 @@ def drivers(facts: Facts) -> list[str]:
 
 
 def report(document: SourceDocument) -> str:
-    """A document by its title, source and date. A title that advises, instructs or hides something is not repeated."""
-    unfit = strange(document.title) or wording.META.search(document.title) or wording.ADVICE.search(document.title)
+    """A document by its title, source and date. A title that advises, promises, foretells, instructs or hides something
+    is not repeated; of the model's own backtests the title may say what the model expected."""
+    past = document.collection == "prediction_context"
+    unfit = strange(document.title) or any(
+        pattern.search(document.title) for pattern in _UNFIT if not (past and pattern is wording.FORECAST)
+    )
     title = f"a text of {document.collection.replace('_', ' ')}" if unfit else document.title
     return f"Background: {title} ({document.source}, {document.published_at:%Y-%m-%d})."
 
