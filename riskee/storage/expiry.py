@@ -10,9 +10,11 @@ from riskee.storage.bus import Bus
 
 
 class _Reading(NamedTuple):
-    """The place in the stream of the last delivery, and how many messages of the durable's came after it."""
+    """The place in the stream of the last delivery, how many there were, and how many messages of the durable's came
+    after it."""
 
     place: int
+    delivered: int
     waiting: int
 
 
@@ -23,11 +25,12 @@ class Expiry:
         self._bus = bus
         self._stream = stream
         self._durable = durable
-        self._before = _Reading(0, 0)
+        self._before = _Reading(0, 0, 0)
 
     async def removed(self) -> int:
-        """How many of the messages that waited at the last call may have been removed unread.
+        """How many of the messages that waited at the last call may have been removed unread: at most so many.
 
+        The first call knows of none: what was removed before it stays untold.
         Raises RetryableError where the bus does not answer.
         """
         try:
@@ -37,6 +40,9 @@ class Expiry:
             return 0
         except (nats.errors.Error, TimeoutError) as error:
             raise RetryableError(f"{self._durable}: {error!r}", "it is tried again") from error
-        before = self._before
-        self._before = _Reading(consumer.delivered.stream_seq if consumer.delivered else 0, consumer.num_pending or 0)
-        return max(0, min(before.waiting, first - 1 - before.place))
+        before, last = self._before, consumer.delivered
+        self._before = _Reading(
+            last.stream_seq if last else 0, last.consumer_seq if last else 0, consumer.num_pending or 0
+        )
+        undelivered = before.waiting - (self._before.delivered - before.delivered)
+        return max(0, min(undelivered, first - 1 - before.place))

@@ -75,3 +75,14 @@ async def test_what_was_read_may_be_removed(bus: Bus) -> None:
     assert await expiry.removed() == 0
     await shrink(bus, 1)
     assert await expiry.removed() == 0
+
+
+async def test_what_was_delivered_between_two_looks_is_not_counted(bus: Bus) -> None:
+    expiry = Expiry(bus, STREAM, "test-between")
+    subscription = await bus.jetstream.pull_subscribe(QUOTE.name, "test-between")
+    await bus.publish(QUOTE, *quotes(10))
+    assert await expiry.removed() == 0
+    for message in await subscription.fetch(10):
+        await message.ack()
+    await shrink(bus, 1)
+    assert await expiry.removed() == 0
