@@ -24,5 +24,5 @@ def niceness(name: str, environ: Mapping[str, str] = os.environ) -> int:
     """The niceness of a process, from 0 (as urgent as any) to 19; what is no number is left for the settings to
     refuse."""
     given = environ.get(_SETTING, "")
-    step = int(given) if given.isdigit() else int(PredictSettings.model_fields["precedence"].default)
+    step = int(given) if given.isdecimal() else int(PredictSettings.model_fields["precedence"].default)
     return min(_STEPS.get(name, 0) * step, _MOST)

@@ -108,6 +108,7 @@ def test_what_is_less_urgent_than_predict_is_nicer(plan: Plan, monkeypatch: pyte
     assert [niceness(name, os.environ) for name in ("api", "ollama")] == [9, 19]
     assert niceness("api", {"RISKEE_PREDICT__PRECEDENCE": "0"}) == 0
     assert niceness("predict-2", {"RISKEE_PREDICT__PRECEDENCE": "9"}) == 0
+    assert niceness("api", {"RISKEE_PREDICT__PRECEDENCE": "\N{SUPERSCRIPT TWO}"}) == niceness("api", {})
 
 
 def test_postgres_is_asked_for_a_fast_shutdown(plan: Plan) -> None:
