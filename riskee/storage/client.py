@@ -11,6 +11,7 @@ _OWN_HEADERS = f"NATS/1.0\r\n{MESSAGE_ID}: ".encode()
 class LightClient(Client):
     """Leaves the id unread that a stored message was published with: parsing it costs 3 us of a message's 18.
 
+    Where the id comes first, all headers of the message are left unread: as we publish it is the only one.
     Overrides a method that is not public. A version of nats-py that does not call it reads the id again, and that is
     all (docs/adr/0135).
     """

@@ -53,7 +53,8 @@ class Consumption(Generic[PayloadT]):
     max_batch: int = 512
     # How long the first message of a batch may wait for others, where a batch costs much more than a message.
     linger_seconds: float = 0.0
-    # Where a batch takes seconds: the next ones do not wait for it, however many the durable lets out.
+    # Where a batch takes seconds: the next ones do not wait for it, however many the durable lets out. For batches of
+    # one message, without chapters. One that hangs is found out once no other is finished: `handle` limits it.
     side_by_side: bool = False
     # What a message belongs to where the order counts: nothing of a new chapter is handled while of the last one
     # something may still be on its way.
