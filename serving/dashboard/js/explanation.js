@@ -27,6 +27,30 @@ const REFUSED = {
   source: "a source that does not exist or fit", person: "a speaker in the first person",
 };
 
+const QUEUED = { stage: "queued", tokens: 0, sentences: [] };
+// As long as an answer to a question of one's own is waited for.
+const SILENT_AFTER_MS = 90_000;
+
+// What is known of the explanations of one ticker: the last answer or the last problem, `own`: the prediction that was
+// asked about here and has no answer yet, and the works that go on, by the prediction that each is about.
+class Told {
+  answer = null;
+  problem = null;
+  own = null;
+  works = new Map();
+
+  // The one that was begun last.
+  get work() {
+    return [...this.works.values()].at(-1) ?? (this.own ? QUEUED : null);
+  }
+
+  ends(about) {
+    clearTimeout(this.works.get(about)?.silent);
+    this.works.delete(about);
+    if (this.own === about) this.own = null;
+  }
+}
+
 export class Explanation {
   #of = new Map();
   #ticker = null;
@@ -45,22 +69,27 @@ export class Explanation {
   // The same ticker has a newer prediction: what was explained is then an older one.
   follow(prediction) {
     this.#prediction = prediction;
-    const said = this.#of.get(this.#ticker);
-    byId("superseded").hidden = !said?.explanation || said.explanation.prediction_id === prediction.prediction_id;
-    byId("explain").disabled = Boolean(said?.own);
+    const { answer, own } = this.#told(this.#ticker);
+    byId("superseded").hidden = !answer || answer.prediction_id === prediction.prediction_id;
+    byId("explain").disabled = Boolean(own);
   }
 
   async ask() {
     const ticker = this.#ticker;
-    if (!ticker || !this.#prediction || this.#of.get(ticker)?.own) return;
-    this.#of.set(ticker, { asking: true, own: true, stage: "queued", tokens: 0, sentences: [] });
+    const told = this.#told(ticker);
+    if (!ticker || !this.#prediction || told.own) return;
+    const own = this.#prediction.prediction_id;
+    Object.assign(told, { own, problem: null });
     announce(`Explaining ${ticker}`);
     this.#draw();
     try {
-      this.#settle(ticker, await api.explain(ticker));
+      const answer = await api.explain(ticker);
+      told.ends(own);
+      this.#settle(ticker, answer);
     } catch (problem) {
       if (!(problem instanceof api.Problem) && problem.name !== "TimeoutError") throw problem;
-      this.#of.set(ticker, { problem });
+      told.ends(own);
+      told.problem = problem;
       announce(`No explanation: ${problem.message}`);
       this.#draw(ticker);
     }
@@ -68,14 +97,19 @@ export class Explanation {
 
   // `explaining`: how far the work on an explanation is, whoever asked for it.
   progress(message) {
-    const { ticker, stage, tokens, sentence, draft } = message.progress;
-    const before = this.#of.get(ticker);
+    const { ticker, prediction_id: about, stage, tokens, sentence, draft } = message.progress;
+    const told = this.#told(ticker);
     // Progress may come after the answer, on another way: the answer stands.
-    if (before?.explanation?.prediction_id === message.progress.prediction_id) return;
-    const said = before?.asking ? before : { asking: true, sentences: [] };
-    Object.assign(said, { stage, tokens, draft: draft ?? "" });
-    if (sentence) said.sentences.push(sentence);
-    this.#of.set(ticker, said);
+    if (told.answer?.prediction_id === about) return;
+    const work = told.works.get(about) ?? { sentences: [] };
+    clearTimeout(work.silent);
+    const silent = setTimeout(() => {
+      told.works.delete(about);
+      this.#draw(ticker);
+    }, SILENT_AFTER_MS);
+    Object.assign(work, { stage, tokens, draft: draft ?? "", silent });
+    if (sentence) work.sentences.push(sentence);
+    told.works.set(about, work);
     this.#draw(ticker);
   }
 
@@ -83,22 +117,29 @@ export class Explanation {
     this.#settle(ticker, explanation);
   }
 
+  #told(ticker) {
+    if (!this.#of.has(ticker)) this.#of.set(ticker, new Told());
+    return this.#of.get(ticker);
+  }
+
   #settle(ticker, explanation) {
-    this.#of.set(ticker, { explanation });
+    const told = this.#told(ticker);
+    told.ends(explanation.prediction_id);
+    Object.assign(told, { answer: explanation, problem: null });
     this.#draw(ticker);
     if (ticker === this.#ticker) announce(`Explained: ${explanation.text}`);
   }
 
   #draw(ticker = this.#ticker) {
     if (ticker !== this.#ticker) return;
-    const said = this.#of.get(ticker);
-    byId("explain").disabled = !this.#prediction || Boolean(said?.own);
+    const { own, work, problem, answer } = this.#told(ticker);
+    byId("explain").disabled = !this.#prediction || Boolean(own);
     for (const [id, there] of Object.entries({
-      "explain-idle": !said, "explain-progress": said?.asking, "explain-problem": said?.problem, "explain-answer": said?.explanation,
+      "explain-idle": !work && !problem && !answer, "explain-progress": work, "explain-problem": problem, "explain-answer": answer,
     })) byId(id).hidden = !there;
-    if (said?.asking) this.#drawProgress(said);
-    if (said?.problem) drawProblem(said.problem);
-    if (said?.explanation) this.#drawAnswer(said.explanation);
+    if (work) this.#drawProgress(work);
+    if (problem) drawProblem(problem);
+    if (answer) this.#drawAnswer(answer);
   }
 
   #drawProgress({ stage, tokens, sentences, draft = "" }) {

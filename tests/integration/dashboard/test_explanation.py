@@ -71,9 +71,9 @@ class Writer:
     async def answer(self, message: Msg) -> None:
         asked = codec_of(EXPLAIN).decode(message.data).payload.prediction
         for stage in ("queued", "facts", "documents", "writing"):
-            await self._tell(asked, stage)
+            await self.tell(asked, stage)
         for number, sentence in enumerate(SENTENCES):
-            await self._tell(asked, "checking", 20 * (number + 1), sentence)
+            await self.tell(asked, "checking", 20 * (number + 1), sentence)
         await self.may_go_on.acquire()
         answer = explained(asked)
         await self._bus.publish(
@@ -81,7 +81,7 @@ class Writer:
                             at=answer.created_at),
         )  # fmt: skip
 
-    async def _tell(self, asked: Prediction, stage: Stage, tokens: int = 0, sentence: str | None = None) -> None:
+    async def tell(self, asked: Prediction, stage: Stage, tokens: int = 0, sentence: str | None = None) -> None:
         progress = ExplainProgress(
             prediction_id=asked.prediction_id, ticker=asked.ticker, stage=stage, tokens=tokens, sentence=sentence
         )
@@ -149,6 +149,26 @@ async def test_what_another_asked_for_is_shown_too(writer: Writer, dashboard: Da
     answer = await dashboard.page.request.post(address)
     assert answer.ok
     await dashboard.shows("✓ verified", "#badges")
+
+
+async def test_the_sentences_of_two_predictions_do_not_mix(writer: Writer, dashboard: Dashboard) -> None:
+    await dashboard.page.clock.install()
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    writer.may_go_on.release()
+    await dashboard.press("e")
+    await dashboard.shows("✓ verified", "#badges")
+    one, other = (prediction("AAPL", LAST, price) for price in (601.0, 602.0))
+    await writer.tell(one, "checking", 20, "This is of one.")
+    await writer.tell(other, "checking", 20, "This is of another.")
+    await writer.tell(one, "checking", 40, "And this of the one too.")
+    await writer.tell(other, "checking", 40, "And this of another too.")
+    await dashboard.shows("And this of another too.", "#sentences")
+    assert await dashboard.text("#sentences") == "This is of another. And this of another too."
+    assert await dashboard.page.locator("#explain-answer").is_visible(), "an answer stands until the next"
+    await dashboard.page.clock.fast_forward("02:00")
+    await eventually(lambda: dashboard.page.locator("#explain-progress").is_hidden())
+    assert await dashboard.page.locator("#explain-answer").is_visible()
 
 
 async def test_without_an_answer_the_problem_is_told(dashboard: Dashboard, cache: Cache) -> None:
