@@ -3,7 +3,7 @@
 import { createChart, LineSeries } from "../vendor/lightweight-charts-5.2.1.mjs";
 import { byId, element, write } from "./dom.js";
 import { ForecastBands } from "./forecast_bands.js";
-import { change, price } from "./format.js";
+import { arrow, change, price } from "./format.js";
 import { bandOf, counted, drawn, newestOf, nextSession } from "./sessions.js";
 import { colour, onChange } from "./theme.js";
 
@@ -63,7 +63,8 @@ export class TickerChart {
     this.#line?.setData([]);
     this.#series?.setData([]);
     byId("past").replaceChildren();
-    write(byId("readout"), "");
+    byId("chart").setAttribute("aria-label", "Chart");
+    for (const each of ["chart-summary", "readout"]) write(byId(each), "");
   }
 
   // A new prediction of the same ticker. Answers false where it does not continue what is shown.
@@ -120,7 +121,7 @@ function said({ verdict, outside }) {
 function pastRow(band) {
   const expected = change(Math.log(band.predicted / band.from));
   const came = band.came === null ? "–" : `${price(band.came)} (${change(Math.log(band.came / band.from))})`;
-  const texts = [band.time, `${price(band.predicted)} (${expected})`, `${price(band.low)} – ${price(band.high)}`, came, said(band)];
+  const texts = [band.time, `${arrow(band.chance)} ${price(band.predicted)} (${expected})`, `${price(band.low)} – ${price(band.high)}`, came, said(band)];
   return element("tr", "", ...texts.map((text) => element("td", "", text)));
 }
 

@@ -4,11 +4,10 @@ import * as api from "./api.js";
 import { TickerChart } from "./chart.js";
 import { secondsSince } from "./clock.js";
 import { byId, element, write, writeWords } from "./dom.js";
-import { age, arrow, change, direction, moment, percent, price } from "./format.js";
+import { age, arrow, change, likelier, moment, percent, price } from "./format.js";
 import { isLastKnown } from "./standing.js";
 
 const SESSIONS = 250;
-const REDRAW_MS = 250;
 // How often at most the past is read again.
 const READ_AGAIN_MS = 5000;
 
@@ -98,12 +97,12 @@ export class Detail {
     byId("chart-again").hidden = state !== "problem";
   }
 
-  // Some tickers tick faster than anybody reads.
+  // In the frame in which the list draws the same.
   #ask() {
-    this.#due ||= setTimeout(() => {
+    this.#due ||= requestAnimationFrame(() => {
       this.#due = 0;
       this.#draw();
-    }, REDRAW_MS);
+    });
   }
 
   #draw() {
@@ -128,8 +127,8 @@ export class Detail {
     write(byId("price"), price(now));
     write(byId("predicted"), price(predicted));
     const move = byId("expected");
-    write(move, `${arrow(expected)} ${change(expected)}`);
-    move.className = direction(expected);
+    write(move, `${arrow(chance)} ${change(expected)}`);
+    move.className = likelier(chance);
     write(byId("chance"), percent(chance));
     write(byId("confidence"), percent(confidence));
     write(byId("interval"), `${price(interval.p10)} – ${price(interval.p90)}`);

@@ -2,6 +2,8 @@
 // whether the direction was hit. What came is told by form as well as by colour: a full dot is a hit, a cross a miss, a
 // dashed band was left by the price.
 
+import { likelier } from "./format.js";
+
 const NARROWEST = 3;
 const WIDEST = 14;
 
@@ -44,7 +46,7 @@ export class ForecastBands {
       const y = (price) => toY(price) * ry;
       context.save();
       drawBand(context, { x: x * rx, width, top: y(band.high), bottom: y(band.low), band, colours, ry });
-      drawTick(context, { x: x * rx, width, y: y(band.predicted), rising: band.predicted >= band.from, colours, ry });
+      drawTick(context, { x: x * rx, width, y: y(band.predicted), way: likelier(band.chance), colours, ry });
       if (band.came !== null) drawOutcome(context, { x: x * rx, y: y(band.came), band, size: width, colours, ry });
       context.restore();
     }
@@ -64,8 +66,8 @@ function drawBand(context, { x, width, top, bottom, band, colours, ry }) {
   context.setLineDash([]);
 }
 
-function drawTick(context, { x, width, y, rising, colours, ry }) {
-  context.fillStyle = rising ? colours.up : colours.down;
+function drawTick(context, { x, width, y, way, colours, ry }) {
+  context.fillStyle = colours[way];
   context.fillRect(x - width / 2, y - ry, width, 2 * ry);
 }
 

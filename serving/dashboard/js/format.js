@@ -24,7 +24,11 @@ export const change = (logReturn, digits = 2) => `${signed(100 * Math.expm1(logR
 // Which way a return points, as it is shown: never told by colour alone.
 const SHOWN = 0.00005;
 export const direction = (value) => (value >= SHOWN ? "up" : value <= -SHOWN ? "down" : "flat");
-export const arrow = (value) => ({ up: "▲", down: "▼", flat: "■" })[direction(value)];
+
+// The likelier way, by the probability of a rise: hits are counted of this one. The expected move is a mean, and may
+// point the other way where both are about even.
+export const likelier = (chance) => (chance >= 0.5 ? "up" : "down");
+export const arrow = (chance) => ({ up: "▲", down: "▼" })[likelier(chance)];
 
 export function age(seconds) {
   if (seconds < 1) return "now";

@@ -2,6 +2,7 @@
 // of a list share one scale, so that a wide one is an uncertain one.
 
 import { element } from "./dom.js";
+import { likelier } from "./format.js";
 
 export class IntervalBar {
   #band = element("i", "band");
@@ -13,13 +14,13 @@ export class IntervalBar {
   }
 
   // `reach`: the share of the price at which the bar ends, on either side.
-  draw({ price, predicted_price: predicted, interval, expected_return: expected }, reach) {
+  draw({ price, predicted_price: predicted, interval, p_up: chance }, reach) {
     const place = (value) => Math.min(100, Math.max(0, 50 + (50 * (value / price - 1)) / reach));
     const left = place(interval.p10);
     this.#band.style.left = `${left}%`;
     this.#band.style.width = `${Math.max(1, place(interval.p90) - left)}%`;
     this.#tick.style.left = `${place(predicted)}%`;
-    this.#tick.className = `tick ${expected >= 0 ? "up" : "down"}`;
+    this.#tick.className = `tick ${likelier(chance)}`;
   }
 }
 

@@ -2,7 +2,7 @@
 // but what they show.
 
 import { element, write } from "./dom.js";
-import { arrow, change, direction, percent, price } from "./format.js";
+import { arrow, change, likelier, percent, price } from "./format.js";
 import { IntervalBar } from "./interval_bar.js";
 import { isLastKnown } from "./standing.js";
 
@@ -87,8 +87,8 @@ export class Row {
   #showNumbers(prediction, reach) {
     const { expected_return: expected, interval } = prediction;
     write(this.#price, price(prediction.price));
-    write(this.#expected, `${arrow(expected)} ${change(expected)}`);
-    this.#expected.className = direction(expected);
+    write(this.#expected, `${arrow(prediction.p_up)} ${change(expected)}`);
+    this.#expected.className = likelier(prediction.p_up);
     write(this.#predicted, price(prediction.predicted_price));
     write(this.#chance, percent(prediction.p_up));
     this.#drawChance(prediction.p_up);
@@ -100,7 +100,7 @@ export class Row {
   // From the middle, which is an even chance, to the likelier side.
   #drawChance(chance) {
     const size = Math.min(50, (50 * Math.abs(chance - 0.5)) / CHANCE_REACH);
-    this.#chanceBar.className = chance >= 0.5 ? "up" : "down";
+    this.#chanceBar.className = likelier(chance);
     this.#chanceBar.style.left = `${chance >= 0.5 ? 50 : 50 - size}%`;
     this.#chanceBar.style.width = `${size}%`;
   }

@@ -16,9 +16,9 @@ function verdict(outcome) {
 
 // `ahead`: its session has not come yet.
 export function bandOf(prediction, outcome, target, ahead) {
-  const { interval, predicted_price: predicted, price } = prediction;
+  const { interval, predicted_price: predicted, price, p_up: chance } = prediction;
   const came = outcome ? price * Math.exp(outcome.realised_return) : null;
-  return { time: target, ahead, low: interval.p10, high: interval.p90, predicted, from: price, came, ...verdict(outcome) };
+  return { time: target, ahead, low: interval.p10, high: interval.p90, predicted, chance, from: price, came, ...verdict(outcome) };
 }
 
 export const newestOf = (predictions) =>

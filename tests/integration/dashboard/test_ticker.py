@@ -41,6 +41,16 @@ async def test_the_chart_tells_hits_misses_and_intervals(past: None, dashboard: 
     await dashboard.shows("predicted", "#readout")
 
 
+async def test_a_ticker_without_a_past_has_none_of_another(past: None, dashboard: Dashboard) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("Of the last 89 settled predictions")
+    await dashboard.page.goto(f"{dashboard.address}/dashboard/#IBM")
+    await dashboard.shows("No prediction of this ticker is stored yet.")
+    assert await dashboard.text("#chart-summary") == ""
+    assert await dashboard.page.get_attribute("#chart", "aria-label") == "Chart"
+    assert not await dashboard.page.locator(".legend").is_visible(), "nothing is drawn that it could explain"
+
+
 async def test_the_record_tells_how_little_is_known(past: None, dashboard: Dashboard) -> None:
     await dashboard.open("AAPL")
     await dashboard.shows("Not distinguishable from chance.")

@@ -1,5 +1,7 @@
 """The watch list: what a row says, live; sorted, searched, pinned, by mouse and by keys."""
 
+import asyncio
+
 import httpx
 import msgspec
 import pytest
@@ -25,6 +27,33 @@ async def test_a_row_says_all_of_a_prediction_and_follows_it(dashboard: Dashboar
     await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 601.5, p_up=0.4)))
     await dashboard.shows("601.50", dashboard.row("AAPL"))
     assert "▼ −0.10 %" in await dashboard.text(dashboard.row("AAPL"))
+
+
+async def test_the_direction_is_the_likelier_one(dashboard: Dashboard, cache: Cache, bus: Bus) -> None:
+    made = msgspec.structs.replace(prediction("AAPL", LAST, 600.0, p_up=0.504), expected_return=-0.0002)
+    await put(cache, made)
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    assert await dashboard.text("#expected") == "▲ −0.02 %"
+    assert "▲ −0.02 %" in await dashboard.text(dashboard.row("AAPL"))
+    watched = asyncio.ensure_future(dashboard.page.evaluate(_APART))
+    for number in range(20):
+        await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 601.0 + number)))
+        await asyncio.sleep(0.03)
+    await dashboard.shows("620.00", "#figures")
+    assert await watched == [], "the row and the detail show the same update"
+
+
+# The prices of which the row and the detail showed different ones in the same frame, for two seconds.
+_APART = """() => new Promise((done) => {
+  const apart = []; const began = performance.now();
+  const look = (now) => {
+    const [row, detail] = ['.row[data-ticker=AAPL] .price b', '#price'].map((at) => document.querySelector(at).innerText);
+    if (row !== detail) apart.push([row, detail]);
+    if (now - began < 2000) requestAnimationFrame(look); else done(apart);
+  };
+  requestAnimationFrame(look);
+})"""
 
 
 async def test_a_ticker_without_a_prediction_says_so_until_it_has_one(dashboard: Dashboard, bus: Bus) -> None:
