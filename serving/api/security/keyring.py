@@ -53,16 +53,21 @@ class Keyring:
 
     async def refresh(self) -> None:
         """Read the keys. Raises RetryableError where the database does not answer."""
+        # One at a time: a read that began before another must not bring back what that one saw revoked.
+        async with self._reading:
+            await self._read()
+
+    async def _read(self) -> None:
         if self.read is None:
             raise RetryableError("the keys cannot be read before the API has started")
         self._tried_at = self.monotonic()
         found = {key.key_id: key for key in await self.read()}
         self._read_at = self.monotonic()
-        self._keys, self._proven = found, {}
+        known, self._keys, self._proven = self._keys, found, {}
         now = self.clock.now()
-        for key in found.values():
-            if key.ended_at(now):
-                self.on_ended(key.key_id)
+        ended = {key_id for key_id, key in found.items() if key.ended_at(now)}
+        for key_id in sorted(ended | (known.keys() - found.keys())):
+            self.on_ended(key_id)
 
     async def caller(self, presented: Presented) -> Caller | None:
         """Who this key is of, None where it is wrong, revoked or expired.
@@ -93,6 +98,6 @@ class Keyring:
             if self.monotonic() - self._tried_at < _LOOK_AGAIN_SECONDS:
                 return
             try:
-                await asyncio.wait_for(self.refresh(), _LOOK_AGAIN_SECONDS)
+                await asyncio.wait_for(self._read(), _LOOK_AGAIN_SECONDS)
             except (RetryableError, TimeoutError) as error:
                 _log.debug("the keys could not be read again", cause=str(error))

@@ -95,6 +95,9 @@ class Limiter:
             lease = self._leases[kind, who] = _Lease()
             if len(self._leases) > _REMEMBERED:
                 self._leases.popitem(last=False)
+        else:
+            # Out goes who was not heard of for longest, never who asks all the time.
+            self._leases.move_to_end((kind, who))
         return lease
 
     def _take_here(self, lease: _Lease, limit: int) -> Allowance | None:

@@ -71,12 +71,19 @@ ROUTES = (
     Rule("GET", "/v1/stream/events", Grant.STREAM_READ, Patience.ENDLESS),
 )
 
+# The longest path of a route with a usual parameter has less.
+_REMEMBERED_LENGTH = 128
 _PATTERNS = [(rule, compile_path(rule.path)[0]) for rule in ROUTES]
 
 
-@lru_cache(4096)
 def rule_of(method: str, path: str) -> Found | None:
     """The row of a request; None where no row has its path."""
+    # Whoever is not let in can fill what is remembered: not with long paths, nor with methods that are none.
+    known = len(path) <= _REMEMBERED_LENGTH and len(method) <= _REMEMBERED_LENGTH
+    return _remembered_rule(method, path) if known else _rule_of(method, path)
+
+
+def _rule_of(method: str, path: str) -> Found | None:
     wanted = "GET" if method == "HEAD" else method
     of_path = [rule for rule, pattern in _PATTERNS if pattern.match(path)]
     # A template may also match a path that another row names in full.
@@ -85,6 +92,9 @@ def rule_of(method: str, path: str) -> Found | None:
     if same:
         return Found(same[0], exact=True)
     return Found(of_path[0], exact=False) if of_path else None
+
+
+_remembered_rule = lru_cache(4096)(_rule_of)
 
 
 def methods_of(path: str) -> list[str]:

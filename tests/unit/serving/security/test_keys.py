@@ -1,5 +1,6 @@
 """API keys: how they are made, and how the API's copy of them is kept."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -112,6 +113,38 @@ async def test_a_revoked_key_is_refused_with_the_next_look_and_its_streams_end(t
     await keyring.refresh()
     assert await _id(keyring, table.made.token) is None
     assert ended == [table.made.key_id]
+
+
+async def test_the_streams_of_a_key_that_was_deleted_end(table: Table) -> None:
+    ended: list[str] = []
+    keyring = ring(table, Seconds(), ended)
+    await keyring.refresh()
+    table.keys = []
+    await keyring.refresh()
+    assert ended == [table.made.key_id]
+
+
+async def test_a_read_that_began_earlier_brings_back_no_revoked_key(table: Table) -> None:
+    seconds, begun, go_on, reads = Seconds(), asyncio.Event(), asyncio.Event(), 0
+    before, revoked = table.keys, [replace(table.keys[0], revoked_at=NOW)]
+
+    async def read() -> list[StoredKey]:
+        nonlocal reads
+        reads += 1
+        if reads > 1:
+            return revoked
+        begun.set()
+        await go_on.wait()
+        return before
+
+    keyring = Keyring(FixedClock(NOW), "", read, monotonic=seconds)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(keyring.refresh())
+        await begun.wait()
+        group.create_task(keyring.refresh())
+        await asyncio.sleep(0)
+        go_on.set()
+    assert await _id(keyring, table.made.token) is None
 
 
 async def test_a_key_that_expires_is_refused_without_a_look(table: Table) -> None:

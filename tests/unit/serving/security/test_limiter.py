@@ -110,3 +110,12 @@ async def test_it_does_not_remember_everybody(many: int) -> None:
     for number in range(many):
         await limits.take("address", str(number))
     assert len(limits._leases) == 10_000
+
+
+async def test_who_asks_all_the_time_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.api.security.limiter._REMEMBERED", 2)
+    bucket = Bucket(1000)
+    limits = limiter(bucket, Seconds())
+    for who in "abacada":
+        await limits.take("address", who)
+    assert bucket.calls == 4

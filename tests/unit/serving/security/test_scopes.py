@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from riskee.access.grants import ALL_GRANTS, Grant
 from riskee.settings import Settings
 from serving.api.app import create_app
+from serving.api.security import scopes
 from serving.api.security.scopes import ROUTES, WEBSOCKET, rule_of, without_row
 
 
@@ -87,3 +88,11 @@ def test_the_document_tells_each_scope() -> None:
     assert paths["/v1/predict/{ticker}"]["get"]["security"] == [{"bearer": ["predictions:read"]}]
     assert "security" not in paths["/health/live"]["get"]
     assert {"401", "403", "429"} <= set(paths["/v1/tickers"]["get"]["responses"])
+
+
+def test_long_paths_are_judged_but_not_remembered() -> None:
+    before = scopes._remembered_rule.cache_info().currsize
+    found = rule_of("GET", "/v1/predict/" + "A" * 16_000)
+    assert found is not None
+    assert found.rule.path == "/v1/predict/{ticker}"
+    assert scopes._remembered_rule.cache_info().currsize == before
