@@ -1,6 +1,7 @@
 """How the published predictions stand: the marts of the track record, which define what a hit is, read."""
 
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,12 @@ class Standing:
 _MISSING = text("SELECT to_regclass('track_record') IS NOT NULL AND to_regclass('marts.accuracy') IS NULL")
 _COLUMNS = ", ".join(field.name for field in fields(Standing))
 _STANDINGS = text(f"SELECT {_COLUMNS} FROM marts.accuracy WHERE ticker = :ticker ORDER BY model_type, model_version")  # noqa: S608
+_STANDING_BEFORE = text(f"""
+SELECT {_COLUMNS} FROM marts.accuracy
+WHERE ticker = :ticker AND model_version = :version AND newest_outcome < :session
+""")  # noqa: S608
+# For this transaction only. The mart counts outcomes of earlier sessions, then.
+_KNOWN_BEFORE = text("SELECT set_config('riskee.known_before', :session, true)")
 _TICKERS = text(f"SELECT {_COLUMNS} FROM marts.accuracy WHERE ticker <> '*' AND model_version = '*' ORDER BY ticker")  # noqa: S608
 _INSIDE = sql.SQL("""
 SELECT outcome_session - DATE '1970-01-01', CAST(NOT below AND NOT above AS integer)
@@ -56,16 +63,32 @@ def has_marts(connection: Connection) -> bool:
     return not connection.scalar(_MISSING)
 
 
+def _need_marts(connection: Connection) -> None:
+    if not has_marts(connection):
+        raise RetryableError(
+            "the mart marts.accuracy was not made yet", "`riskee sql run prediction_outcomes accuracy`"
+        )
+
+
 def standings(connection: Connection, ticker: str = ALL) -> list[Standing]:
     """How a ticker stands, or all together: first with all models, then with each.
 
     Raises RetryableError where the mart was not made yet.
     """
-    if not has_marts(connection):
-        raise RetryableError(
-            "the mart marts.accuracy was not made yet", "`riskee sql run prediction_outcomes accuracy`"
-        )
+    _need_marts(connection)
     return [Standing(**row) for row in connection.execute(_STANDINGS, {"ticker": ticker}).mappings()]
+
+
+def standing_before(connection: Connection, ticker: str, version: str, session: date) -> Standing | None:
+    """How a ticker stood by a model when a session began: outcomes of earlier sessions only, however late it is asked.
+
+    Limits the connection's transaction to them. Raises RetryableError where the mart was not made yet.
+    """
+    _need_marts(connection)
+    connection.execute(_KNOWN_BEFORE, {"session": session.isoformat()})
+    names = {"ticker": ticker, "version": version, "session": session}
+    row = connection.execute(_STANDING_BEFORE, names).mappings().one_or_none()
+    return None if row is None else Standing(**row)
 
 
 def by_ticker(connection: Connection) -> list[Standing]:

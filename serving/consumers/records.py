@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from riskee.messaging.explanations import Record
 from riskee.messaging.messages import Prediction
-from riskee.model.live_record import Standing, standings
+from riskee.model.live_record import standing_before
 from riskee.storage.database import database_errors
 
 
@@ -18,17 +18,17 @@ class Records:
     engine: Engine
 
     async def of(self, prediction: Prediction) -> Record | None:
-        """Of this ticker's predictions by the model of this one; None where none is scored yet.
+        """Of this ticker's predictions by the model of this one, as it was known when its session began; None where
+        none was scored by then.
 
         Raises RetryableError where the database is away, or the mart was not made yet.
         """
         return await asyncio.to_thread(self._read, prediction)
 
     def _read(self, prediction: Prediction) -> Record | None:
+        wanted = (prediction.ticker, prediction.model_version, prediction.session_date)
         with database_errors(), self.engine.connect() as connection:
-            found = standings(connection, prediction.ticker)
-        return next((_record(each) for each in found if each.model_version == prediction.model_version), None)
-
-
-def _record(standing: Standing) -> Record:
-    return Record(**{name: getattr(standing, name) for name in Record.__struct_fields__})
+            standing = standing_before(connection, *wanted)
+        if standing is None:
+            return None
+        return Record(**{name: getattr(standing, name) for name in Record.__struct_fields__})

@@ -14,6 +14,7 @@ columns:
   model_version: {description: the model that predicted or *, not_null: true}
   outcomes: {description: scored predictions, not_null: true, range: [1, null]}
   sessions: {description: sessions of the outcomes, unit: sessions, not_null: true, range: [1, null]}
+  newest_outcome: {description: session of the newest outcome, not_null: true}
   effective_outcomes: {description: as many independent predictions would be as certain, not_null: true, range: [0, null]}
   hit_rate: {description: share of hits, unit: 0..1, not_null: true, range: [0, 1]}
   hit_rate_low: {description: lower end of the 95 % interval, unit: 0..1, not_null: true, range: [0, 1]}
@@ -31,6 +32,7 @@ columns:
 */
 WITH days AS (
     SELECT
+        outcome_session,
         CASE WHEN grouping(ticker) = 1 THEN '*' ELSE ticker END AS ticker,
         CASE WHEN grouping(model_type) = 1 THEN '*' ELSE model_type END AS model_type,
         CASE WHEN grouping(model_version) = 1 THEN '*' ELSE model_version END AS model_version,
@@ -55,6 +57,7 @@ totals AS (
         model_version,
         CAST(sum(outcomes) AS bigint) AS outcomes,
         count(*) AS sessions,
+        max(outcome_session) AS newest_outcome,
         CAST(sum(hits) / sum(outcomes) AS double precision) AS hit_rate,
         CAST(sum(rises) / sum(outcomes) AS double precision) AS share,
         sum(squared_error) / CAST(sum(outcomes) AS double precision) AS brier,
@@ -107,6 +110,7 @@ SELECT
     model_version,
     outcomes,
     sessions,
+    newest_outcome,
     effective_outcomes,
     hit_rate,
     greatest(centre - half, 0) AS hit_rate_low,

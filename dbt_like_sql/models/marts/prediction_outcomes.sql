@@ -3,7 +3,8 @@ name: prediction_outcomes
 materialized: view
 description: >
   Every scored live prediction beside what happened. The definition of a hit, of an error and of an interval that held;
-  the other marts of the live record count these rows.
+  the other marts of the live record count these rows. Whoever looks back sets riskee.known_before to a date in the
+  transaction: then all of them count only outcomes of sessions before it.
 unique_key: [sequence]
 columns:
   sequence: {description: place in the track record, not_null: true}
@@ -39,3 +40,4 @@ SELECT
     realised_return > interval_high AS above,
     interval_high - interval_low AS width
 FROM source('track_record')
+WHERE outcome_session < CAST(coalesce(nullif(current_setting('riskee.known_before', true), ''), 'infinity') AS date)
