@@ -48,6 +48,9 @@ class Explainer:
         await progress.at("checking")
         draft = writing.draft(facts)
         composed = composition.from_draft(facts, draft) if draft else composition.from_template(facts)
+        if draft and not composition.holds_only_facts(composed, facts):
+            _log.warning("the text as a whole does not hold, the template speaks alone", ticker=facts.prediction.ticker)
+            draft, composed = None, composition.from_template(facts)
         llm = self.writer.llm.model if draft else ""  # no language model had a part in the template
         prediction, digest = facts.prediction, facts_digest(facts)
         return Explanation(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -22,6 +23,10 @@ from riskee.settings.retrieval import RetrievalSettings
 from riskee.storage.vectors import Hit
 
 _SNIPPET = 600
+# Searches side by side; the others wait for a thread, which is not a fault of the server.
+_THREADS = 2 * len(COLLECTIONS)
+# For a thread and its search together, however many wait.
+_LONGEST_WAIT = 10.0
 
 _log = get_logger(__name__)
 
@@ -55,6 +60,9 @@ class Retrieval:
     vectors: Search
     documents: int
     settings: RetrievalSettings = field(default_factory=RetrievalSettings)
+    # Searches have threads of their own: checks, records and attributions do not hold them up.
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "search"))
+    _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_THREADS))
 
     async def documents_for(self, prediction: Prediction, drivers: Sequence[Driver]) -> tuple[SourceDocument, ...]:
         """As `found`. Raises RetryableError where no collection could be searched."""
@@ -68,13 +76,10 @@ class Retrieval:
         queries = [query(collection, prediction, drivers) for collection in COLLECTIONS]
         vectors = await asyncio.to_thread(self.embedder.encode, queries)
         searches = [
-            asyncio.create_task(self._search(collection, vector, prediction))
+            self._search(collection, vector, prediction)
             for collection, vector in zip(COLLECTIONS, vectors, strict=True)
         ]
-        done, late = await asyncio.wait(searches, timeout=self.settings.timeout_seconds)
-        for search in late:
-            search.cancel()
-        answers = [search.result() if search in done else None for search in searches]
+        answers = await asyncio.gather(*searches)
         hits = [hit for answer in answers for hit in answer or ()]
         usable = ranking.known(hits, prediction.ticker, prediction.data_time)
         if len(usable) < len(hits):
@@ -89,18 +94,26 @@ class Retrieval:
         self, collection: Collection, vector: NDArray[np.float32], prediction: Prediction
     ) -> list[Hit] | None:
         """What a collection has, None where it does not answer."""
+        began = asyncio.get_running_loop().time()
         try:
-            return await asyncio.to_thread(
-                self.vectors.search,
-                vector,
-                prediction.ticker,
-                prediction.data_time,
-                self.settings.candidates,
-                (collection,),
-            )
+            async with asyncio.timeout(_LONGEST_WAIT), self._free:
+                search = asyncio.get_running_loop().run_in_executor(
+                    self._threads,
+                    self.vectors.search,
+                    vector,
+                    prediction.ticker,
+                    prediction.data_time,
+                    self.settings.candidates,
+                    (collection,),
+                )
+                # Only from here on: the time that a search takes, not that of waiting for a thread.
+                return await asyncio.wait_for(search, self.settings.timeout_seconds)
+        except TimeoutError:
+            waited = asyncio.get_running_loop().time() - began
+            _log.warning("a collection does not answer", collection=collection, seconds=round(waited, 1))
         except RiskeeError as error:
             _log.warning("a collection could not be searched", collection=collection, cause=str(error))
-            return None
+        return None
 
 
 def query(collection: Collection, prediction: Prediction, drivers: Sequence[Driver]) -> str:

@@ -126,7 +126,10 @@ async def main(service: Service) -> None:
     """Explain until asked to stop."""
     settings = service.settings
     engine = make_service_engine(settings.database.url, settings.database.pool_size)
-    cache, vectors, llm = Cache.connect(settings.redis), Vectors(settings.vectors), Llm(settings.llm)
+    # A search that nobody waits for any more gives its thread back.
+    longest = min(settings.vectors.timeout_seconds, settings.explanation.retrieval.timeout_seconds)
+    vectors = Vectors(settings.vectors.model_copy(update={"timeout_seconds": longest}))
+    cache, llm = Cache.connect(settings.redis), Llm(settings.llm)
     embedder = await service.until_done(
         "embedder", lambda: asyncio.to_thread(make_embedder, settings.embedding, settings.home)
     )

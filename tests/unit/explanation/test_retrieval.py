@@ -1,9 +1,12 @@
 """What may be found for an explanation: nothing from the future, nothing twice, and what there is without Qdrant."""
 
+import asyncio
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,6 +175,18 @@ async def test_a_search_that_hangs_holds_nobody_up() -> None:
     finally:
         ended.set()
     assert found.unsearched == COLLECTIONS
+
+
+async def test_a_crowd_waits_for_threads_and_not_for_nothing() -> None:
+    class Slow(Store):
+        def search(self, *arguments: Any) -> list[Hit]:
+            time.sleep(0.05)
+            return super().search(*arguments)
+
+    settings = RetrievalSettings(timeout_seconds=0.5)
+    retrieval = Retrieval(BagOfWords(), Slow((0.9, _document(DROP))), 3, settings)
+    found = await asyncio.gather(*(retrieval.found(prediction(), (TREND,)) for _ in range(40)))
+    assert [each.unsearched for each in found] == [()] * 40
 
 
 async def test_a_document_in_which_nothing_can_be_reported_is_the_last_choice() -> None:

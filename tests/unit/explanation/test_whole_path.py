@@ -130,5 +130,20 @@ async def test_true_sentences_get_on_the_message() -> None:
         _, explanation, _, told = await _told(case, case.raw)
         kept += told == [sentence]
         # A sentence on the drivers alone, where there are documents, is too little: the template has it in numbers.
-        assert label == prompt.REASON or not told or sentence.rstrip(".") in explanation.text
+        # The last check of the whole knows no rounding: then the template speaks alone.
+        plain = explanation.generator == "template"
+        assert label == prompt.REASON or not told or plain or sentence.rstrip(".") in explanation.text
+        assert explanation.verified
     assert kept >= KEPT * len(TRUE)
+
+
+async def test_where_the_whole_does_not_hold_the_template_speaks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = TRUE[0]
+    whole = composition.holds_only_facts
+    plain = composition.from_template(case.facts)
+    monkeypatch.setattr(composition, "holds_only_facts", lambda text, facts: text == plain and whole(text, facts))
+    monkeypatch.setattr(composition, "from_template", lambda _: plain)
+    _, explanation, _, told = await _told(case, case.raw)
+    assert told
+    assert (explanation.generator, explanation.llm, explanation.text) == ("template", "", plain.text)
+    assert explanation.verified
