@@ -101,7 +101,8 @@ class StreamBench:
             held, cpu = resident_kib(server.pid), cpu_seconds(server.pid)
             asyncio.run(self._publish(tickers, published))
             gathered.wait()
-            after, spent, slow = resident_kib(server.pid), cpu_seconds(server.pid) - cpu, _slow(server, target)
+            after, spent = resident_kib(server.pid), cpu_seconds(server.pid) - cpu
+            slow = self._slow_ended(target, server, deaf)
             heard = gathered.dismiss()
         seconds = max(heard.last - heard.first, 1e-9)
         return StreamLoad(
@@ -122,6 +123,13 @@ class StreamBench:
             closed=heard.closed,
             clients_cpu=round(heard.cpu_seconds / seconds, 2),
         )
+
+    def _slow_ended(self, target: Target, server: Server, deaf: int) -> int:
+        """How many slow clients were ended, after those that never read had their time to be."""
+        until = time.monotonic() + self.options.closing_seconds
+        while (slow := _slow(server, target)) < deaf and time.monotonic() < until:
+            time.sleep(_SETTLE_SECONDS)
+        return slow
 
     async def _publish(self, tickers: tuple[str, ...], count: int) -> None:
         """Evenly over the seconds, each with the moment of its publication."""

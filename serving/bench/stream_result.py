@@ -10,7 +10,10 @@ from serving.bench.machine import Machine
 
 
 class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Clients, deliveries a second to all of them together, seconds of a load, and tickers in all and of each."""
+    """Clients, deliveries a second to all of them together, seconds of a load, and tickers in all and of each.
+
+    `closing_seconds`: how long after a load those that never read (`deaf`) may take to be closed.
+    """
 
     clients: int = 5000
     rate: int = 10_000
@@ -18,6 +21,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     tickers: int = 100
     tickers_each: int = 10
     deaf: int = 20
+    closing_seconds: float = 30.0
 
     @property
     def publications(self) -> int:
@@ -30,7 +34,7 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
         return self.clients * self.tickers_each / self.tickers
 
 
-QUICK = StreamOptions(clients=200, rate=1000, seconds=2.0, tickers=20, tickers_each=4, deaf=2)
+QUICK = StreamOptions(clients=200, rate=1000, seconds=2.0, tickers=20, tickers_each=4, deaf=2, closing_seconds=0.0)
 """For a smoke test."""
 
 

@@ -63,10 +63,11 @@ def load(target: str, deaf: int, p99: float, cpu: float) -> StreamLoad:
 
 def test_the_tables_say_what_was_missed() -> None:
     versions = dict.fromkeys(("uvicorn", "uvloop", "nats-py"), "1.0")
+    beside = msgspec.structs.replace(load("product", 20, 260.0, 16.0), deliveries=200_003, fallen=3)
     measured = StreamMeasured(
         machine=msgspec.structs.replace(live_measured().machine, packages=versions),
         options=StreamOptions(),
-        loads=[load("floor", 0, 40.0, 10.0), load("product", 0, 100.0, 15.0), load("product", 20, 260.0, 16.0)],
+        loads=[load("floor", 0, 40.0, 10.0), load("product", 0, 100.0, 15.0), beside],
         seconds=100.0,
         others=0.0,
     )
@@ -75,10 +76,13 @@ def test_the_tables_say_what_was_missed() -> None:
         "5,000 clients, deliveries": (10_001.0, True),
         "from publication to receipt, p99": (100.0, True),
         "beside 20 that never read, p99": (260.0, False),
+        "the same p99 against without them": (2.6, False),
+        "of the 20, closed": (20, True),
         "memory of a connection": (30.0, True),
         "CPU of a delivery, against a bare broadcast": (1.5, True),
-        "deliveries that did not come": (2, False),
+        "deliveries that did not come": (1, False),
+        "deliveries twice or out of order": (3, False),
     }
     page = stream_report.markdown(measured)
-    assert "| product | 20 | 199,999 | 200,000 |" in page
+    assert "| product | 20 | 200,003 | 200,000 | 3 |" in page
     assert msgspec.json.decode(msgspec.json.encode(measured), type=StreamMeasured) == measured
