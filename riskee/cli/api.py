@@ -4,19 +4,27 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from riskee.errors import FatalError, NotFoundError, RetryableError, RiskeeError
+from riskee.errors import FatalError, NotFoundError, PoisonError, RetryableError, RiskeeError
 
 if TYPE_CHECKING:
     from riskee.settings import Settings
 
 
+# A host that listens on all of its addresses, by the one of loopback.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared only)
+# Straight to the API: a proxy of the surroundings would be told the token.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def base_url(settings: "Settings", scheme: str = "http") -> str:
     """Where the API listens, as seen from this machine."""
-    host = "127.0.0.1" if settings.api.host in {"0.0.0.0", "::"} else settings.api.host  # noqa: S104 (compared only)
-    return f"{scheme}://{host}:{settings.api.port}"
+    bare = settings.api.host.strip("[]")
+    host = _LOOPBACK.get(bare, bare)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 
 
 def headers(settings: "Settings") -> dict[str, str]:
@@ -43,7 +51,7 @@ def _ask(settings: "Settings", method: str, path: str, timeout: float) -> Any:
     url = f"{base_url(settings)}{urllib.parse.quote(path)}"
     request = urllib.request.Request(url, headers=headers(settings), method=method)  # noqa: S310 (the scheme is ours)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+        with _direct.open(request, timeout=timeout) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise _problem(error) from error
@@ -63,11 +71,21 @@ def refused(cause: str) -> FatalError:
 
 def _problem(error: urllib.error.HTTPError) -> RiskeeError:
     try:
-        problem = json.load(error)
-        cause, step = str(problem["detail"]), str(problem.get("next_step", ""))
+        return problem_error({"status": error.code, **json.load(error)})
     except (ValueError, KeyError, TypeError):
-        cause, step = f"the API answers {error.code} {error.reason}", "`riskee logs api`"
-    if error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return problem_error(
+            {
+                "status": error.code,
+                "detail": f"the API answers {error.code} {error.reason}",
+                "next_step": "`riskee logs api`",
+            }
+        )
+
+
+def problem_error(problem: Mapping[str, Any]) -> RiskeeError:
+    """The error that a problem document tells of. Raises KeyError where it is none."""
+    status, cause, step = problem["status"], str(problem["detail"]), str(problem.get("next_step", ""))
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return refused(cause)
-    kind = NotFoundError if error.code == HTTPStatus.NOT_FOUND else RetryableError
-    return kind(cause, step)
+    kind = {HTTPStatus.NOT_FOUND: NotFoundError, HTTPStatus.UNPROCESSABLE_ENTITY: PoisonError}.get(status)
+    return (kind or RetryableError)(cause, step)

@@ -8,7 +8,7 @@ import typer
 
 from riskee.cli.console import Json, console
 from riskee.cli.predictions import percent
-from riskee.errors import NotFoundError, RetryableError
+from riskee.errors import RetryableError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,26 +45,26 @@ def watch(
 def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]:
     """What the API's WebSocket says, for ever: each prediction with its status, and each status that changed.
 
-    Raises NotFoundError for an unknown ticker, RetryableError when the API is away or goes away.
+    Raises NotFoundError for an unknown ticker, FatalError for what the caller may not do, and RetryableError when the
+    API is away or goes away, all with its own words.
     """
     import json
 
     from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
     from websockets.sync.client import connect
 
-    from riskee.cli.api import base_url, headers, refused
+    from riskee.cli.api import base_url, headers, problem_error, refused
 
     url = f"{base_url(settings, 'ws')}/stream"
     try:
         with connect(
-            url, open_timeout=_CONNECT_SECONDS, compression=None, additional_headers=headers(settings)
+            url, open_timeout=_CONNECT_SECONDS, compression=None, proxy=None, additional_headers=headers(settings)
         ) as socket:
             socket.send(json.dumps({"type": "subscribe", "tickers": tickers}))
             for text in socket:
                 message = json.loads(text)
                 if message["type"] == "error":
-                    problem = message["problem"]
-                    raise NotFoundError(problem.get("detail", "refused"), problem.get("next_step", ""))
+                    raise problem_error(message["problem"])
                 if message["type"] == "prediction":
                     yield message["prediction"] | {key: message[key] for key in ("status", "status_since")}
                 elif message["type"] == "status":

@@ -5,9 +5,11 @@ import urllib.error
 from email.message import Message
 
 import pytest
+from pydantic import SecretStr
 
 from riskee.cli import api
-from riskee.errors import FatalError, NotFoundError, RetryableError, RiskeeError
+from riskee.cli.watch import stream
+from riskee.errors import FatalError, NotFoundError, PoisonError, RetryableError, RiskeeError
 from riskee.settings import ApiSettings, Settings
 
 
@@ -32,7 +34,7 @@ def test_errors_name_cause_and_next_step(
     def urlopen(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    monkeypatch.setattr("riskee.cli.api._direct.open", urlopen)
     with pytest.raises(kind) as failed:
         api.get(Settings(), "/predict/X", 3)
     assert cause in failed.value.cause
@@ -41,3 +43,36 @@ def test_errors_name_cause_and_next_step(
 
 def test_an_api_on_all_addresses_is_asked_on_loopback() -> None:
     assert api.base_url(Settings(api=ApiSettings(host="0.0.0.0", port=8123)), "ws") == "ws://127.0.0.1:8123"
+
+
+def test_an_address_of_ipv6_stands_in_brackets() -> None:
+    hosts = {"::1": "[::1]", "::": "[::1]", "[::1]": "[::1]", "localhost": "localhost"}
+    for host, shown in hosts.items():
+        assert api.base_url(Settings(api=ApiSettings(host=host, port=8123))) == f"http://{shown}:8123"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, NotFoundError), (422, PoisonError), (403, FatalError), (429, RetryableError), (503, RetryableError)],
+)
+def test_a_problem_of_the_stream_is_the_error_that_its_status_says(status: int, kind: type[RiskeeError]) -> None:
+    assert type(api.problem_error({"status": status, "detail": "no", "next_step": "yes"})) is kind
+
+
+def test_a_proxy_of_the_surroundings_is_not_told_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def connect(address: tuple[str, int], *_: object, **__: object) -> None:
+        asked.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("socket.create_connection", connect)
+    monkeypatch.setattr("urllib.request._opener", None)
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    settings = Settings(api=ApiSettings(port=8123, token=SecretStr("secret")))
+    with pytest.raises(RetryableError, match="does not answer"):
+        api.get(settings, "/predict/X", 1)
+    with pytest.raises(RetryableError, match="does not answer"):
+        next(stream(settings, ["X"]))
+    assert asked == 2 * [("127.0.0.1", 8123)]
