@@ -126,7 +126,11 @@ class _Listener:
         url = f"{base_url(self._settings, 'ws')}/v1/stream"
         with suppress(OSError, WebSocketException):
             self._socket = connect(
-                url, open_timeout=_CONNECT_SECONDS, compression=None, additional_headers=headers(self._settings)
+                url,
+                open_timeout=_CONNECT_SECONDS,
+                compression=None,
+                proxy=None,
+                additional_headers=headers(self._settings),
             )
             threading.Thread(target=self._hear, daemon=True).start()
         return self._told  # type: ignore[no-any-return]
@@ -160,7 +164,8 @@ def explanation_lines(explanation: dict[str, Any]) -> list[str]:
     from rich.markup import escape
 
     lines = [escape(explanation["text"]), "", "[bold]Drivers[/] of the expected return"]
-    largest = max((abs(driver["contribution"]) for driver in explanation["drivers"]), default=1.0)
+    # Where nothing drove it, all are 0.
+    largest = max((abs(driver["contribution"]) for driver in explanation["drivers"]), default=0.0) or 1.0
     for driver in explanation["drivers"]:
         share = driver["contribution"]
         bar = "█" * max(1, round(_BAR * abs(share) / largest))
@@ -170,7 +175,7 @@ def explanation_lines(explanation: dict[str, Any]) -> list[str]:
     lines += ["", "[bold]Sources[/]"]
     for label, source in zip("ABCDEFGHIJ", explanation["sources"], strict=False):
         lines.append(f"  {escape(f'[{label}]')} {escape(source['title'])}")
-        where = f", {source['url']}" if source.get("url") else ""
+        where = f", {escape(source['url'])}" if source.get("url") else ""
         lines.append(
             f"      [dim]{escape(source['source'])}, {source['published_at'][:10]}, {source['collection']}{where}[/]"
         )

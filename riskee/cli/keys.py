@@ -56,6 +56,8 @@ def create(scopes: Scopes, expires: Expires = "90d", name: Name = "", json: Json
 @app.command("list")
 def list_(json: Json = False) -> None:
     """List the keys, newest first."""
+    from rich.markup import escape
+
     from riskee.clock import SystemClock
     from riskee.storage.api_keys import read_keys
 
@@ -64,7 +66,8 @@ def list_(json: Json = False) -> None:
     if json:
         print_json(shown)
         return
-    print_table("", ("key", "name", "state", "scopes", "made", "ends"), ([*key.values()] for key in shown))
+    rows = ([escape(str(cell)) for cell in key.values()] for key in shown)
+    print_table("", ("key", "name", "state", "scopes", "made", "ends"), rows)
     if not shown:
         console().print("there are no keys: `riskee keys create --scopes predictions:read`")
 
@@ -72,6 +75,7 @@ def list_(json: Json = False) -> None:
 @app.command()
 def revoke(
     key: Annotated[str, typer.Argument(help="Its id, as `riskee keys list` names it.", show_default=False)],
+    json: Json = False,
 ) -> None:
     """Let a key be good no more, within seconds and for ever."""
     from riskee.access.api_keys import parse_key
@@ -80,8 +84,12 @@ def revoke(
 
     whole = parse_key(key)
     key_id = key if whole is None else whole.key_id
-    with_database(read_settings(), lambda connection: revoke_key(connection, key_id, SystemClock().now()))
-    console().print(f"key {key_id} is revoked")
+    now = SystemClock().now()
+    with_database(read_settings(), lambda connection: revoke_key(connection, key_id, now))
+    if json:
+        print_json({"key_id": key_id, "revoked_at": now})
+        return
+    console().print(f"key {key_id} is revoked", markup=False)
 
 
 def life_of(text: str) -> timedelta | None:

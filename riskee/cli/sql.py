@@ -85,11 +85,15 @@ def run_checks(models: Names = None, json: Json = False) -> None:
 
 
 @app.command()
-def docs() -> None:
+def docs(json: Json = False) -> None:
     """Print the page of all models (Markdown): graph, columns with units and origins, tests, SQL."""
     from dbt_like_sql import render_docs
 
-    typer.echo(render_docs(), nl=False)
+    page = render_docs()
+    if json:
+        print_json({"markdown": page})
+        return
+    typer.echo(page, nl=False)
 
 
 @app.command()

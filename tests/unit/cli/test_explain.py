@@ -158,3 +158,14 @@ def test_stages_are_told_in_words() -> None:
     assert stage_line({"stage": "writing", "tokens": 31}) == "writing, 31 tokens …"
     assert stage_line({"stage": "queued", "tokens": 0}) == "waiting for the language model …"
     assert stage_line({"stage": "another", "tokens": 0}) == "another …"
+
+
+def test_what_nothing_drove_and_an_address_with_brackets_are_shown() -> None:
+    drivers = [driver | {"contribution": 0.0} for driver in EXPLANATION["drivers"]]
+    source = EXPLANATION["sources"][0] | {"url": "https://a.example/[/b]"}
+    lines = explain.explanation_lines(EXPLANATION | {"drivers": drivers, "sources": [source]})
+    out = Console(file=io.StringIO(), width=200)
+    with out.capture() as shown:
+        for line in lines:
+            out.print(line)
+    assert "https://a.example/[/b]" in shown.get()
