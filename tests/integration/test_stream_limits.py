@@ -4,6 +4,7 @@ import asyncio
 import select
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -115,11 +116,15 @@ async def test_events_beat_by_comments(strict: httpx.AsyncClient) -> None:
 
 
 async def test_an_api_that_ends_says_so_to_all(bus: Bus, cache: Cache, known: Settings) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(30), AsyncExitStack() as stack:
         async with serving(known) as client:
-            context, feed = streaming(client), listening(client, "*")
-            other, events = await context.__aenter__(), await feed.__aenter__()
+            other = await stack.enter_async_context(streaming(client))
+            # With a connection of its own, which outlives the block that the other client ends with.
+            own = await stack.enter_async_context(httpx.AsyncClient(base_url=client.base_url))
+            events = await stack.enter_async_context(listening(own, "*"))
             await events.until("complete")
+        last = [block async for block in events.blocks()][-1]
+        assert (last[0].startswith(": 1012 "), "resume" in last[0]) == (True, True)
         with pytest.raises(ConnectionClosed) as closed:
             await until(other, "never")
         assert closed.value.rcvd is not None
