@@ -26,7 +26,7 @@ function options() {
       fontSize: 11, attributionLogo: false,
     },
     grid: { vertLines: { visible: false }, horzLines: { color: colour("grid") } },
-    rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.08 } },
+    rightPriceScale: { borderVisible: false, entireTextOnly: true, scaleMargins: { top: 0.08, bottom: 0.08 } },
     timeScale: { borderVisible: false, rightOffset: 2, minBarSpacing: 3, minimumHeight: 34 },
     crosshair: { vertLine: { color: colour("soft") }, horzLine: { color: colour("soft") } },
     handleScroll: { vertTouchDrag: false },
@@ -82,7 +82,7 @@ export class TickerChart {
     if (this.#chart) return;
     this.#chart = createChart(byId("chart"), options());
     this.#series = this.#chart.addCustomSeries(new ForecastBands(colours), { lastValueVisible: false, priceLineVisible: false });
-    this.#line = this.#chart.addSeries(LineSeries, { lineWidth: 2, priceLineVisible: false, crosshairMarkerRadius: 4 });
+    this.#line = this.#chart.addSeries(LineSeries, { lineWidth: 2, lastValueVisible: false, priceLineVisible: false, crosshairMarkerRadius: 4 });
     this.#chart.subscribeCrosshairMove(({ time }) => this.#read(time));
     this.#paint();
   }

@@ -21,6 +21,7 @@ export class Detail {
   #loading = null;
   #due = 0;
   #readAt = 0;
+  #retry = 0;
 
   constructor(market, { explanation, record, models }) {
     this.#market = market;
@@ -55,8 +56,13 @@ export class Detail {
   // After the API was away: what could not be read is read again.
   again() {
     if (!this.#ticker) return;
-    this.#load();
+    if (this.#isCharted) this.#read();
+    else this.#load();
     this.#record.show(this.#ticker);
+  }
+
+  get #isCharted() {
+    return byId("chart-box").dataset.state === "";
   }
 
   #load() {
@@ -76,6 +82,7 @@ export class Detail {
     const ticker = this.#ticker;
     this.#readAt = performance.now();
     this.#loading = ticker;
+    clearTimeout(this.#retry);
     try {
       const { predictions } = await api.sessions(ticker, SESSIONS);
       if (ticker !== this.#ticker) return;
@@ -87,7 +94,10 @@ export class Detail {
       }
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
-      if (ticker === this.#ticker) this.#chartSays("problem", problem.told);
+      if (ticker !== this.#ticker) return;
+      this.#loading = null;
+      if (!this.#isCharted) this.#chartSays("problem", problem.told);
+      this.#retry = setTimeout(() => this.#read(), READ_AGAIN_MS);
     }
   }
 
@@ -113,6 +123,7 @@ export class Detail {
     const prediction = entry?.prediction;
     byId("figures").hidden = !prediction;
     byId("no-prediction").hidden = Boolean(prediction) || !this.#ticker;
+    write(byId("no-prediction"), this.#market.complete ? "This ticker has no prediction yet. Its next quote brings one." : "Loading …");
     const marks = this.#ticker ? this.#market.marks(this.#ticker) : [];
     byId("marks").replaceChildren(...marks.map(chip));
     byId("detail").classList.toggle("last-known", isLastKnown(marks));
@@ -132,7 +143,7 @@ export class Detail {
     write(byId("chance"), percent(chance));
     write(byId("confidence"), percent(confidence));
     write(byId("interval"), `${price(interval.p10)} – ${price(interval.p90)}`);
-    write(byId("horizon"), horizon === "1d" ? "next close" : horizon);
+    write(byId("horizon"), horizon === "1d" ? "close of the next session" : horizon);
     this.#drawAge();
   }
 

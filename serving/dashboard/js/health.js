@@ -4,9 +4,12 @@ import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { secondsSince } from "./clock.js";
 import { byId, element, write, writeWords } from "./dom.js";
-import { age, clockTime, sentence, words } from "./format.js";
+import { age, clockTime, count, sentence, words } from "./format.js";
 
 const CHECK_MS = 15_000;
+const SAID = {
+  connecting: "feed connecting", ok: "feed ok", connection_lost: "feed not heard", predict_silent: "predictor not heard", stale: "feed stale",
+};
 const GOOD = new Set(["ok", "session_closed"]);
 
 export class Health {
@@ -15,7 +18,7 @@ export class Health {
 
   constructor(market) {
     this.#market = market;
-    market.addEventListener("all", () => this.#drawFeed());
+    for (const kind of ["all", "feed"]) market.addEventListener(kind, () => this.#drawFeed());
     market.addEventListener("list", () => this.#drawAge());
     setInterval(() => this.#drawAge(), 1000);
     setInterval(() => this.check(), CHECK_MS);
@@ -44,23 +47,27 @@ export class Health {
   }
 
   #drawFeed() {
-    const { status, since, meaning = "", next_step: step = "", last_known: lastKnown } = this.#market.standing.feed;
+    const { status, since, count: some, meaning = "", next_step: step = "", last_known: lastKnown } = this.#market.standing.feed;
     const state = lastKnown ? "lost" : GOOD.has(status) ? "live" : "connecting";
     byId("feed").dataset.state = state;
-    write(byId("feed-said"), status === "connection_lost" ? "not heard" : words(status));
+    const all = this.#market.entries.size;
+    const share = some < all && status !== "ok" ? `${count(some)} of ${count(all)} tickers: ` : "";
+    write(byId("feed-said"), share + (SAID[status] ?? words(status)));
     const told = lastKnown || status === "session_closed";
     const banner = byId("banner");
     banner.hidden = !told;
     banner.dataset.grade = lastKnown ? "grave" : "note";
     const from = since ? `${sentence(words(status))} since ${clockTime(since)}. ` : "";
-    const reason = this.#stream.state === "lost" && this.#stream.reason ? ` (${this.#stream.reason})` : "";
-    writeWords(banner, told ? `${from}${meaning} ${sentence(step)}${step ? "." : ""}${reason}` : "");
+    // A reason's next step, after the colon, is taken by the page itself.
+    const [cause] = (this.#stream.reason ?? "").split(":");
+    const reason = this.#stream.state === "lost" && cause ? ` (${cause})` : "";
+    writeWords(banner, told ? `${share}${from}${meaning} ${sentence(step)}${step ? "." : ""}${reason}` : "");
     this.#drawAge();
   }
 
   #drawAge() {
-    const { heard, feedName } = this.#market;
-    const text = heard ? `${feedName} · last quote ${age(secondsSince(heard))}` : "no quote yet";
+    const { heard, feedName, complete } = this.#market;
+    const text = heard ? `${feedName} · last quote ${age(secondsSince(heard))}` : complete ? "no quote yet" : "Loading …";
     write(byId("feed-age"), text);
     byId("feed-age").title = heard ? `${heard.slice(0, 10)} ${clockTime(heard)}` : "";
   }

@@ -11,12 +11,14 @@ export class KeyDialog extends EventTarget {
     super();
     byId("key-form").addEventListener("submit", (event) => this.#enter(event));
     byId("forget-key").addEventListener("click", () => this.#forget());
+    byId("enter-key").addEventListener("click", () => this.#dialog.showModal());
     this.#show();
   }
 
   ask(problem) {
     const asked = "This API asks for a key. `riskee keys create` makes one.";
     writeWords(byId("key-why"), credential.known() ? `The key was not taken: ${problem.message}.` : asked);
+    byId("key-banner").hidden = false;
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 
@@ -29,6 +31,7 @@ export class KeyDialog extends EventTarget {
     }
     credential.enter(key);
     this.#input.value = "";
+    byId("key-banner").hidden = true;
     this.#dialog.close();
     this.#show();
     this.dispatchEvent(new Event("changed"));

@@ -8,6 +8,8 @@ export class Market extends EventTarget {
   // The newest moment at which a quote came, and of which feed.
   heard = null;
   feedName = "";
+  // Whether everything was told once: until then, what is missing may only not have come yet.
+  complete = false;
 
   get entries() {
     return this.#entries;
@@ -44,12 +46,14 @@ export class Market extends EventTarget {
     const tickers = this.standing.hear(message);
     if (!tickers.length) this.#tell("all");
     for (const ticker of tickers) this.#tell("ticker", ticker);
+    this.#tell("feed");
   }
 
   // The connection is lost, or it is back and everything that was missed has come.
   connected(whether) {
-    if (this.standing.lost === !whether) return;
+    if (this.standing.lost === !whether && (this.complete || !whether)) return;
     this.standing.lost = !whether;
+    this.complete ||= whether;
     this.#tell("all");
   }
 

@@ -53,8 +53,9 @@ export class Row {
     this.node.id = `row-${index}`;
   }
 
-  // `place`: how many rows are above it; `chosen` is shown beside the list, `active` has the keyboard.
-  show(entry, { place, height, marks, reach, pinned, chosen, active }) {
+  // `place`: how many rows are above it; `chosen` is shown beside the list, `active` has the keyboard;
+  // `complete`: what is missing is not only late.
+  show(entry, { place, height, marks, reach, complete, pinned, chosen, active }) {
     const { node } = this;
     const same = this.ticker === entry.ticker;
     this.ticker = entry.ticker;
@@ -72,7 +73,7 @@ export class Row {
     node.classList.toggle("last-known", isLastKnown(marks));
     if (!entry.prediction) this.#showNothing();
     else this.#showNumbers(entry.prediction, reach);
-    this.#showMarks(marks, entry);
+    this.#showMarks(marks, entry, complete);
     if (same && entry.live && entry.before !== null) this.#flash(entry);
     entry.before = null;
   }
@@ -105,9 +106,9 @@ export class Row {
     this.#chanceBar.style.width = `${size}%`;
   }
 
-  #showMarks(marks, entry) {
+  #showMarks(marks, entry, complete) {
     const first = marks[0];
-    const said = first ? first.short : entry.prediction ? "ok" : "none yet";
+    const said = first ? first.short : entry.prediction ? "ok" : complete ? "none yet" : "Loading …";
     write(this.#status, said);
     this.#status.className = `mark ${first ? first.grade : entry.prediction ? "well" : "note"}`;
     this.node.querySelector(".status").title = marks.map(({ long }) => long).join(", ");

@@ -13,6 +13,8 @@ const LOST = {
 };
 // Flags that the server adds to a number that it sends again; the status messages say when they hold no longer.
 const TOLD_APART = new Set(["predict_silent", "feed_mute"]);
+// Where a list has little room.
+const SHORT = { connection_lost: "offline", predict_silent: "not heard", provisional_bar: "provisional" };
 // They are said of a prediction without speaking against it.
 const NOTED = new Set(["replay", "provisional_bar", "session_closed"]);
 
@@ -28,9 +30,22 @@ export class Standing {
     for (const each of statuses) this.#meanings.set(each.status, each);
   }
 
-  // Where the feed stands for all tickers.
+  // Where the feed stands: as for all tickers, or, where it is graver, as for some of them; `count` says for how many.
   get feed() {
-    return this.lost ? LOST : this.#all;
+    if (this.lost) return LOST;
+    const counts = new Map();
+    for (const { status } of this.#ofTicker.values()) counts.set(status, (counts.get(status) ?? 0) + 1);
+    let found = this.#all;
+    for (const each of this.#ofTicker.values()) {
+      if (found === UNHEARD || this.#gravity(each.status) > this.#gravity(found.status)) found = each;
+    }
+    return found === this.#all ? found : { ...found, count: counts.get(found.status) };
+  }
+
+  // The API tells the statuses from the gravest; one that it does not tell is none.
+  #gravity(status) {
+    const place = [...this.#meanings.keys()].indexOf(status);
+    return place < 0 || status === "ok" ? -Infinity : -place;
   }
 
   // A status message; answers the tickers that it is about, none where it is about all.
@@ -76,7 +91,7 @@ export class Standing {
       flag,
       grade,
       weight: ["note", "warn", "grave"].indexOf(grade),
-      short: flag === LOST.status ? "offline" : words(flag),
+      short: SHORT[flag] ?? words(flag),
       long: (lastKnown ? "last known: " : "") + words(flag) + since,
       meaning: meaning ? `${meaning.meaning} ${meaning.next_step ?? ""}`.trim() : "",
     };

@@ -13,6 +13,9 @@ export class Stream extends EventTarget {
   // How far it was read, so that the next connection goes on from there: null until all was sent once.
   #read = null;
   #epoch = "";
+  // Whether this connection has told everything, so that only what is new will come.
+  #complete = false;
+  #refused = "";
   #socket = null;
   #timer = 0;
   #watch = 0;
@@ -27,14 +30,13 @@ export class Stream extends EventTarget {
     let opened = false;
     socket.addEventListener("open", () => {
       opened = true;
-      this.#pause = FIRST_PAUSE_MS;
-      this.#tell("live");
+      this.#complete = false;
       const resume = this.#read ? { resume: this.#read } : {};
       socket.send(JSON.stringify({ type: "subscribe", tickers: ["*"], ...resume }));
       this.#listen();
     });
     socket.addEventListener("message", (event) => this.#receive(JSON.parse(event.data)));
-    socket.addEventListener("close", (event) => this.#lost(opened, event.reason));
+    socket.addEventListener("close", (event) => this.#lost(opened, this.#refused || event.reason));
   }
 
   // As after a change of the key: the next connection is another's.
@@ -53,6 +55,7 @@ export class Stream extends EventTarget {
   #receive(message) {
     this.#listen();
     if (message.type === "heartbeat") heard(message.time);
+    if (message.type === "error" && !this.#complete) this.#refuse(message.problem);
     this.#note(message);
     this.dispatchEvent(new CustomEvent("message", { detail: message }));
   }
@@ -64,6 +67,19 @@ export class Stream extends EventTarget {
     }
     if (type === "complete") this.#read = { epoch: this.#epoch, sequence };
     else if (this.#read) this.#read.sequence = Math.max(this.#read.sequence, sequence);
+    if (type === "complete" || resumed) this.#begun();
+  }
+
+  #begun() {
+    this.#complete = true;
+    this.#pause = FIRST_PAUSE_MS;
+    this.#tell("live");
+  }
+
+  // The subscription could not be made: the next connection asks for it again.
+  #refuse({ detail, title }) {
+    this.#refused = detail || title;
+    this.#socket?.close();
   }
 
   #listen() {
@@ -76,6 +92,7 @@ export class Stream extends EventTarget {
     this.#socket = null;
     this.#timer = setTimeout(() => this.connect(), this.#pause);
     this.#tell("lost", { opened, reason, again: this.#pause / 1000 });
+    this.#refused = "";
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE_MS);
   }
 

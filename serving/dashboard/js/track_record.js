@@ -10,30 +10,41 @@ const PROMISED = 0.8;
 
 export class TrackRecord {
   #ticker = null;
+  // How often was asked: only the last question's answer is shown.
+  #asked = 0;
 
   constructor() {
     for (const choice of document.querySelectorAll("[name=record-of]")) choice.addEventListener("change", () => this.#load());
+    byId("record-again").addEventListener("click", () => this.#load());
   }
 
   show(ticker) {
+    const again = ticker === this.#ticker;
     this.#ticker = ticker;
     write(byId("record-ticker"), ticker);
-    return this.#load();
+    return again ? this.#read() : this.#load();
   }
 
-  async #load() {
+  #load() {
+    this.#say("Loading …");
+    return this.#read();
+  }
+
+  async #read() {
     const wanted = byId("record-one").checked ? this.#ticker : "";
-    const asked = this.#ticker;
+    const asked = ++this.#asked;
     try {
       const record = await api.trackRecord(wanted);
-      if (asked === this.#ticker) this.#draw(record);
+      if (asked === this.#asked) this.#draw(record);
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
-      this.#say(problem.told);
+      // What is shown of the same choice stands.
+      if (asked === this.#asked && byId("record").hidden) this.#say(problem.told, true);
     }
   }
 
-  #say(text) {
+  #say(text, failed = false) {
+    byId("record-again").hidden = !failed;
     byId("record").hidden = true;
     byId("record-empty").hidden = false;
     writeWords(byId("record-empty"), text);
@@ -44,7 +55,7 @@ export class TrackRecord {
       this.#say("No prediction is settled yet. One is, once the session after its own is over.");
       return;
     }
-    byId("record-empty").hidden = true;
+    byId("record-empty").hidden = byId("record-again").hidden = true;
     byId("record").hidden = false;
     const [{ standing, coverage_80: coverage }] = models;
     write(byId("verdict"), `${sentence(standing.verdict)}.`);

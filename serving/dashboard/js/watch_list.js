@@ -206,6 +206,7 @@ export class WatchList extends EventTarget {
       height: this.#height,
       marks: this.#market.marks(entry.ticker),
       reach: this.#reach,
+      complete: this.#market.complete,
       pinned: this.#pins.has(entry.ticker),
       chosen: entry.ticker === this.chosen,
       active: entry.ticker === this.active,

@@ -70,6 +70,8 @@ async def spent(client: httpx.AsyncClient, count: int) -> dict[str, float]:
     known = [{"ticker": ticker, "name": ticker, "is_index": False} for ticker in market.tickers]
     async with opened(str(client.base_url)) as dashboard:
         await dashboard.page.route("**/v1/tickers", lambda route: route.fulfill(json=known))
+        await dashboard.page.route("**/v1/predictions/*", lambda route: route.fulfill(json={"predictions": []}))
+        await dashboard.page.route("**/v1/track-record/*", lambda route: route.fulfill(json={"models": []}))
         await dashboard.page.route_web_socket("**/v1/stream", market.begin)
         session = await dashboard.page.context.new_cdp_session(dashboard.page)
         await session.send("Performance.enable")

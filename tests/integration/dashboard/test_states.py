@@ -72,7 +72,7 @@ async def test_without_a_predictor_everything_is_last_known(bus: Bus, cache: Cac
         await dashboard.open("AAPL")
         await dashboard.shows("The predictor or the message bus is not heard", "#banner")
         await eventually(lambda: _count(dashboard, ".row.last-known", len(TICKERS)))
-        await dashboard.shows("feed predict silent", "#feed")
+        await dashboard.shows("predictor not heard", "#feed")
         await dashboard.picture("predictor-silent")
 
 
@@ -177,6 +177,10 @@ async def test_where_the_api_asks_for_a_key_the_page_does(
         await dashboard.open("AAPL")
         await dashboard.shows("API key", "#key-dialog")
         await dashboard.picture("key")
+        await dashboard.press("Escape")
+        await dashboard.shows("This API asks for a key.", "#key-banner")
+        assert not await dashboard.page.locator("#banner").is_visible(), "what is missing is the key"
+        await dashboard.page.click("#enter-key")
         await dashboard.page.fill("#key", "rk_wrong")
         await dashboard.press("Enter")
         await dashboard.shows("The key was not taken", "#key-dialog")
@@ -184,6 +188,7 @@ async def test_where_the_api_asks_for_a_key_the_page_does(
         await dashboard.press("Enter")
         await dashboard.shows("600.00", "#figures")
         await dashboard.shows("live", "#connection")
+        assert not await dashboard.page.locator("#key-banner").is_visible()
         assert not [address for address in dashboard.requested if key.token in address], "a key in an address is logged"
         assert await dashboard.page.evaluate("JSON.stringify(localStorage)") == "{}"
         await dashboard.page.reload()

@@ -1,0 +1,118 @@
+"""What the page says before it knows, and what it does where an answer is late, missing or a refusal."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import Route
+from sqlalchemy import Engine
+
+from riskee.settings import Settings
+from tests.integration.conftest import eventually
+from tests.integration.dashboard.browser import Dashboard
+from tests.integration.dashboard.made_history import LAST, prediction, wandering, write_history
+from tests.integration.dashboard.made_stream import MadeStream
+
+pytestmark = pytest.mark.integration
+PAST = "**/v1/predictions/AAPL*"
+
+
+@pytest.fixture
+async def stream(dashboard: Dashboard) -> MadeStream:
+    stream = MadeStream()
+    await stream.stand_in(dashboard.page)
+    return stream
+
+
+async def test_a_refused_subscription_is_made_anew(dashboard: Dashboard, stream: MadeStream) -> None:
+    await dashboard.open("AAPL")
+    await eventually(lambda: len(stream.connections) == 1)
+    problem = {"title": "unavailable", "status": 503, "detail": "the cache is away", "next_step": "try again"}
+    stream.say(type="error", problem=problem)
+    await dashboard.shows("connection lost, trying again", "#connection")
+    await dashboard.shows("the cache is away", "#banner")
+    await eventually(lambda: len(stream.connections) == 2)
+    stream.stand("ok")
+    stream.predict(prediction("AAPL", LAST, 600.0))
+    stream.say(type="complete")
+    await dashboard.shows("live", "#connection")
+    await dashboard.shows("600.00", "#figures")
+    stream.say(type="error", problem=problem)
+    stream.predict(prediction("AAPL", LAST, 601.0))
+    await dashboard.shows("601.00", "#figures")
+    assert len(stream.connections) == 2, "one that works is kept"
+
+
+async def test_nothing_is_called_missing_before_everything_was_told(dashboard: Dashboard, stream: MadeStream) -> None:
+    await dashboard.open("IBM")
+    await dashboard.shows("Loading …", dashboard.row("IBM"))
+    await dashboard.shows("Loading …", "#no-prediction")
+    await dashboard.shows("Loading …", "#feed-age")
+    await eventually(lambda: len(stream.connections) == 1)
+    stream.stand("ok")
+    stream.say(type="complete")
+    await dashboard.shows("none yet", dashboard.row("IBM"))
+    await dashboard.shows("This ticker has no prediction yet.", "#no-prediction")
+    await dashboard.shows("no quote yet", "#feed-age")
+
+
+async def test_the_feed_is_as_grave_as_that_of_any_ticker(dashboard: Dashboard, stream: MadeStream) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("MSFT", "#rows")
+    await eventually(lambda: len(stream.connections) == 1)
+    stream.stand("ok", "AAPL")
+    stream.stand("predict_silent", "IBM", "MSFT")
+    stream.say(type="complete")
+    await dashboard.shows("2 of 3 tickers: predictor not heard", "#feed")
+    await dashboard.shows("The predictor or the message bus is not heard.", "#banner")
+    stream.stand("ok", "IBM", "MSFT")
+    await dashboard.shows("feed ok", "#feed")
+    assert not await dashboard.page.locator("#banner").is_visible()
+
+
+async def test_a_failed_read_keeps_the_chart_and_is_tried_again(
+    dashboard: Dashboard, stream: MadeStream, engine: Engine, known: Settings
+) -> None:
+    made = write_history(engine, known, "AAPL", wandering(20))
+    await dashboard.page.clock.install()
+    await dashboard.open("AAPL")
+    await dashboard.shows("of the last 19", "#chart-summary")
+    await eventually(lambda: len(stream.connections) == 1)
+    await dashboard.page.clock.fast_forward("00:06")
+    await dashboard.page.route(PAST, lambda route: route.abort())
+    async with dashboard.page.expect_event("requestfailed"):
+        stream.predict(prediction("AAPL", LAST.replace(day=7), made[-1].price))
+        await dashboard.page.clock.run_for(100)
+    await dashboard.page.wait_for_timeout(50)
+    assert await dashboard.page.get_attribute("#chart-box", "data-state") == "", "what is shown stays"
+    await dashboard.page.unroute(PAST)
+    async with dashboard.page.expect_response(PAST):
+        await dashboard.page.clock.run_for(6000)
+
+
+async def test_the_record_is_that_of_the_choice(
+    dashboard: Dashboard, stream: MadeStream, engine: Engine, known: Settings
+) -> None:
+    write_history(engine, known, "AAPL", wandering(20))
+    may_go_on = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await may_go_on.wait()
+        await route.abort()
+
+    await dashboard.open("AAPL")
+    await dashboard.shows("19 predictions", "#record-of")
+    await dashboard.page.route("**/v1/track-record/IBM", late)
+    await dashboard.page.goto(f"{dashboard.address}/dashboard/#IBM")
+    await dashboard.shows("IBM", "#record-ticker")
+    await dashboard.shows("Loading …", "#record-empty")
+    assert not await dashboard.page.locator("#record").is_visible(), "another ticker's rates"
+    await dashboard.page.click("text=All")
+    await dashboard.shows("19 predictions", "#record-of")
+    may_go_on.set()
+    await dashboard.page.wait_for_timeout(200)
+    assert await dashboard.page.locator("#record").is_visible(), "a late answer is not the one that was asked for"
+    await dashboard.page.click("#record-ticker")
+    await dashboard.shows("The API does not answer.", "#record-empty")
+    await dashboard.page.unroute("**/v1/track-record/IBM")
+    await dashboard.page.click("#record-again")
+    await dashboard.shows("No prediction is settled yet.", "#record-empty")
