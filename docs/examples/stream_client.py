@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 Message = dict[str, Any]
+# Seconds before the next attempt to connect: twice as many after each that failed.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 
 
 class Follower:
@@ -26,7 +28,8 @@ class Follower:
         self._complete = False
 
     async def follow(self) -> AsyncIterator[Message]:
-        """Each message, for ever."""
+        """Each message, for ever. Raises InvalidStatus where the API refuses the credential."""
+        pause = FIRST_PAUSE
         while True:
             try:
                 async with connect(self._url) as socket:
@@ -34,9 +37,15 @@ class Follower:
                     async for text in socket:
                         message = json.loads(text)
                         self._take(message)
+                        pause = FIRST_PAUSE
                         yield message
+            except InvalidStatus as refused:
+                if refused.response.status_code in {401, 403}:
+                    raise
             except (OSError, WebSocketException):
-                await asyncio.sleep(0.5)
+                pass
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _request(self) -> Message:
         request: Message = {"type": "subscribe", "tickers": self._tickers}

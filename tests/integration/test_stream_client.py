@@ -5,10 +5,14 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Request, Response
 
 from docs.examples.stream_client import Follower
 from riskee.messaging.subjects import PREDICTION_UPDATED
@@ -133,3 +137,16 @@ async def test_its_last_numbers_are_the_servers_whatever_happened(
         assert some.follower.resumes + everything.follower.resumes > 0, "it was no test of a resume"
         for watched in (some, everything):
             watched.check()
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN])
+async def test_it_does_not_try_again_where_it_is_refused(status: HTTPStatus) -> None:
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        return connection.respond(status, "planted")
+
+    async def never(_: ServerConnection) -> None: ...
+
+    async with serve(never, "127.0.0.1", 0, process_request=refuse) as server, asyncio.timeout(10):
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(InvalidStatus):
+            await anext(Follower(f"ws://127.0.0.1:{port}", ["*"]).follow())
