@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple, Self
 
 import msgspec
 
-from riskee.errors import RetryableError
 from riskee.messaging.messages import Prediction
 from riskee.messaging.statuses import Status
 from riskee.storage.cache import decoded
@@ -77,13 +76,7 @@ class Prepared:
         current = {ticker: self._current(ticker, body, now) for ticker, body in bodies.items()}
         answers = {ticker: answer for ticker, answer in current.items() if answer is not None}
         missing = [ticker for ticker in tickers if ticker not in answers]
-        try:
-            stored = await self._reader.stored(missing) if missing else {}
-        except RetryableError:
-            if not answers:
-                raise
-            # What the cache knows is served without the database.
-            stored = {}
+        stored = await self._reader.missing(missing, others=bool(answers))
         answers |= {ticker: self._old(prediction) for ticker, prediction in stored.items()}
         return {ticker: answer.body for ticker, answer in answers.items()}
 

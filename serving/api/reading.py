@@ -1,5 +1,6 @@
 """Reading predictions and explanations: from the cache, and from the database where it has none."""
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from sqlalchemy import Connection
 
 from riskee.clock import Clock
 from riskee.errors import NotFoundError, RetryableError
+from riskee.explanation import prompt
+from riskee.explanation.lasting import lasts
 from riskee.logs import get_logger
 from riskee.messaging.explanations import Explanation
 from riskee.messaging.messages import Prediction
@@ -19,6 +22,10 @@ from riskee.storage.explanations import explanation_of
 from riskee.storage.predictions import find_prediction, latest_predictions
 from serving.api.standing import Number, Reason, Standings, judged
 from serving.database import Database
+
+# How long the database may take: where the cache has the rest of the answer, and where it has nothing of it.
+_IMPATIENT_SECONDS = 1.0
+_PATIENT_SECONDS = 5.0
 
 _log = get_logger(__name__)
 
@@ -32,8 +39,12 @@ class Reader:
     clock: Clock
     stale_after_seconds: float
     standings: Standings
+    # The language model that explains.
+    llm: str
     # An outage is worth one line in the log, not one a request.
     _cache_away: bool = False
+    # What the database did not answer in time: until that ends nothing else is asked.
+    _unanswered: asyncio.Task[dict[str, Prediction]] | None = None
 
     async def latest(self, tickers: Sequence[str]) -> dict[str, Number]:
         """The latest prediction of each ticker that has one, with all that is against it: `stale` where it is old or
@@ -45,7 +56,7 @@ class Reader:
         decodable = {ticker: decoded(body, Prediction) for ticker, body in bodies.items()}
         found = {ticker: prediction for ticker, prediction in decodable.items() if prediction is not None}
         missing = [ticker for ticker in tickers if ticker not in found]
-        stored = await self.stored(missing) if missing else {}
+        stored = await self.missing(missing, others=bool(found))
         now = self.clock.now()
         return {
             ticker: self.judge(prediction, now, current=ticker in found)
@@ -76,13 +87,35 @@ class Reader:
         self._cache_away = False
         return {ticker: body for ticker, body in zip(tickers, bodies, strict=True) if body is not None}
 
-    async def stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
-        """The latest predictions in the database. Raises RetryableError where it does not answer."""
+    async def missing(self, tickers: Sequence[str], *, others: bool) -> dict[str, Prediction]:
+        """As `stored`, of those that the cache has not. Where it has `others`, they are served without a database that
+        is away, or that hangs."""
+        if not tickers:
+            return {}
+        try:
+            return await self.stored(tickers, _IMPATIENT_SECONDS if others else _PATIENT_SECONDS)
+        except RetryableError:
+            if not others:
+                raise
+            return {}
+
+    async def stored(self, tickers: Sequence[str], seconds: float = _PATIENT_SECONDS) -> dict[str, Prediction]:
+        """The latest predictions in the database. Raises RetryableError where it does not answer in time."""
+        trouble = RetryableError("the database does not answer in time", "see `riskee status`")
+        if self._unanswered is not None and not self._unanswered.done():
+            raise trouble
         now = self.clock.now()
-        return await self.database.run(lambda connection: latest_predictions(connection, tickers, now))
+        asked = asyncio.create_task(self.database.run(lambda connection: latest_predictions(connection, tickers, now)))
+        try:
+            # The thread that waits for the server cannot be cancelled.
+            return await asyncio.wait_for(asyncio.shield(asked), seconds)
+        except TimeoutError:
+            self._unanswered = asked
+            raise trouble from None
 
     async def explanation(self, prediction: Prediction) -> Explanation | None:
-        """The explanation of a prediction, where there is one already."""
+        """The explanation of a prediction, where there is one already that lasts: of this prompt and model, or a
+        template's of the last minute. Whether its facts still hold is known to explain only."""
         try:
             body = await self.cache.body(keys.EXPLANATION, ticker=prediction.ticker, ts=prediction.prediction_time)
         except RetryableError as error:
@@ -90,10 +123,14 @@ class Reader:
             body = None
         cached = decoded(body, Explanation)
         # The key names the moment; a quote may have a prediction of each model type.
-        if cached is not None and cached.prediction_id == prediction.prediction_id:
+        if cached is not None and cached.prediction_id == prediction.prediction_id and self._lasts(cached):
             return cached
         wanted = prediction.prediction_id
-        return await self.database.run(lambda connection: explanation_of(connection, wanted))
+        stored = await self.database.run(lambda connection: explanation_of(connection, wanted))
+        return stored if stored is not None and self._lasts(stored) else None
+
+    def _lasts(self, found: Explanation) -> bool:
+        return lasts(found, prompt.VERSION, self.llm, self.clock.now())
 
     async def prediction(self, prediction_id: uuid.UUID) -> Prediction:
         """A stored prediction. Raises NotFoundError."""

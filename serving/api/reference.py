@@ -39,7 +39,8 @@ The stream has [a page of its own](stream.md). A test runs every command of this
   What needs a server that is away is 503 with `Retry-After`.
 - **Fresh predictions** that take longer than `wait_seconds` are a job: 202, and `Location` says where to look for it. A
   job is kept in Redis for an hour; after a restart of the API it has what came before it, and what predict computed
-  since. What was not heard it lists among its failures, as `unknown`. 32 jobs may be under way at once, 16 of one caller.
+  since. What was not heard it lists among its failures, as `unknown`. 32 jobs may be under way at once, 16 of one
+  caller.
 
 `$RISKEE` is where the API runs, such as `http://127.0.0.1:8000`.
 """

@@ -151,6 +151,34 @@ async def test_the_cache_serves_while_the_database_is_cut_off(
         assert (await client.get("/health/ready")).status_code == 200
 
 
+async def test_a_database_that_hangs_spoils_nothing_that_the_cache_knows(
+    beating: None, bus: Bus, cache: Cache, known: Settings
+) -> None:
+    url = make_url(known.database.url.get_secret_value())
+    assert url.port
+    proxy = Proxy(url.port, seed=1)
+    away = url.set(port=await proxy.start()).render_as_string(hide_password=False)
+    database = known.database.model_copy(update={"url": SecretStr(away)})
+    await put(cache, made(price=2.0))
+    async with serving(known.model_copy(update={"database": database})) as client:
+        await eventually(lambda: all_ok(client))
+        await heard(client)
+        (await client.get("/v1/tickers")).raise_for_status()
+        proxy.stall()
+        for _ in range(3):
+            batch = (await client.post("/v1/predict", json={"tickers": ["AAPL", "IBM"]})).raise_for_status().json()
+            assert [one["price"] for one in batch["predictions"]] == [2.0]
+            assert [one["ticker"] for one in batch["failures"]] == ["IBM"]
+        problem(await client.get("/v1/predict/IBM"), 503, "unavailable")
+        proxy.flow()
+        await eventually(lambda: unpredicted(client, "IBM"))
+    await proxy.stop()
+
+
+async def unpredicted(client: httpx.AsyncClient, ticker: str) -> bool:
+    return bool((await client.get(f"/v1/predict/{ticker}")).json()["type"].endswith("no_prediction"))
+
+
 async def test_without_both_it_says_so(bus: Bus, known: Settings, valkey: Valkey) -> None:
     redis = known.redis.model_copy(update={"url": valkey.url, "timeout_seconds": TIMEOUT})
     database = known.database.model_copy(update={"url": SecretStr("postgresql://nobody@127.0.0.1:9/none")})

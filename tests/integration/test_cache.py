@@ -108,7 +108,7 @@ async def test_a_server_that_is_gone_is_retryable() -> None:
 
 async def test_what_the_server_refuses_to_one_costs_the_others_nothing(cache: Cache) -> None:
     await cache._redis.set("pred:AAPL", "no hash")
-    with pytest.raises(RetryableError, match="refuses this: .*WRONGTYPE"):
+    with pytest.raises(RetryableError, match=r"refuses this: .*WRONGTYPE"):
         await cache.body(keys.PREDICTION, **AAPL)
     assert not cache.away
     await cache.write([Entry.of(keys.QUOTE, AAPL, {"body": "x"})])

@@ -33,7 +33,7 @@ class Kept(Reader):
     async def bodies(self, tickers: Sequence[str]) -> dict[str, bytes]:
         return {ticker: self.cached[ticker] for ticker in tickers if ticker in self.cached}
 
-    async def stored(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+    async def stored(self, tickers: Sequence[str], _seconds: float = 0) -> dict[str, Prediction]:
         return {ticker: self.rows[ticker] for ticker in tickers if ticker in self.rows}
 
 
@@ -131,7 +131,7 @@ async def test_what_the_cache_has_not_is_read_from_the_database_and_flagged(read
 
 
 async def test_where_neither_answers_it_says_so(reader: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def away(_tickers: Sequence[str]) -> dict[str, Prediction]:
+    async def away(_tickers: Sequence[str], _seconds: float = 0) -> dict[str, Prediction]:
         raise RetryableError("the database does not answer", "wait")
 
     monkeypatch.setattr(reader, "stored", away)
