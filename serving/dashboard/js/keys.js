@@ -22,6 +22,11 @@ export class KeyDialog extends EventTarget {
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 
+  // The API answers, with a key or without.
+  taken() {
+    byId("key-banner").hidden = true;
+  }
+
   #enter(event) {
     event.preventDefault();
     const key = this.#input.value.trim();
@@ -31,7 +36,6 @@ export class KeyDialog extends EventTarget {
     }
     credential.enter(key);
     this.#input.value = "";
-    byId("key-banner").hidden = true;
     this.#dialog.close();
     this.#show();
     this.dispatchEvent(new Event("changed"));

@@ -99,7 +99,10 @@ stream.addEventListener("state", ({ detail: told }) => {
   health.connection(told);
   // A connection that is refused says not why: the API does.
   if (told.state === "lost") learn();
-  else if (market.entries.size) detail.again();
+  else {
+    keyDialog.taken();
+    if (market.entries.size) detail.again();
+  }
 });
 market.addEventListener("list", () => {
   byId("loading").hidden = byId("none").hidden = true;

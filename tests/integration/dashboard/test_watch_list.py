@@ -48,7 +48,8 @@ async def test_the_direction_is_the_likelier_one(dashboard: Dashboard, cache: Ca
 _APART = """() => new Promise((done) => {
   const apart = []; const began = performance.now();
   const look = (now) => {
-    const [row, detail] = ['.row[data-ticker=AAPL] .price b', '#price'].map((at) => document.querySelector(at).innerText);
+    const [row, detail] = ['.row[data-ticker=AAPL] .price b', '#price']
+      .map((at) => document.querySelector(at).innerText);
     if (row !== detail) apart.push([row, detail]);
     if (now - began < 2000) requestAnimationFrame(look); else done(apart);
   };
