@@ -72,7 +72,7 @@ FOREIGN = "foreign_origin"
 )
 def test_what_pages_of_other_sites_may_not_do(method: str, headers: dict[str, str], refused: str) -> None:
     settings = ApiSettings(allowed_origins=("https://app.example",))
-    assert kind(settings, method, host="localhost:8000", **headers) == refused
+    assert kind(settings, method, page=False, host="localhost:8000", **headers) == refused
 
 
 @pytest.mark.parametrize(
