@@ -3,11 +3,13 @@
 The same work with the same libraries and nothing else: a push consumer, what has arrived as one batch, features by the
 kernel, one LightGBM call, then a Redis pipeline of SET and beside it a window of publications whose acknowledgements
 by JetStream are counted, while the next wave is computed; at last the acknowledgement of the quotes. Batches, waves,
-limits and the counting are the product's. No validation, no envelope, no identity of messages, no flags, no second
-model, no calendar, no metrics, no order of late quotes, no way on after a failure. It says `ready` when it consumes.
+limits, the counting, the connection and how the collector is set are the product's. No validation, no envelope, no
+identity of messages, no flags, no second model, no calendar, no metrics, no order of late quotes, no way on after a
+failure; and to Redis one SET an event, where the product writes three hashes by a script. It says `ready` when it
+consumes.
 
-With `usual` it has nothing of ours: each event is published by the client library's own call, which waits for its
-acknowledgement, all of a window side by side.
+With `usual` it has nothing of ours: the client library's own client, the collector as Python sets it, and each event
+published by the library's own call, which waits for its acknowledgement, all of a window side by side.
 """
 
 import asyncio
@@ -30,19 +32,26 @@ from riskee.errors import FatalError
 from riskee.features.definitions import WARM_UP_BARS
 from riskee.features.kernel import FeatureState
 from riskee.model.registry import champion
-from riskee.settings import Settings, load_settings
-from riskee.storage.bus import WINDOW
+from riskee.settings import NatsSettings, Settings, load_settings
+from riskee.storage.bus import WINDOW, Bus
 from riskee.storage.database import make_engine
 from riskee.storage.receipts import Receipts
 from riskee.storage.recent_bars import recent_bars
 from serving.bench.plan import MARKET
+from serving.consumers.service import spare_the_collector
 
 QUOTE_SUBJECT, EVENT_SUBJECT = "bench.floor.quote", "bench.floor.event"
 QUOTE_STREAM, EVENT_STREAM = "BENCH_QUOTES", "BENCH_EVENTS"
 # A name that stays lets a floor that starts find what was sent before; so the product finds its backlog.
 _DELIVERY = "bench.floor.delivery"
 BATCH, PENDING = 2048, 4096
+_CONNECT_SECONDS = 10.0
 USUAL = "usual"
+DIFFERENCES = (
+    "the floor has no validation, envelope, ids, flags, calendar, second model, metrics, order of late quotes or"
+    " recovery, and one SET an event, not three hashes by a script"
+)
+"""What the product does beyond the bare floor, as a report tells it beside each ratio."""
 
 
 class _Quote(msgspec.Struct):
@@ -74,6 +83,11 @@ class _Event(msgspec.Struct):
 
 class Floor:
     """The worker."""
+
+    @staticmethod
+    async def connect(settings: NatsSettings) -> Client:
+        """As the product is connected."""
+        return (await Bus.connect(settings, "floor", _CONNECT_SECONDS)).client
 
     def __init__(self, state: FeatureState, booster: lightgbm.Booster, redis: Redis, client: Client) -> None:
         self._state, self._booster, self._redis, self._client = state, booster, redis, client
@@ -144,6 +158,11 @@ class Floor:
 class UsualFloor(Floor):
     """The worker as it is usually written."""
 
+    @staticmethod
+    async def connect(settings: NatsSettings) -> Client:
+        """As the client library's first example is."""
+        return await nats.connect(settings.url.get_secret_value())
+
     async def _tell(self, events: Sequence[tuple[str, bytes]]) -> None:
         jetstream = self._client.jetstream()
         await asyncio.gather(*(jetstream.publish(EVENT_SUBJECT, data) for _, data in events))
@@ -168,6 +187,8 @@ async def _consume(client: Client, floor: Floor) -> None:
 
 async def main(settings: Settings, kind: type[Floor]) -> None:
     """Work until SIGTERM, whose usual effect is good enough here."""
+    if kind is not UsualFloor:
+        spare_the_collector()
     engine = make_engine(settings.database.url, 1)
     with engine.connect() as connection:
         state = FeatureState(recent_bars(connection, date.max, WARM_UP_BARS), MARKET)
@@ -177,7 +198,7 @@ async def main(settings: Settings, kind: type[Floor]) -> None:
         raise LookupError("there is no champion")
     booster = lightgbm.Booster(model_str=artifact.booster)
     redis = Redis.from_url(settings.redis.url.get_secret_value())
-    client = await nats.connect(settings.nats.url.get_secret_value())
+    client = await kind.connect(settings.nats)
     floor = kind(state, booster, redis, client)
     await _consume(client, floor)
     sys.stdout.write("ready\n")

@@ -42,6 +42,7 @@ class LiveBench:
             model=f"{TREES} trees of {LEAVES} leaves, as training makes them",
             sessions=SESSIONS,
             options=self.options,
+            differences=floor.DIFFERENCES,
         )
         with self.engine.begin() as connection:
             crown(connection, datetime.now(UTC))

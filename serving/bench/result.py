@@ -2,6 +2,7 @@
 
 import msgspec
 
+from serving.bench import floor
 from serving.bench.drain import Drain
 from serving.bench.kernel import Timing
 from serving.bench.limits import Limits
@@ -9,11 +10,14 @@ from serving.bench.loads import Load
 from serving.bench.machine import Machine
 from serving.bench.options import Options
 
+_EARLIER_FLOOR = f"{floor.DIFFERENCES}; nor, then, the product's lighter client and seldom collector, so it was dearer"
+
 
 class Measured(msgspec.Struct, kw_only=True):
     """What was measured, where. Parts that were not asked for are empty.
 
-    `model` says how large the champions are, `memory_mib` the most that each process held.
+    `model` says how large the champions are, `memory_mib` the most that each process held, `differences` what the bare
+    floor does without; measurements that do not tell it had an earlier floor.
     """
 
     machine: Machine
@@ -30,6 +34,7 @@ class Measured(msgspec.Struct, kw_only=True):
     kernel: list[Timing] = msgspec.field(default_factory=list)
     limits: Limits | None = None
     memory_mib: dict[str, int] = msgspec.field(default_factory=dict)
+    differences: str = _EARLIER_FLOOR
 
     def pair(self, target: str, rate: int) -> tuple[Load, Load] | None:
         """The load of a target at a rate and that of the floor, measured in turn."""

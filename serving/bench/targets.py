@@ -40,10 +40,10 @@ def bars(measured: Measured) -> list[Target]:
 def _against_floor(measured: Measured) -> Iterator[Target]:
     for name in (ALL_SERVICES, "predict alone"):
         if pair := measured.pair(name, PAIR_RATE):
-            yield from _of_pair(f"{name}, {PAIR_RATE:,}/s", *pair)
+            yield from _of_pair(f"{name}, {PAIR_RATE:,}/s", *pair, measured.differences)
 
 
-def _of_pair(where: str, load: Load, floor: Load) -> Iterator[Target]:
+def _of_pair(where: str, load: Load, floor: Load, differences: str) -> Iterator[Target]:
     """Ratios of the same turn: what else the machine did met both halves, or is seen in one turn only."""
     mine = load.latency.get("event")
     void = load.void or floor.void or mine is None
@@ -60,7 +60,7 @@ def _of_pair(where: str, load: Load, floor: Load) -> Iterator[Target]:
         unit="x",
         measured=ratio,
         note=note,
-        detail=listed(ratios),
+        detail=listed(ratios, differences),
     )
     yield Target(
         what=f"{where}: predict's CPU a quote against the floor's",
@@ -68,7 +68,7 @@ def _of_pair(where: str, load: Load, floor: Load) -> Iterator[Target]:
         unit="x",
         measured=None if late else told(spent),
         note=larger if late else note,
-        detail=listed(spent),
+        detail=listed(spent, differences),
     )
     yield Target(what=f"{p99} (aim)", bound=6.0, unit="ms", measured=None if void or not mine else mine.p99, note=note)
     yield Target(what=p999, bound=50.0, unit="ms", measured=None if void or not mine else mine.p999, note=note)
@@ -93,7 +93,10 @@ def _drains(measured: Measured) -> Iterator[Target]:
 
 def _backlog_cpu(measured: Measured) -> Iterator[Target]:
     """By the rate of a backlog the batches are full, with product and floor alike; of the same turns."""
-    for whose, what in (("the bare floor's", FLOOR), ("that of the floor as usually written", USUAL_FLOOR)):
+    for whose, what, differences in (
+        ("the bare floor's", FLOOR, measured.differences),
+        ("that of the floor as usually written", USUAL_FLOOR, ""),
+    ):
         mine, bare = ([each for each in measured.drains if each.what == name] for name in (PREDICT, what))
         ratios = [
             product.cpu_us["predict"] / floor.cpu_us["floor"]
@@ -106,7 +109,7 @@ def _backlog_cpu(measured: Measured) -> Iterator[Target]:
                 bound=1.5,
                 unit="x",
                 measured=told(ratios),
-                detail=listed(ratios),
+                detail=listed(ratios, differences),
             )
 
 

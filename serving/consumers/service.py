@@ -121,7 +121,7 @@ def run(name: str, main: Main) -> None:
     """The process of a consumer: returns after SIGTERM or SIGINT, exits with 1 where there is no way on."""
 
     async def process(settings: Settings) -> None:
-        _spare_the_collector()
+        spare_the_collector()
         stopping = asyncio.Event()
 
         def stop() -> None:
@@ -151,7 +151,7 @@ def run(name: str, main: Main) -> None:
         sys.exit(1)
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Collect cycles seldom, and never among what the imports made.
 
     A wave has tens of thousands of objects that their reference counts free; looking at them for cycles again and again

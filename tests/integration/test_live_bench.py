@@ -12,7 +12,10 @@ from sqlalchemy import Engine, text
 
 from riskee.features.definitions import WARM_UP_BARS
 from riskee.features.kernel import FeatureState
+from riskee.settings import Settings
+from riskee.storage.client import LightClient
 from riskee.storage.recent_bars import recent_bars
+from serving.bench.floor import Floor, UsualFloor
 from serving.bench.market import SESSIONS, fill
 from serving.bench.plan import BASE_PRICE, MARKET
 from serving.bench.result import Measured
@@ -51,6 +54,16 @@ def test_the_product_is_within_sight_of_its_floor(quick: Measured) -> None:
     load, floor = pair
     assert load.cpu_us["predict"] < MOST_CPU_RATIO * floor.cpu_us["floor"]
     assert load.latency["event"].p50 < MOST_LATENCY_RATIO * floor.latency["event"].p50
+
+
+async def test_the_bare_floor_is_connected_as_the_product_is_and_the_usual_one_as_usual(settings: Settings) -> None:
+    bare, usual = await Floor.connect(settings.nats), await UsualFloor.connect(settings.nats)
+    try:
+        assert isinstance(bare, LightClient)
+        assert not isinstance(usual, LightClient)
+    finally:
+        await bare.close()
+        await usual.close()
 
 
 def test_a_made_market_gives_a_whole_state_at_once(engine: Engine) -> None:

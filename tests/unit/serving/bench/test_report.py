@@ -9,6 +9,7 @@ import pytest
 
 from serving.bench import targets
 from serving.bench.charts import charts
+from serving.bench.floor import DIFFERENCES
 from serving.bench.loads import Turn
 from serving.bench.options import Options
 from serving.bench.report import HEADING, conditions, markdown, tables, target_row, write
@@ -47,15 +48,30 @@ def _with_turns(p99s: Sequence[float]) -> Measured:
 @pytest.mark.parametrize(
     ("p99s", "ratio", "told"),
     [
-        ([3.0, 9.0], 3.0, "**missed**, turns 1.00, 3.00: the worse counts"),
-        ([9.0, 3.0, 4.5], 1.5, "met, turns 3.00, 1.00, 1.50: the median counts"),
-        ([9.0], 3.0, "**missed**, one turn: 3.00"),
+        ([3.0, 9.0], 3.0, "**missed**, turns 1.00, 3.00 (the worse counts)"),
+        ([9.0, 3.0, 4.5], 1.5, "met, turns 3.00, 1.00, 1.50 (the median counts)"),
+        ([9.0], 3.0, "**missed**, turn 3.00"),
     ],
 )
 def test_of_two_turns_the_worse_counts_of_more_the_median(p99s: Sequence[float], ratio: float, told: str) -> None:
     against = bar(_with_turns(p99s), "p99 to the durable event against")
     assert against.measured == pytest.approx(ratio)
-    assert target_row(against)[-1] == told
+    assert target_row(against)[-1].startswith(f"{told}; ")
+
+
+def test_beside_each_ratio_to_the_bare_floor_stands_what_the_floor_does_without() -> None:
+    found = measured()
+    found.differences = DIFFERENCES
+    for words in ("p99 to the durable event against", "CPU a quote against", "CPU an event against the bare"):
+        assert target_row(bar(found, words))[-1].endswith(DIFFERENCES)
+    assert DIFFERENCES not in target_row(bar(found, "CPU an event against that of"))[-1]
+
+
+def test_a_measurement_that_does_not_tell_of_its_floor_had_an_earlier_one() -> None:
+    told = msgspec.json.decode(msgspec.json.encode(measured()))
+    del told["differences"]
+    earlier = msgspec.convert(told, Measured)
+    assert "lighter client" in target_row(bar(earlier, "CPU an event against the bare"))[-1]
 
 
 def test_by_itself_a_pair_has_turns_enough_for_a_median() -> None:
