@@ -6,7 +6,6 @@ An explanation is used again only while the facts are the same, told by their di
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +14,7 @@ from riskee.clock import Clock
 from riskee.errors import RetryableError
 from riskee.explanation import prompt
 from riskee.explanation.gate import Turn
+from riskee.explanation.lasting import lasts
 from riskee.messaging.explanations import Explanation
 from riskee.messaging.messages import Prediction
 from riskee.storage import keys
@@ -22,9 +22,6 @@ from riskee.storage.cache import Cache, decoded
 from riskee.storage.entries import Entry
 from riskee.telemetry import CACHE_WRITE_ERRORS, EXPLANATIONS_REUSED
 from serving.health import Health
-
-# The template's text stands in for the language model's: not for long, the model may be back.
-TEMPLATE_LASTS = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -47,15 +44,10 @@ class Kept:
         # One quote may have a prediction of each model type, and each the other's key.
         if found is None or (found.prediction_id, found.facts_sha256) != (prediction.prediction_id, facts_sha256):
             return None
-        if found.prompt_version != prompt.VERSION or not self._lasts(found):
+        if not lasts(found, prompt.VERSION, self.llm, self.clock.now()):
             return None
         EXPLANATIONS_REUSED.labels("cached").inc()
         return found
-
-    def _lasts(self, found: Explanation) -> bool:
-        if found.generator == "model":
-            return found.llm == self.llm
-        return self.clock.now() - found.created_at < TEMPLATE_LASTS
 
     async def keep(self, prediction: Prediction, explanation: Explanation) -> None:
         """Write it to the cache; where that is away, it is counted."""

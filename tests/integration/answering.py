@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from riskee.explanation import prompt
 from riskee.messaging.envelope import wrap
 from riskee.messaging.explanations import ExplainRequest, Explanation
 from riskee.messaging.messages import Prediction, PredictionFailed, PredictJob
 from riskee.messaging.statuses import Status
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED, PREDICT_NORMAL, PREDICTION_FAILED, PREDICTION_UPDATED
+from riskee.settings import LlmSettings
 from riskee.storage.bus import Bus, codec_of
 from tests.integration.made_predictions import made, sealed
 from tests.unit.messaging import samples
@@ -56,7 +58,12 @@ class Answering:
 def explanation(prediction: Prediction) -> Explanation:
     payload: Explanation = samples.sample(EXPLAINED.name).payload
     return msgspec.structs.replace(
-        payload, explanation_id=uuid.uuid4(), prediction_id=prediction.prediction_id, ticker=prediction.ticker
+        payload,
+        explanation_id=uuid.uuid4(),
+        prediction_id=prediction.prediction_id,
+        ticker=prediction.ticker,
+        prompt_version=prompt.VERSION,
+        llm=LlmSettings().model,
     )
 
 

@@ -14,13 +14,15 @@ from riskee.errors import RetryableError
 from riskee.explanation import prompt
 from riskee.explanation.facts import Facts
 from riskee.explanation.gate import Turn
+from riskee.explanation.lasting import TEMPLATE_LASTS
 from riskee.messaging.explanations import ExplainRequest, Explanation
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED
 from riskee.settings import Settings
 from riskee.storage.bus import codec_of
 from riskee.storage.inbox import Durable
+from serving.api.reading import Reader
 from serving.consumers.explain import Explain
-from serving.consumers.explained import TEMPLATE_LASTS, Kept, Making
+from serving.consumers.explained import Kept, Making
 from serving.consumers.loop import ConsumerLoop, Consumption
 from serving.health import Health
 from tests.unit.messaging import samples
@@ -118,6 +120,25 @@ async def test_a_template_is_used_again_for_a_minute_only() -> None:
     assert await _of(template, seconds=lasts - 1) == template
     assert await _of(template, seconds=lasts) is None
     assert await _of(KNOWN, seconds=lasts) == KNOWN
+
+
+async def _read(known: Explanation, seconds: float = 0.0) -> Explanation | None:
+    async def stored(_: Any) -> Explanation:
+        return known
+
+    clock, database = FixedClock(samples.NOW + timedelta(seconds=seconds)), SimpleNamespace(run=stored)
+    reader = Reader(cast("Any", Cache(known)), cast("Any", database), clock, 60.0, NOTHING, "llm")
+    return await reader.explanation(samples.PREDICTION)
+
+
+async def test_what_does_not_last_is_absent_to_the_api_too() -> None:
+    template = msgspec.structs.replace(KNOWN, generator="template", llm="")
+    lasts = TEMPLATE_LASTS.total_seconds()
+    assert await _read(template, lasts - 1) == template
+    assert await _read(template, lasts) is None
+    assert await _read(KNOWN, lasts) == KNOWN
+    for changes in ({"prompt_version": "1"}, {"llm": "another"}):
+        assert await _read(msgspec.structs.replace(KNOWN, **changes)) is None
 
 
 class Maker:
