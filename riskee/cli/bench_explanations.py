@@ -29,7 +29,7 @@ def explanations(
         list[str] | None, typer.Option(help="A model of the Ollama server in the settings; may be repeated.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=5, help="Longest time for one explanation.")] = 26.0,
-    write: Annotated[bool, typer.Option(help=f"Write the section into {PAGE}.")] = False,
+    write: Annotated[bool, typer.Option(help=f"Write the section into {PAGE}, between its marks.")] = False,
     json: Json = False,
 ) -> None:
     """Measure what is found for explanations, and what becomes of a language model's sentences.
@@ -54,7 +54,9 @@ def explanations(
     relevance = relevance_of(ground, settings.explanation.retrieval)
     models = (model or [settings.llm.model]) if count else []
     written = [_written(one, settings, seconds, count, ground) for one in models]
-    command = f"riskee bench explanations --data FOLDER --tickers {tickers} --count {count}"
+    chosen = "".join(f" --model {one}" for one in models)
+    drawn = f"--tickers {tickers} --count {count} --seconds {seconds:g}"
+    command = f"riskee bench explanations --data FOLDER {drawn}{chosen}"
     section = report(relevance, len(corpus.calls), written, command, _machine(load))
     if json:
         print_json({"relevance": relevance, "written": [_plain(one) for one in written]})

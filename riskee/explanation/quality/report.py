@@ -8,6 +8,8 @@ from riskee.explanation.quality.relevance import JUDGED_K, Finding, K, Relevance
 from riskee.explanation.quality.writing import Written, percentile
 
 HEADING = "## Measured"
+BEGIN = "<!-- measured: begin -->"
+END = "<!-- measured: end -->"
 _FOUND = f"""\
 Labels from metadata: {{questions}} made-up predictions, each up to 30 days after a real call of one of {{tickers}}
 companies; relevant are the passages of the company's newest call known by then, among all {{passages}} passages of
@@ -54,9 +56,11 @@ def report(relevance: Relevance, tickers: int, written: Sequence[Written], comma
 
 
 def write_section(page: Path, section: str) -> None:
-    """Write the section into the page in place of the old one, which is the last."""
+    """Write the section into the page between its marks, or to its end; what is written by hand stays."""
     text = page.read_text() if page.exists() else "# Explanations\n"
-    page.write_text(f"{text.partition(HEADING)[0].rstrip()}\n\n{section}\n")
+    before, begin, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before.rstrip()}\n\n{BEGIN}\n{section}\n{END}\n{after.removeprefix(chr(10)) if begin else ''}")
 
 
 def _ways(findings: dict[str, Finding]) -> str:

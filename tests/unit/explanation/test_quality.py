@@ -15,7 +15,7 @@ from riskee.explanation.quality.corpus import Corpus
 from riskee.explanation.quality.made_facts import made_facts
 from riskee.explanation.quality.measures import hit, mean, ndcg
 from riskee.explanation.quality.relevance import Ground, questions_of, read_judgements, relevance_of
-from riskee.explanation.quality.report import HEADING, report, write_section
+from riskee.explanation.quality.report import BEGIN, END, report, write_section
 from riskee.explanation.quality.shelf import Shelf
 from riskee.explanation.quality.writing import percentile, written_by
 from riskee.messaging.messages import Prediction
@@ -123,11 +123,16 @@ async def test_what_was_written_is_counted_and_reported(ground: Ground, tmp_path
     assert len(written.explanations) == len(told) == 3
     assert written.kept + written.dropped.total() > 0
     page = tmp_path / "page.md"
-    page.write_text(f"# Explanations\n\nAbove.\n\n{HEADING}\n\nold\n")
+    page.write_text(f"# Explanations\n\nAbove.\n\n{BEGIN}\nold\n{END}\n\nBy hand.\n")
     section = report(relevance_of(ground, RetrievalSettings()), 2, [written], "riskee bench explanations", "a machine")
     write_section(page, section)
     text = page.read_text()
-    assert text.startswith("# Explanations\n\nAbove.\n\n## Measured\n\n`riskee bench explanations`, a machine.\n")
+    assert text.startswith(
+        f"# Explanations\n\nAbove.\n\n{BEGIN}\n## Measured\n\n`riskee bench explanations`, a machine.\n"
+    )
+    assert text.endswith(f"{END}\n\nBy hand.\n")
+    write_section(page, section)
+    assert page.read_text() == text
     assert "old" not in text
     assert "| scripted | 3 |" in text
 
