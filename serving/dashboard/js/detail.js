@@ -97,7 +97,8 @@ export class Detail {
       if (ticker !== this.#ticker) return;
       this.#loading = null;
       if (!this.#isCharted) this.#chartSays("problem", problem.told);
-      this.#retry = setTimeout(() => this.#read(), READ_AGAIN_MS);
+      // Without a key every further try would be refused too; the page asks for one.
+      if (!problem.keyWanted) this.#retry = setTimeout(() => this.#read(), READ_AGAIN_MS);
     }
   }
 

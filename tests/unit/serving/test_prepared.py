@@ -26,7 +26,7 @@ class Kept(Reader):
 
     def __init__(self, world: World) -> None:
         self.world = world
-        super().__init__(None, None, world, STALE_AFTER, world.standings)  # type: ignore[arg-type]
+        super().__init__(None, None, world, STALE_AFTER, world.standings, "some-model")  # type: ignore[arg-type]
         self.cached: dict[str, bytes] = {}
         self.rows: dict[str, Prediction] = {}
 
