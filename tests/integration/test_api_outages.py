@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from time import perf_counter
 
 import httpx
@@ -124,19 +125,30 @@ async def shows(client: httpx.AsyncClient, wanted: float) -> bool:
     return (await price(client))[0] == wanted
 
 
-async def test_the_cache_serves_while_the_database_is_cut_off(
-    beating: None, bus: Bus, cache: Cache, known: Settings
-) -> None:
+@asynccontextmanager
+async def proxied(known: Settings) -> AsyncIterator[tuple[Proxy, httpx.AsyncClient]]:
+    """The API, which knows its tickers, and the proxy by which it reaches the database."""
     url = make_url(known.database.url.get_secret_value())
     assert url.port
     proxy = Proxy(url.port, seed=1)
     away = url.set(port=await proxy.start()).render_as_string(hide_password=False)
     database = known.database.model_copy(update={"url": SecretStr(away)})
-    await put(cache, made(price=2.0))
     async with serving(known.model_copy(update={"database": database})) as client:
-        await eventually(lambda: all_ok(client))
-        await heard(client)
-        (await client.get("/v1/tickers")).raise_for_status()
+        try:
+            await eventually(lambda: all_ok(client))
+            await heard(client)
+            (await client.get("/v1/tickers")).raise_for_status()
+            yield proxy, client
+        finally:
+            # Before the API ends: it waits for what hangs.
+            await proxy.stop()
+
+
+async def test_the_cache_serves_while_the_database_is_cut_off(
+    beating: None, bus: Bus, cache: Cache, known: Settings
+) -> None:
+    await put(cache, made(price=2.0))
+    async with proxied(known) as (proxy, client):
         await proxy.stop()
         assert await price(client) == (2.0, "ok")
         batch = (await client.post("/v1/predict", json={"tickers": ["AAPL", "IBM", "NOSUCH"]})).json()
@@ -154,16 +166,8 @@ async def test_the_cache_serves_while_the_database_is_cut_off(
 async def test_a_database_that_hangs_spoils_nothing_that_the_cache_knows(
     beating: None, bus: Bus, cache: Cache, known: Settings
 ) -> None:
-    url = make_url(known.database.url.get_secret_value())
-    assert url.port
-    proxy = Proxy(url.port, seed=1)
-    away = url.set(port=await proxy.start()).render_as_string(hide_password=False)
-    database = known.database.model_copy(update={"url": SecretStr(away)})
     await put(cache, made(price=2.0))
-    async with serving(known.model_copy(update={"database": database})) as client:
-        await eventually(lambda: all_ok(client))
-        await heard(client)
-        (await client.get("/v1/tickers")).raise_for_status()
+    async with proxied(known) as (proxy, client):
         proxy.stall()
         for _ in range(3):
             batch = (await client.post("/v1/predict", json={"tickers": ["AAPL", "IBM"]})).raise_for_status().json()
@@ -172,7 +176,6 @@ async def test_a_database_that_hangs_spoils_nothing_that_the_cache_knows(
         problem(await client.get("/v1/predict/IBM"), 503, "unavailable")
         proxy.flow()
         await eventually(lambda: unpredicted(client, "IBM"))
-    await proxy.stop()
 
 
 async def unpredicted(client: httpx.AsyncClient, ticker: str) -> bool:
