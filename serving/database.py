@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from riskee.settings import DatabaseSettings
-from riskee.storage.database import database_errors, make_service_engine
+from riskee.storage.database import close_engine, database_errors, make_service_engine
 
 ResultT = TypeVar("ResultT")
 
@@ -37,4 +37,4 @@ class Database:
         await self.run(lambda connection: connection.execute(text("SELECT 1")))
 
     def close(self) -> None:
-        self.engine.dispose()
+        close_engine(self.engine)

@@ -8,7 +8,7 @@ from psycopg import InterfaceError as DriverInterfaceError
 from psycopg import OperationalError as DriverError
 from psycopg.errors import LockNotAvailable, QueryCanceled, UndefinedTable
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeftError
 
@@ -39,6 +39,12 @@ def make_service_engine(url: SecretStr, pool_size: int) -> Engine:
     """As `make_engine`, for a service: no statement and no lock is waited for without end, so that it can try again."""
     limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
     return create_engine(_parse(url), **_options(pool_size, limits))
+
+
+def close_engine(engine: Engine) -> None:
+    """End its connections: those lent to threads, which cannot be stopped, when they are given back."""
+    event.listen(engine, "checkin", lambda lent, _: lent.close())
+    engine.dispose()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from riskee.breaker import Breaker
 from riskee.embedding import make_embedder
@@ -20,7 +21,7 @@ from riskee.messaging.explanations import ExplainProgress, ExplainRequest, Expla
 from riskee.messaging.subjects import EXPLAIN, EXPLAINED, EXPLAINING
 from riskee.storage.bus import codec_of
 from riskee.storage.cache import Cache
-from riskee.storage.database import make_service_engine
+from riskee.storage.database import close_engine, make_service_engine
 from riskee.storage.inbox import Durable
 from riskee.storage.llm import Llm
 from riskee.storage.vectors import Vectors
@@ -35,6 +36,7 @@ from serving.consumers.attributions import Attributions
 from serving.consumers.explained import Kept, Making
 from serving.consumers.initiative import Initiative
 from serving.consumers.knowledge import Knowledge
+from serving.consumers.lookups import Lookups
 from serving.consumers.loop import Consumption
 from serving.consumers.records import Records
 from serving.consumers.service import Service, run
@@ -133,10 +135,11 @@ async def main(service: Service) -> None:
     embedder = await service.until_done(
         "embedder", lambda: asyncio.to_thread(make_embedder, settings.embedding, settings.home)
     )
+    lookups, knowledge = Lookups(settings.database.pool_size), Knowledge(engine, settings.model)
     gate = Gate(settings.llm.concurrency, settings.explanation.queue, EXPLANATIONS_WAITING.set)
     explainer = Explainer(
         Retrieval(embedder, vectors, settings.explanation.documents, settings.explanation.retrieval),
-        Records(engine).of,
+        Records(engine, lookups).of,
         Writer(llm, embedder, Breaker(time.monotonic), gate, time.monotonic),
         service.clock,
         time.monotonic,
@@ -144,13 +147,13 @@ async def main(service: Service) -> None:
     warming = asyncio.create_task(explainer.writer.warm_up())
     handler = Explain(
         service,
-        Attributions(cache, Knowledge(engine, settings.model), settings.model, settings.explanation.drivers),
+        Attributions(cache, knowledge, lookups, settings.model, settings.explanation.drivers),
         explainer,
         Kept(cache, service.clock, service.health, llm.model),
     )
     try:
         if settings.explanation.initiative.per_minute:
-            await service.until_done("nats", Initiative(service).begin)
+            await service.until_done("nats", Initiative(service, partial(lookups.of, knowledge.newest_quotes)).begin)
         await service.consume(
             Consumption(
                 Durable("explain", EXPLAIN.name, max_pending=_IN_HAND),
@@ -165,7 +168,7 @@ async def main(service: Service) -> None:
         vectors.close()
         await llm.close()
         await cache.close()
-        engine.dispose()
+        close_engine(engine)
 
 
 if __name__ == "__main__":

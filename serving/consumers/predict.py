@@ -10,7 +10,7 @@ from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import ModelType, PredictJob, Quote
 from riskee.messaging.statuses import Status
 from riskee.storage.cache import Cache
-from riskee.storage.database import make_service_engine
+from riskee.storage.database import close_engine, make_service_engine
 from riskee.telemetry import QUOTES_COALESCED
 from serving.consumers.announced import Announced
 from serving.consumers.forecasting import Failure, Forecast
@@ -204,7 +204,7 @@ async def main(service: Service) -> None:
             watching.cancel()
     finally:
         await cache.close()
-        engine.dispose()
+        close_engine(engine)
 
 
 if __name__ == "__main__":
