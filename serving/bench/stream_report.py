@@ -1,6 +1,7 @@
 """A measurement of the stream as tables, for a terminal and for docs/benchmarks.md."""
 
-from serving.bench.report import MOST_OTHERS, Table, markdown_of, target_row
+from serving.bench.conditions import PERCENTILES_TOLD, disturbed, measured_on, percentiles
+from serving.bench.report import Table, markdown_of, target_row
 from serving.bench.stream_result import StreamLoad, StreamMeasured
 from serving.bench.target import Target
 
@@ -30,7 +31,7 @@ def targets(measured: StreamMeasured) -> list[Target]:
 
 
 def _p99(load: StreamLoad | None) -> float | None:
-    return load.latency.p99 if load and load.latency else None
+    return load.latency.at(99) if load and load.latency else None
 
 
 def _missing(measured: StreamMeasured) -> int:
@@ -63,7 +64,7 @@ def _delivered(load: StreamLoad) -> tuple[str, ...]:
         f"{load.expected:,}",
         str(load.fallen),
         f"{load.a_second:,.0f}",
-        f"{seen.p50:.1f} / {seen.p95:.1f} / {seen.p99:.1f}" if seen else "",
+        percentiles(seen),
         f"{seen.most:.1f}" if seen else "",
         f"{load.cpu_us:.1f}",
         f"{load.clients_cpu:.2f}",
@@ -86,20 +87,13 @@ def _connected(load: StreamLoad) -> tuple[str, ...]:
 def conditions(measured: StreamMeasured) -> str:
     """Where and how it was measured, in a paragraph."""
     machine, options = measured.machine, measured.options
-    versions = ", ".join(f"{name} {machine.packages[name]}" for name in ("uvicorn", "uvloop", "nats-py"))
-    busy = (
-        "**Others used the machine meanwhile: times are upper bounds, rates lower ones.** "
-        if measured.others > MOST_OTHERS
-        else ""
-    )
+    where = measured_on(machine, measured.seconds, ("uvicorn", "uvloop", "nats-py"))
     return (
-        f"{busy}Measured in {measured.seconds:.0f} s on {machine.cores} cores ({machine.processor},"
-        f" {machine.memory_gib} GiB, {machine.system}), Python {machine.python}, {versions}; commit"
-        f" {machine.commit or 'unknown'}; of the cores' time others took {measured.others:.0%}. Each of the"
+        f"{disturbed(measured.others)}{where} of the cores' time others took {measured.others:.0%}. Each of the"
         f" {options.clients:,} clients listens to {options.tickers_each} of {options.tickers} tickers; predictions are"
         f" published over NATS at even times for {options.seconds:g} s, {options.rate:,} deliveries a second in all,"
         " and carry the moment of their publication. Clients, publisher, servers and the one process of the API share"
-        " the cores."
+        f" the cores.{PERCENTILES_TOLD}"
     )
 
 
