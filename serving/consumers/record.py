@@ -22,7 +22,7 @@ from serving.database import Database
 _LARGEST_BATCH = 4096
 _MOST_PENDING = 2 * _LARGEST_BATCH
 # At a thousand messages a second a transaction for each handful would take both cores from those who predict.
-_LINGER_SECONDS = 0.02
+_LINGER_SECONDS = 0.05
 
 
 def writer(engine: Engine, recording: Recording[PayloadT]) -> Callable[[Sequence[Envelope[PayloadT]]], Awaitable[None]]:
