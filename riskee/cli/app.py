@@ -28,15 +28,16 @@ from riskee.cli import (
     watch,
 )
 from riskee.cli.console import show_defect, show_error
+from riskee.cli.overview import Overview
 from riskee.errors import RiskeeError
 
 DEBUG = "--debug"
 
 app = typer.Typer(
     name="riskee",
+    cls=Overview,
     help="Real-time stock price predictions, each with an explanation.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,7 +51,8 @@ def options(
     """Real-time stock price predictions, each with an explanation."""
 
 
-_STACK, _PREDICTIONS, _MODELS, _DATA = "Stack", "Predictions", "Models and their record", "Data and settings"
+# The page of --help shows them in the order in which they first come here, commands before groups of commands.
+_STACK, _PREDICTIONS, _MODELS, _DATA, _SYSTEM = "Stack", "Predictions", "Models", "Data", "System"
 app.command(rich_help_panel=_STACK)(stack.up)
 app.command(rich_help_panel=_STACK)(stack.down)
 app.command(rich_help_panel=_STACK)(stack.status)
@@ -69,11 +71,11 @@ verify.app.command("track-record")(track_record.verify)
 app.add_typer(data.app, name="data", rich_help_panel=_DATA)
 app.command(rich_help_panel=_DATA)(backfill.backfill)
 app.add_typer(documents.app, name="documents", rich_help_panel=_DATA)
-app.add_typer(bench.app, name="bench", rich_help_panel=_DATA)
 app.add_typer(sql.app, name="sql", rich_help_panel=_DATA)
 app.add_typer(verify.app, name="verify", rich_help_panel=_DATA)
-app.add_typer(keys.app, name="keys", rich_help_panel=_DATA)
-app.command(rich_help_panel=_DATA)(settings.settings)
+app.command(rich_help_panel=_SYSTEM)(settings.settings)
+app.add_typer(keys.app, name="keys", rich_help_panel=_SYSTEM)
+app.add_typer(bench.app, name="bench", rich_help_panel=_SYSTEM)
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from riskee.cli.console import Json, console, print_json
+import typer
+
+from riskee.cli.console import Json, print_json
 from riskee.cli.days import FromDay, ToDay
 from riskee.cli.days import days as named_days
 from riskee.cli.graphql import LOCATION, Graphql, dagster_of, failure_of, first_line, show_steps
@@ -58,10 +60,10 @@ class Outcome:
 
 
 def backfill(since: FromDay = None, until: ToDay = None, json: Json = False) -> None:
-    """Recompute the feature tables of a range of days in Dagster.
+    """Recompute the features of a range of days.
 
-    All features are compared with the live kernel then. Without --from from the first day there is, without --to to
-    today.
+    Dagster does it, as one backfill, then compares all features with the live kernel. Without --from from the first
+    day there is, without --to to today.
     """
     from riskee.cli.board import make_board
 
@@ -77,7 +79,7 @@ def backfill(since: FromDay = None, until: ToDay = None, json: Json = False) -> 
     if json:
         print_json(outcome)
     else:
-        console().print(
+        typer.echo(
             f"{outcome.days:,} days in {outcome.run_seconds:.0f} s ({outcome.seconds:.0f} s with waiting for the "
             f"daemon): {graphql.url}/runs/b/{backfill_id}"
         )

@@ -15,7 +15,7 @@ from riskee.cli.bench_report import report
 from riskee.cli.bench_scale import scale
 from riskee.cli.bench_servers import servers
 from riskee.cli.bench_stream import stream
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, print_json, print_table
 from riskee.cli.runtime import read_settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ app.command()(scale)
 
 @app.callback()
 def group() -> None:
-    """Measure Riskee on this machine, with servers of its own that end with it."""
+    """Measure Riskee on this machine.
+
+    With servers and processes of its own, which end with it.
+    """
 
 
 @app.command()
@@ -128,4 +131,4 @@ def _print(measured: Measured, memory: dict[str, int]) -> None:
     print_table("Phases", ("phase", "documents", "s", "CPU s", "documents/s"), phases)
     searches = ((name, *_percentiles(found)) for name, found in measured.milliseconds.items())
     print_table("Searches by ticker and known_at", ("what", "p50 ms", "p95 ms"), searches)
-    console().print(", ".join(f"{name}: {mib:,} MiB" for name, mib in memory.items()))
+    typer.echo(", ".join(f"{name}: {mib:,} MiB" for name, mib in memory.items()))

@@ -8,7 +8,7 @@ import typer
 
 from riskee.cli.bench_live import Supervised
 from riskee.cli.bench_servers import servers
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, print_json, print_table
 from riskee.cli.runtime import read_settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def show(measured: ApiMeasured) -> None:
 
     for table in tables(measured):
         print_table(table.title, table.header, table.rows)
-    console().print(conditions(measured))
+    typer.echo(conditions(measured))
 
 
 def _measure(options: ApiOptions) -> ApiMeasured:

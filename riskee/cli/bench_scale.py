@@ -8,7 +8,7 @@ import typer
 
 from riskee.cli.bench_live import Supervised, numbers
 from riskee.cli.bench_servers import servers
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, print_json, print_table
 
 
 def scale(
@@ -58,4 +58,4 @@ def scale(
         "lost then",
     )
     print_table(f"{tickers:,} tickers, a backlog of {backlog:,} quotes", header, rows)
-    console().print(f"{measured.machine}")
+    typer.echo(f"{measured.machine}")

@@ -8,7 +8,7 @@ import typer
 
 from riskee.cli.bench_live import Supervised
 from riskee.cli.bench_servers import servers
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, print_json, print_table
 
 if TYPE_CHECKING:
     from serving.bench.stream_result import StreamMeasured, StreamOptions
@@ -44,7 +44,7 @@ def show(measured: StreamMeasured) -> None:
 
     for table in tables(measured):
         print_table(table.title, table.header, table.rows)
-    console().print(conditions(measured))
+    typer.echo(conditions(measured))
 
 
 def _measure(options: StreamOptions) -> StreamMeasured:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
     from riskee.errors import RiskeeError
 
@@ -18,11 +19,11 @@ _FILE_WIDTH = 160
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def console(*, error: bool = False) -> Console:
-    """A console on standard output, or on standard error."""
+def console(*, error: bool = False, markup: bool = True) -> Console:
+    """A console on standard output, or on standard error. With `markup` brackets in a text are Rich's."""
     from rich.console import Console
 
-    made = Console(stderr=error, highlight=False, soft_wrap=True)
+    made = Console(stderr=error, highlight=False, soft_wrap=True, markup=markup)
     if not made.is_terminal:
         made.width = _FILE_WIDTH
     return made
@@ -35,23 +36,31 @@ def print_json(data: Any) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
 
 
+def styled(text: object, style: str) -> Text:
+    """A cell of a table in a style, such as `red`."""
+    from rich.text import Text
+
+    return Text(str(text), style)
+
+
 def print_table(
     title: str, header: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Collection[str] = ()
 ) -> None:
-    """Print a table; cells may hold Rich's markup, None is empty.
+    """Print a table. Brackets in cells and titles are text, never markup; a `styled` cell has its style; None is empty.
 
     On a narrow terminal cells fold, except of the first column, which names the row, and of those in `whole`.
     """
     from rich import box
     from rich.table import Column, Table
+    from rich.text import Text
 
     columns = (Column(name, no_wrap=not at or name in whole, overflow="fold") for at, name in enumerate(header))
     table = Table(
         *columns, title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
     )
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console().print(table)
+        table.add_row(*("" if cell is None else cell if isinstance(cell, Text) else str(cell) for cell in row))
+    console(markup=False).print(table)
 
 
 def show_error(error: RiskeeError) -> None:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from riskee.cli.console import Json, console, print_json
+from riskee.cli.console import Json, print_json
 from riskee.cli.data_show import show
 from riskee.cli.import_report import print_load, print_next, print_reference, print_report, summary
-from riskee.cli.replay import with_database
-from riskee.cli.runtime import embedded_stack, open_engine, read_settings
+from riskee.cli.runtime import embedded_stack, open_engine, read_settings, with_database
 from riskee.errors import FatalError, NotFoundError
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from riskee.settings import Settings
 
 T = TypeVar("T")
-app = typer.Typer(help="Import and show price history.", no_args_is_help=True)
+app = typer.Typer(help="Import, fetch and show price history.", no_args_is_help=True)
 app.command()(show)
 _UP = frozenset({"STARTING", "RUNNING", "BACKOFF"})
 _DAY_SECONDS = 86_400
@@ -197,7 +196,7 @@ def _while_nothing_plays(stack: Stack, board: Board, change: Callable[[], T]) ->
             stack.restart("ingest", _teller(task), while_stopped=work)
     finally:
         if not reports and "ingest" in _up(stack):
-            console(error=True).print("Not all was done; ingest runs again, so the replay goes on.")
+            typer.echo("Not all was done; ingest runs again, so the replay goes on.", err=True)
     return reports[0]
 
 

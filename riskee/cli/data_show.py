@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskee.cli.console import Json, console, print_json, print_table
-from riskee.cli.replay import with_database
-from riskee.cli.runtime import read_settings
+from riskee.cli.completion import tickers
+from riskee.cli.console import Json, print_json, print_table
+from riskee.cli.runtime import read_settings, with_database
 from riskee.errors import FatalError, NotFoundError
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ _BARS = 20
 
 
 def show(
-    ticker: Annotated[str | None, typer.Argument(help="Show this ticker's bars.", show_default=False)] = None,
+    ticker: Annotated[
+        str | None, typer.Argument(help="Show this ticker's bars.", show_default=False, autocompletion=tickers)
+    ] = None,
     findings: Annotated[bool, typer.Option("--findings", help="Show what is odd in the bars.")] = False,
     as_of: Annotated[
         datetime | None,
@@ -87,13 +89,13 @@ def _show_all(settings: Settings, *, json: bool) -> None:
         print_table("Quarantine", ("from", "reason", "rows"), ((*key, n) for key, n in refused.items()))
     if odd:
         print_table("Findings (each: `riskee data show --findings`)", ("kind", "findings"), odd.items())
-    console().print(f"{len(rows)} tickers, {sum(row.bars for row in rows):,} daily bars")
+    typer.echo(f"{len(rows)} tickers, {sum(row.bars for row in rows):,} daily bars")
     if survivorship is not None:
         _print_survivorship(market, survivorship)
 
 
 def _print_survivorship(index: str, found: Survivorship) -> None:
-    console().print(
+    typer.echo(
         f"Of {index}'s members have bars: {found.members_first_with_bars} of {found.members_first} on {found.first}, "
         f"{found.members_last_with_bars} of {found.members_last} on {found.last}. Of all {found.members} between, "
         f"{found.members_without_bars} have none: results on these {found.tickers} tickers are those of survivors."
@@ -111,7 +113,7 @@ def _show_findings(settings: Settings, ticker: str | None, *, json: bool) -> Non
     print_table(
         "", ("kind", "ticker", "session", "what", "source", "found"), cells, whole=("ticker", "session", "found")
     )
-    console().print(f"{len(found):,} findings; the rows are stored as they came")
+    typer.echo(f"{len(found):,} findings; the rows are stored as they came")
 
 
 def _show_bars(settings: Settings, ticker: str, as_of: datetime | None, count: int, *, json: bool) -> None:
@@ -138,7 +140,7 @@ def _show_bars(settings: Settings, ticker: str, as_of: datetime | None, count: i
     header = ("session", "open", "high", "low", "close", "volume", "adjusted", "besides")
     print_table("", header, cells, whole=header[1:7])
     sources = ", ".join(sorted({bar.source for bar in bars}))
-    console().print(
+    typer.echo(
         f"{ticker} as known at {known:%Y-%m-%d %H:%M} UTC, from {sources}; adjusted: the close as seen from "
         "the last of these bars"
     )

@@ -2,17 +2,15 @@
 
 import typer
 
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, console, print_json, print_table, styled
 
-_MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 _AT_ONCE = 6
 
 
 def doctor(json: Json = False) -> None:
     """Check every dependency, disk and ports."""
     from concurrent.futures import ThreadPoolExecutor
-
-    from rich.markup import escape
 
     from riskee.cli.checks import all_checks, run_check
     from riskee.cli.runtime import read_settings
@@ -24,10 +22,10 @@ def doctor(json: Json = False) -> None:
     if json:
         print_json({"ok": not wrong, "profile": settings.profile, "home": str(settings.home), "checks": findings})
     else:
-        rows = ((f.name, _MARKS[f.state], escape(f.version), escape(f.detail)) for f in findings)
+        rows = ((f.name, styled(f.state, _COLOURS[f.state]), f.version, f.detail) for f in findings)
         print_table(f"{settings.profile} stack, data in {settings.home}", ("check", "", "version", "found"), rows)
         for finding in findings:
             if finding.state != "ok":
-                console().print(f"{finding.name}: {escape(finding.remedy)}")
+                typer.echo(f"{finding.name}: {finding.remedy}")
     if wrong:
         raise typer.Exit(1)

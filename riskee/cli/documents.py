@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riskee.cli.console import Json, console, print_json, print_table
-from riskee.cli.replay import with_database
-from riskee.cli.runtime import open_engine, read_settings
+from riskee.cli.runtime import open_engine, read_settings, with_database
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from riskee.documents.indexing import Index, IndexCounts
     from riskee.settings import Settings
 
-app = typer.Typer(help="Import, embed, show and remove what explanations cite.", no_args_is_help=True)
+app = typer.Typer(help="Import, embed and show what explanations cite.", no_args_is_help=True)
 
 
 class TextKind(StrEnum):
@@ -122,7 +121,7 @@ def remove(
         print_json(removed)
         return
     for collection, count in removed.items():
-        console().print(f"{collection}: {count:,} documents removed")
+        typer.echo(f"{collection}: {count:,} documents removed")
 
 
 def _import(settings: Settings, engine: Engine, path: Path, kind: TextKind, source: str, board: Board) -> TextImport:
@@ -161,24 +160,24 @@ def _update(index: Index, collection: Collection, total: int, board: Board) -> I
 
 
 def _print_import(done: TextImport, indexed: Mapping[Collection, IndexCounts]) -> None:
-    out, stored = console(), done.passages
-    out.print(f"{done.source}: {done.lines:,} lines read, {done.texts:,} texts, {done.copies:,} copies left out")
-    out.print(
+    stored = done.passages
+    typer.echo(f"{done.source}: {done.lines:,} lines read, {done.texts:,} texts, {done.copies:,} copies left out")
+    typer.echo(
         f"  {stored.written:,} passages new or changed, {stored.unchanged:,} known already, "
         f"{stored.removed:,} obsolete ones removed"
     )
     if done.refused:
-        out.print(f"  [yellow]{done.refused.total():,} lines in quarantine[/] (table `quarantine`):")
+        console().print(f"  [yellow]{done.refused.total():,} lines in quarantine[/] (table `quarantine`):")
         for reason, count in done.refused.most_common():
-            out.print(f"    {count:>8,}  {reason}")
+            typer.echo(f"    {count:>8,}  {reason}")
         first = "; ".join(f"line {number}: {reason}" for number, reason in done.examples)
-        out.print(f"    first: {first}")
+        typer.echo(f"    first: {first}")
     _print_index(indexed)
 
 
 def _print_index(indexed: Mapping[Collection, IndexCounts]) -> None:
     for collection, counts in indexed.items():
-        console().print(
+        typer.echo(
             f"  {collection}: {counts.embedded:,} embedded, {counts.unchanged:,} as they were, "
             f"{counts.removed:,} vectors without a document removed"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from riskee.cli.console import console
 
 if TYPE_CHECKING:
@@ -23,28 +25,27 @@ def summary(report: ImportReport) -> dict[str, Any]:
 
 def print_report(report: ImportReport) -> None:
     """What became of bars."""
-    out = console()
-    out.print(
+    typer.echo(
         f"{report.source}: {report.rows_read:,} rows read, {report.rows_accepted:,} accepted of {report.tickers} "
         f"tickers, {report.first} to {report.last}"
     )
     bars = report.bars
-    out.print(f"  {bars.new:,} new bars, {bars.changed:,} corrected, {bars.unchanged:,} known already")
+    typer.echo(f"  {bars.new:,} new bars, {bars.changed:,} corrected, {bars.unchanged:,} known already")
     _print_odd(report)
 
 
 def print_reference(report: ReferenceReport) -> None:
     """What became of what is known beside bars. Read and doubled rows are those stored, quarantined and passed over."""
     doubled = f", {report.rows_doubled:,} of them once more under a former ticker" if report.rows_doubled else ""
-    console().print(f"{report.source}: {report.rows_read:,} rows read{doubled}; {report.rows_stored:,} stored")
+    typer.echo(f"{report.source}: {report.rows_read:,} rows read{doubled}; {report.rows_stored:,} stored")
     _print_odd(report)
 
 
 def print_next(*, embedded: bool) -> None:
     """What brings the features and models up to date where the command did not."""
-    console().print("Next: `riskee backfill` computes the features, then `riskee models retrain` trains on them.")
+    typer.echo("Next: `riskee backfill` computes the features, then `riskee models retrain` trains on them.")
     if not embedded:
-        console().print("Restart predict and ingest before: they hold the bars as they were.")
+        typer.echo("Restart predict and ingest before: they hold the bars as they were.")
 
 
 def _print_odd(report: ImportReport | ReferenceReport) -> None:
@@ -52,19 +53,19 @@ def _print_odd(report: ImportReport | ReferenceReport) -> None:
     if report.quarantined:
         out.print(f"  [yellow]{sum(report.quarantined.values()):,} rows in quarantine[/] (table `quarantine`):")
     for reason, count in report.quarantined.items():
-        out.print(f"    {count:>8,}  {reason}")
+        typer.echo(f"    {count:>8,}  {reason}")
     if report.flags:
         out.print("  [yellow]stored, but odd[/] (`riskee data show --findings`):")
     for kind, count in report.flags.items():
-        out.print(f"    {count:>8,}  {kind}")
+        typer.echo(f"    {count:>8,}  {kind}")
     for note in report.notes:
-        out.print(f"  {note}")
+        typer.echo(f"  {note}")
 
 
 def print_load(predictions: int | None, session_seconds: float) -> None:
     """How many predictions a day will be stored; nothing where there is no replay."""
     if predictions is not None:
-        console().print(
+        typer.echo(
             f"The replay will store about {predictions:,} predictions a day at {session_seconds:g} s a session; "
             "a larger RISKEE_FEED__REPLAY__SESSION_SECONDS, then `riskee up`, slows it."
         )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riskee.cli.console import Json, console, print_json, print_table
-from riskee.cli.replay import with_database
-from riskee.cli.runtime import read_settings
+from riskee.cli.runtime import read_settings, with_database
 from riskee.errors import PoisonError
 
 if TYPE_CHECKING:
@@ -56,8 +55,6 @@ def create(scopes: Scopes, expires: Expires = "90d", name: Name = "", json: Json
 @app.command("list")
 def list_(json: Json = False) -> None:
     """List the keys, newest first."""
-    from rich.markup import escape
-
     from riskee.clock import SystemClock
     from riskee.storage.api_keys import read_keys
 
@@ -66,10 +63,11 @@ def list_(json: Json = False) -> None:
     if json:
         print_json(shown)
         return
-    rows = ([escape(str(cell)) for cell in key.values()] for key in shown)
-    print_table("", ("key", "name", "state", "scopes", "made", "ends"), rows)
+    print_table(
+        "", ("key", "name", "state", "scopes", "made", "ends", "last used"), (list(key.values()) for key in shown)
+    )
     if not shown:
-        console().print("there are no keys: `riskee keys create --scopes predictions:read`")
+        typer.echo("there are no keys: `riskee keys create --scopes predictions:read`")
 
 
 @app.command()
@@ -89,7 +87,7 @@ def revoke(
     if json:
         print_json({"key_id": key_id, "revoked_at": now})
         return
-    console().print(f"key {key_id} is revoked", markup=False)
+    typer.echo(f"key {key_id} is revoked")
 
 
 def life_of(text: str) -> timedelta | None:
@@ -112,4 +110,5 @@ def _shown(key: StoredKey, now: datetime) -> dict[str, object]:
         "scopes": " ".join(sorted(key.grants)),
         "created_at": f"{key.created_at:%Y-%m-%d %H:%M}",
         "ends_at": f"{ends:%Y-%m-%d %H:%M}" if ends else "never",
+        "last_used_at": f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
     }

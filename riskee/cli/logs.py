@@ -4,24 +4,33 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from riskee.cli import completion
 from riskee.cli.runtime import embedded_stack, read_settings
 from riskee.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from infra.embedded.stack import Stack
 
 _POLL_SECONDS = 0.3
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="A process of `riskee status`; all when left out.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A process of `riskee status`; all when left out.", show_default=False, autocompletion=completion.logs
+        ),
+    ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each log.")] = 20,
 ) -> None:
     """Print the logs of one process, or of all."""
     stack = embedded_stack(read_settings())
-    known = sorted(path.stem for path in stack.log_path("any").parent.glob("*.log"))
+    known = log_names(stack)
     if name and name not in known:
         raise NotFoundError(f"there is no log of {name!r}", f"one of: {', '.join(known) or 'none yet; `riskee up`'}")
     paths = [stack.log_path(one) for one in ([name] if name else known)]
@@ -32,6 +41,11 @@ def logs(
     if follow:
         for path, line in followed(paths):
             typer.echo(_named(path, line, width))
+
+
+def log_names(stack: "Stack") -> list[str]:
+    """What has written a log, by name."""
+    return sorted(path.stem for path in stack.log_path("any").parent.glob("*.log"))
 
 
 def last_lines(path: Path, count: int) -> Sequence[str]:

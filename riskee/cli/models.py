@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskee.cli import completion
 from riskee.cli.console import Json, console, print_json, print_table
-from riskee.cli.replay import with_database
-from riskee.cli.runtime import read_settings
+from riskee.cli.runtime import read_settings, with_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from riskee.settings import Settings
 
 app = typer.Typer(help="List, show, promote and compare trained models.", no_args_is_help=True)
-Version = Annotated[str, typer.Argument(help="A model, as `riskee models list` names it.", show_default=False)]
+Version = Annotated[
+    str,
+    typer.Argument(
+        help="A model, as `riskee models list` names it.", show_default=False, autocompletion=completion.models
+    ),
+]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the promotion.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Also a model that has expired. Its artifact is always checked.")]
 
@@ -43,7 +48,7 @@ def list_(limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50, jso
     )
     print_table("", ("model", "alias", "IC", "hits", "decision", "age"), rows)
     if not found:
-        console().print("no model was trained yet: `riskee up`")
+        typer.echo("no model was trained yet: `riskee up`")
 
 
 @app.command()
@@ -84,7 +89,12 @@ def promote(version: Version, reason: Reason, force: Force = False, json: Json =
 
 @app.command()
 def rollback(
-    model_type: Annotated[str, typer.Argument(metavar="TYPE", help="normal or earnings.", show_default=False)],
+    model_type: Annotated[
+        str,
+        typer.Argument(
+            metavar="TYPE", help="normal or earnings.", show_default=False, autocompletion=completion.model_types
+        ),
+    ],
     reason: Reason = "rolled back by hand",
     force: Force = False,
     json: Json = False,
@@ -115,13 +125,12 @@ def compare(first: Version, second: Version, json: Json = False) -> None:
         return
     names = dict.fromkeys([*one.metrics, *other.metrics])
     print_table("", ("walk-forward", first, second), ((n, _number(one, n), _number(other, n)) for n in names))
-    out = console()
     if live.gain is None:
-        out.print(f"live: {live.rows} predictions of both are scored, in {live.sessions} sessions: too few to compare")
+        typer.echo(f"live: {live.rows} predictions of both are scored, in {live.sessions} sessions: too few to compare")
         return
     low, high = live.gain.low, live.gain.high
     verdict = f"{first} is better" if low > 0 else f"{second} is better" if high < 0 else "not distinguishable"
-    out.print(
+    typer.echo(
         f"live: in {live.rows:,} predictions of {live.sessions} sessions {first} saves {live.gain.value:+.5f} of log "
         f"loss (95 % {low:+.5f} to {high:+.5f}): {verdict}"
     )
@@ -137,13 +146,12 @@ def _move(change: Callable[[Connection, datetime], Promotion], *, json: bool) ->
     if json:
         print_json({"event": done.event, "refused_because": done.refused_because, "bus": told})
         return
-    out = console()
-    out.print(f"{done.event.model_version} predicts now, instead of {done.event.former_champion or 'no model'}")
+    typer.echo(f"{done.event.model_version} predicts now, instead of {done.event.former_champion or 'no model'}")
     if done.refused_because:
-        out.print(f"after its training it was refused: {done.refused_because}")
-    out.print(f"bus: {told}")
+        typer.echo(f"after its training it was refused: {done.refused_because}")
+    typer.echo(f"bus: {told}")
     if not told.endswith(MODEL_PROMOTED.name):
-        out.print("predict looks into the registry by itself, on its start and while it runs")
+        typer.echo("predict looks into the registry by itself, on its start and while it runs")
 
 
 def _announce(settings: Settings, done: Promotion) -> str:
@@ -158,8 +166,10 @@ def _announce(settings: Settings, done: Promotion) -> str:
 
 
 def _print_model(model: RegisteredModel, valid_until: Any, report: str | None) -> None:
-    out = console()
-    out.print(f"[bold]{model.model_version}[/]  {model.alias or 'no alias'}  {model.decision}: {model.reason}")
+    from rich.markup import escape
+
+    told = f"{model.alias or 'no alias'}  {model.decision}: {model.reason}"
+    console().print(f"[bold]{escape(model.model_version)}[/]  {escape(told)}")
     lineage = {
         "trained on": f"{model.trained_from} to {model.trained_through}, {model.training_rows:,} rows",
         "valid until": valid_until,

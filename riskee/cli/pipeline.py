@@ -51,7 +51,7 @@ def missing_champions(settings: Settings) -> list[str]:
     """The model types without a model that predicts from today's features. Raises RetryableError without database."""
     from sqlalchemy import select
 
-    from riskee.cli.replay import with_database
+    from riskee.cli.runtime import with_database
     from riskee.features.definitions import feature_set_hash
     from riskee.messaging.messages import MODEL_TYPES
     from riskee.storage.tables import model_metadata

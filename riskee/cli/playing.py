@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from riskee.cli.runtime import REPO_ROOT, embedded_stack, open_engine
+from riskee.cli.runtime import REPO_ROOT, embedded_stack, open_engine, with_database
 from riskee.errors import FatalError
 
 if TYPE_CHECKING:
@@ -45,12 +45,10 @@ def play(settings: Settings, wanted: ReplaySettings, task: Task) -> Played:
     was nothing to tell.
     """
     from riskee.clock import SystemClock
-    from riskee.storage.database import database_errors
     from riskee.storage.replay import begin_pass, quotes_played
 
     stack = embedded_stack(settings)
-    with open_engine(settings) as engine, database_errors(), engine.begin() as connection:
-        window = begin_pass(connection, wanted, SystemClock())
+    window = with_database(settings, lambda connection: begin_pass(connection, wanted, SystemClock()))
     began = time.monotonic()
     ends: list[FeedState] = []
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from riskee.cli.completion import tickers
 from riskee.cli.console import Json, console, print_json
 
-Ticker = Annotated[str, typer.Argument(help="A ticker, such as AAPL.", show_default=False)]
+Ticker = Annotated[str, typer.Argument(help="A ticker, such as AAPL.", show_default=False, autocompletion=tickers)]
 _PREDICT_SECONDS = 10.0
 
 
@@ -45,13 +46,16 @@ def standing_line(prediction: dict[str, Any]) -> str:
 
 def prediction_lines(prediction: dict[str, Any]) -> list[str]:
     """A prediction for people."""
+    from rich.markup import escape
+
     p, interval = prediction, prediction["interval"]
     flags = ", ".join(flag.replace("_", " ") for flag in p["flags"])
+    made = f"{p['model_version']}, made {p['as_of']}, status {p['status']}{f'; {flags}' if flags else ''}"
     warning = standing_line(p)
     return [
         *([warning] if warning else []),
-        f"[bold]{p['ticker']}[/]  {p['price']:.2f}  at {p['data_time']}  [dim]({p['feed']})[/]",
+        f"[bold]{escape(p['ticker'])}[/]  {p['price']:.2f}  at {p['data_time']}  [dim]({escape(p['feed'])})[/]",
         f"next close  {p['predicted_price']:.2f}  {percent(p['expected_return'])}   P(up) {p['p_up']:.1%}",
         f"80% within  {interval['p10']:.2f} … {interval['p90']:.2f}",
-        f"[dim]{p['model_version']}, made {p['as_of']}, status {p['status']}{f'; {flags}' if flags else ''}[/]",
+        f"[dim]{escape(made)}[/]",
     ]

@@ -11,7 +11,7 @@ from riskee.cli.board import make_board
 from riskee.cli.console import Json, console, print_json
 from riskee.cli.days import FromDay, ToDay, days
 from riskee.cli.playing import play
-from riskee.cli.runtime import embedded_stack, read_settings
+from riskee.cli.runtime import embedded_stack, read_settings, with_database
 from riskee.errors import FatalError, PoisonError, RetryableError
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def replay(
     restart: Annotated[bool, typer.Option("--restart", help="Begin a new pass from its first session.")] = False,
     json: Json = False,
 ) -> None:
-    """Show how far the replay is; with --from, play those days once."""
+    """Show how far the replay is, or play some days once.
+
+    With --from those days are played, in place of the usual feed, which goes on afterwards.
+    """
     settings = read_settings()
     first, last = days(since, until)
     if first is not None:
@@ -68,7 +71,7 @@ def _play(settings: Settings, wanted: ReplaySettings, *, json: bool) -> None:
         return
     days = f"{played.first} to {played.last}" if played.sessions > 1 else played.first
     told = f"played {days} as {played.feed}: {played.quotes:,} quotes in {played.seconds:g} s"
-    console().print(f"{told}; the usual feed goes on")
+    typer.echo(f"{told}; the usual feed goes on")
 
 
 def status(connection: Connection, settings: Settings) -> dict[str, Any]:
@@ -109,15 +112,3 @@ def _restart(settings: Settings) -> None:
 
     with console(error=True).status("restarting ingest …"):
         stack.restart("ingest", while_stopped=end)
-
-
-def with_database(settings: Settings, work: Any) -> Any:
-    """Run `work(connection)` in one transaction. Raises RetryableError where the database is away."""
-    from riskee.storage.database import database_errors, make_engine
-
-    engine = make_engine(settings.database.url, pool_size=1)
-    try:
-        with database_errors(), engine.begin() as connection:
-            return work(connection)
-    finally:
-        engine.dispose()

@@ -7,9 +7,8 @@ from uuid import UUID
 
 import typer
 
-from riskee.cli.console import Json, console, print_json, print_table
-from riskee.cli.replay import with_database
-from riskee.cli.runtime import read_settings
+from riskee.cli.console import Json, console, print_json, print_table, styled
+from riskee.cli.runtime import read_settings, with_database
 
 if TYPE_CHECKING:
     from serving.reproduction import Reproduction
@@ -19,11 +18,14 @@ def reproduce(
     prediction_id: Annotated[UUID, typer.Argument(help="The prediction's id.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Make a stored prediction again from its bars, quotes and model; exit with 1 where a number differs."""
+    """Make a stored prediction again, and compare it.
+
+    It is made from its bars, quotes and model; exit with 1 where a number differs.
+    """
     from serving.reproduction import reproduce as make
 
     settings = read_settings()
-    done: Reproduction = with_database(settings, lambda connection: make(connection, settings, prediction_id))
+    done = with_database(settings, lambda connection: make(connection, settings, prediction_id))
     if json:
         print_json(done)
     else:
@@ -35,7 +37,7 @@ def reproduce(
 def _print(done: Reproduction) -> None:
     from dataclasses import asdict
 
-    rows = ((f.name, f.stored, f.made, "equal" if f.equal else "[red]differs[/]") for f in done.fields)
+    rows = ((f.name, f.stored, f.made, "equal" if f.equal else styled("differs", "red")) for f in done.fields)
     print_table(f"Prediction {done.prediction_id}", ("field", "stored", "made again", ""), rows)
     lineage = ((name.replace("_", " "), value) for name, value in asdict(done.lineage).items())
     print_table("Made from", ("", ""), lineage)
@@ -45,4 +47,4 @@ def _print(done: Reproduction) -> None:
         return
     out.print("[red]not the same.[/] What may explain it:")
     for reason in done.reasons:
-        out.print(f"  {reason}")
+        typer.echo(f"  {reason}")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from riskee.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from infra.embedded.stack import Stack
     from riskee.settings import Settings
 
+T = TypeVar("T")
 REPO_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -36,6 +37,14 @@ def open_engine(settings: Settings, pool_size: int = 1) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def with_database(settings: Settings, work: Callable[[Connection], T]) -> T:
+    """Do `work(connection)` in one transaction. Raises RetryableError where the database is away."""
+    from riskee.storage.database import database_errors
+
+    with open_engine(settings) as engine, database_errors(), engine.begin() as connection:
+        return work(connection)
 
 
 def embedded_stack(settings: Settings) -> Stack:

@@ -23,7 +23,7 @@ def check_database(settings: Settings) -> Finding:
     """PostgreSQL answers, and has which tier."""
     from sqlalchemy import text
 
-    from riskee.cli.replay import with_database
+    from riskee.cli.runtime import with_database
     from riskee.storage.migrations import detect_tier
 
     def ask(connection: Any) -> Finding:

@@ -2,16 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from riskee.cli.console import Json, print_json, print_table
+from riskee.cli.console import Json, print_json, print_table, styled
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
 def settings(json: Json = False) -> None:
-    """List every setting: its variable, its value here, its meaning."""
-    from rich.markup import escape
-
+    """List every setting: variable, value here, meaning."""
     from riskee.cli.runtime import read_settings
     from riskee.reference import settings_rows
 
@@ -21,8 +19,7 @@ def settings(json: Json = False) -> None:
         print_json([dict(zip(("variable", "value", "default", "meaning"), row, strict=True)) for row in rows])
         return
     shown = (
-        (name, value if value == default else f"[bold]{escape(value)}[/]", meaning)
-        for name, value, default, meaning in rows
+        (name, value if value == default else styled(value, "bold"), meaning) for name, value, default, meaning in rows
     )
     print_table("", ("variable", "value (bold: not the default)", "meaning"), shown)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, console, print_json, print_table, styled
 from riskee.cli.days import FromDay, ToDay, days
 from riskee.cli.runtime import open_engine, read_settings
 from riskee.errors import NotFoundError, PoisonError, RetryableError
@@ -54,10 +54,10 @@ def run(
     print_table("", header, ((*cells, _told(m.tests), f"{m.seconds:.1f}", m.scope) for *cells, m in numbers))
 
 
-def _told(tests: Mapping[str, int]) -> str:
+def _told(tests: Mapping[str, int]) -> object:
     """How many tests were run; no more than a warning fails in a run that ends well."""
     warnings = sum(wrong > 0 for wrong in tests.values())
-    return str(len(tests)) + (f", [yellow]{warnings} warn[/]" if warnings else "")
+    return styled(f"{len(tests)}, {warnings} warn", "yellow") if warnings else len(tests)
 
 
 @app.command("test")
@@ -75,10 +75,10 @@ def run_checks(models: Names = None, json: Json = False) -> None:
     if json:
         print_json(found)
     else:
-        cells = ((o.model, o.test, o.description, f"[{'yellow' if o.warn else 'red'}]{o.wrong:,}[/]") for o in wrong)
+        cells = ((o.model, o.test, o.description, styled(f"{o.wrong:,}", "yellow" if o.warn else "red")) for o in wrong)
         if wrong:
             print_table("", ("model", "test", "what must hold", "wrong rows"), cells)
-        console().print(f"{len(found)} tests of {len(chosen)} models: {len(found) - len(wrong)} hold")
+        typer.echo(f"{len(found)} tests of {len(chosen)} models: {len(found) - len(wrong)} hold")
     if broken:
         names = ", ".join(f"{one.model}.{one.test}" for one in broken)
         raise PoisonError(f"{len(broken)} of {len(found)} tests fail: {names}", "mend the data or the model")
@@ -150,18 +150,19 @@ def _stored(model: Model) -> dict[str, Any]:
 
 
 def _print_model(found: dict[str, Any]) -> None:
+    from rich.markup import escape
     from rich.syntax import Syntax
 
     out = console()
     rows = "rows unknown: " + found["database"] if found["rows"] is None else f"{found['rows']:,} rows"
     ran = f", ran at {found['ran_at']:%Y-%m-%d %H:%M} UTC" if found["ran_at"] else ""
-    out.print(f"[bold]{found['relation']}[/]  {found['materialized']}, {rows}{ran}")
-    out.print(found["description"], markup=False)
-    out.print(f"reads    {', '.join(found['reads'])}")
-    out.print(f"read by  {', '.join(found['read_by']) or 'no model'}")
+    out.print(f"[bold]{found['relation']}[/]  {found['materialized']}, {escape(rows)}{ran}")
+    typer.echo(found["description"])
+    typer.echo(f"reads    {', '.join(found['reads'])}")
+    typer.echo(f"read by  {', '.join(found['read_by']) or 'no model'}")
     cells = ((c["name"], c["unit"], c["description"], ", ".join(c["from"])) for c in found["columns"])
     print_table("", ("column", "unit", "meaning", "from"), cells)
-    out.print(f"tests    {', '.join(found['tests'])}\n")
+    typer.echo(f"tests    {', '.join(found['tests'])}\n")
     out.print(Syntax(found["sql"], "sql", background_color="default"))
 
 

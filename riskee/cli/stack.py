@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, console, print_json, print_table, styled
 from riskee.cli.runtime import embedded_stack, read_settings
 
 _COLOURS = {"RUNNING": "green", "STARTING": "yellow", "STOPPED": "dim", "BACKOFF": "red", "FATAL": "red"}
@@ -25,11 +25,11 @@ def down() -> None:
 
     stack = embedded_stack(read_settings())
     if not stack.running:
-        console().print("nothing is running")
+        typer.echo("nothing is running")
         return
     with make_board() as board, board.task("Stopping") as task:
         stack.stop(lambda name, message: task.tell(f"{name}: {message}"))
-    console().print(f"stopped; the data stays in {stack.home}")
+    typer.echo(f"stopped; the data stays in {stack.home}")
 
 
 def status(json: Json = False) -> None:
@@ -42,7 +42,15 @@ def status(json: Json = False) -> None:
         console().print("nothing was started yet; [bold]riskee up[/] starts it")
     else:
         rows = (
-            (p.name, _coloured(p.state), p.pid, _age(p.uptime_seconds), p.restarts, p.port, _detail(p.state, p.detail))
+            (
+                p.name,
+                styled(p.state.lower(), _COLOURS.get(p.state, "yellow")),
+                p.pid,
+                _age(p.uptime_seconds),
+                p.restarts,
+                p.port,
+                _detail(p.state, p.detail),
+            )
             for p in processes
         )
         print_table("", ("process", "state", "pid", "uptime", "restarts", "port", ""), rows)
@@ -50,15 +58,9 @@ def status(json: Json = False) -> None:
         raise typer.Exit(3)
 
 
-def _coloured(state: str) -> str:
-    return f"[{_COLOURS.get(state, 'yellow')}]{state.lower()}[/]"
-
-
 def _detail(state: str, detail: str) -> str:
     """Of a running process supervisord repeats only pid and uptime."""
-    from rich.markup import escape
-
-    return "" if state == "RUNNING" else escape(detail)
+    return "" if state == "RUNNING" else detail
 
 
 def _age(seconds: float) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from riskee.cli.completion import tickers
 from riskee.cli.console import Json, console, print_json, print_table
-from riskee.cli.replay import with_database
-from riskee.cli.runtime import read_settings
+from riskee.cli.runtime import read_settings, with_database
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 
 def track_record(
-    ticker: Annotated[str, typer.Argument(help="A ticker; all when it is left out.", show_default=False)] = "",
+    ticker: Annotated[
+        str, typer.Argument(help="A ticker; all when it is left out.", show_default=False, autocompletion=tickers)
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Show what became of the live predictions: hits with their interval, Brier score, intervals that held."""
+    """Show what became of the live predictions.
+
+    Hits with their interval, beside chance; Brier score; share of the intervals that held.
+    """
     from riskee.model.live_record import ALL, by_ticker, coverage, standings
 
     def read(connection: Connection) -> tuple[list[tuple[Standing, Estimate | float]], list[Standing]]:
@@ -37,15 +42,14 @@ def track_record(
         return
     if not found:
         whose = ticker.upper() or "any ticker"
-        console().print(f"no prediction of {whose} is scored yet: one is, once the session after its own is over")
+        typer.echo(f"no prediction of {whose} is scored yet: one is, once the session after its own is over")
         return
     print_table("", ("model", *_HEADER, "in 80 %"), ((s.model_version, *_cells(s), _held(h)) for s, h in found))
     if each:
         print_table("", ("ticker", *_HEADER, "sessions"), ((s.ticker, *_cells(s), s.sessions) for s in each))
     total = found[0][0]
-    out = console()
-    out.print(f"{total.outcomes:,} predictions of {total.sessions} sessions: {total.verdict}")
-    out.print(
+    typer.echo(f"{total.outcomes:,} predictions of {total.sessions} sessions: {total.verdict}")
+    console().print(
         f"[dim]hits with their 95 % interval; chance: always up, or always down; Brier of climatology: "
         f"{total.brier_of_share:.4f}; in 80 %: outcomes within the interval of 80 %[/]"
     )
@@ -73,6 +77,8 @@ def verify(
     json: Json = False,
 ) -> None:
     """Compute the chain of the track record again; exit with 1 at the first row that is not as it was written."""
+    from rich.markup import escape
+
     from riskee.storage.track_record import has_digest
     from riskee.storage.track_record import verify as compute
 
@@ -85,10 +91,10 @@ def verify(
         print_json({"whole": whole, "verification": found, "holds": held})
     else:
         out = console()
-        out.print(f"{found.head.rows:,} rows are as they were written; the last digest is {found.head.sha256}")
+        typer.echo(f"{found.head.rows:,} rows are as they were written; the last digest is {found.head.sha256}")
         if found.broken is not None:
-            out.print(f"[red]row {found.broken} is broken[/]: {found.reason}")
+            out.print(f"[red]row {found.broken} is broken[/]: {escape(found.reason)}")
         if not held:
-            out.print(f"[red]no row has the digest {holds}[/]: the chain was cut, or written anew")
+            out.print(f"[red]no row has the digest {escape(holds)}[/]: the chain was cut, or written anew")
     if not whole:
         raise typer.Exit(1)

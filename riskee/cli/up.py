@@ -157,20 +157,22 @@ def _is_stale(prediction: dict[str, Any]) -> bool:
 
 
 def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, Any]], seconds: float) -> None:
+    from rich.markup import escape
+
     from riskee.access.exposure import is_open
     from riskee.cli.api import base_url
     from riskee.cli.predictions import percent
 
     out = console()
-    out.print(f"\n[bold green]Riskee runs[/] [dim](ready in {seconds:.0f} s, data in {stack.home})[/]\n")
+    out.print(f"\n[bold green]Riskee runs[/] [dim](ready in {seconds:.0f} s, data in {escape(str(stack.home))})[/]\n")
     if predictions:
         feed = predictions[0]["feed"]
         told = " (a replay of real prices)" if feed.startswith("replay") else ""
         title = "[yellow]Only stale predictions yet[/]" if _is_stale(predictions[0]) else "First predictions"
-        out.print(f"{title}, from feed {feed}{told}:")
+        out.print(f"{title}, from feed {escape(feed)}{told}:")
     for p in predictions:
         out.print(
-            f"  [bold]{p['ticker']:<6}[/] {p['price']:>9.2f}  next close {p['predicted_price']:>9.2f} "
+            f"  [bold]{escape(p['ticker']):<6}[/] {p['price']:>9.2f}  next close {p['predicted_price']:>9.2f} "
             f"{percent(p['expected_return'])}  P(up) {p['p_up']:.1%}  [dim]{p['data_time'][:16].replace('T', ' ')}[/]"
         )
     if not predictions and settings.feed.kind == "replay":

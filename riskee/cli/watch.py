@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskee.cli.completion import tickers as known_tickers
 from riskee.cli.console import Json, console
 from riskee.cli.predictions import percent
 from riskee.errors import RetryableError
@@ -24,7 +25,10 @@ _TOLD_APART = {"predict_silent", "feed_mute"}
 
 
 def watch(
-    tickers: Annotated[list[str] | None, typer.Argument(help="Tickers; all when left out.", show_default=False)] = None,
+    tickers: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tickers; all when left out.", show_default=False, autocompletion=known_tickers),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Watch predictions as they are made; Ctrl-C ends it."""
@@ -150,6 +154,7 @@ def _moment(text: str) -> datetime:
 def table(latest: dict[str, dict[str, Any]], standing: dict[str, Any] | None = None) -> "Table":
     """The latest prediction of each ticker; what all have in common is said once, above."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     common = set.intersection(*(set(p["flags"]) for p in latest.values())) if latest else set()
@@ -162,25 +167,27 @@ def table(latest: dict[str, dict[str, Any]], standing: dict[str, Any] | None = N
     drawn.add_column("flags", style="yellow")
     for ticker, p in sorted(latest.items()):
         drawn.add_row(
-            ticker,
+            escape(ticker),
             f"{p['price']:.2f}",
             f"{p['predicted_price']:.2f}",
             percent(p["expected_return"]),
             f"{p['p_up']:.1%}",
             f"{p['interval']['p10']:.2f} … {p['interval']['p90']:.2f}",
-            _words(flag for flag in p["flags"] if flag not in common),
+            escape(_words(flag for flag in p["flags"] if flag not in common)),
         )
     return drawn
 
 
 def _heading(latest: dict[str, dict[str, Any]], common: set[str], standing: dict[str, Any]) -> str:
+    from rich.markup import escape
+
     newest = max((p["data_time"] for p in latest.values()), default="")[:16].replace("T", " ")
     feeds = ", ".join(sorted({p["feed"] for p in latest.values()}))
-    told = " · ".join(filter(None, (feeds, f"{newest} UTC", _words(sorted(common)))))
+    told = escape(" · ".join(filter(None, (feeds, f"{newest} UTC", _words(sorted(common))))))
     if standing.get("status", "ok") == "ok":
         return told
     since = standing["since"][:19].replace("T", " ")
-    return f"[bold yellow]{_words([standing['status']])} since {since} UTC[/] · {told}"
+    return f"[bold yellow]{escape(_words([standing['status']]))} since {since} UTC[/] · {told}"
 
 
 def _words(flags: Iterable[str]) -> str:

@@ -235,7 +235,7 @@ def test_a_champion_of_other_features_is_missing_for_the_command_line(
         with engine.connect() as connection:
             return ask(connection)
 
-    monkeypatch.setattr("riskee.cli.replay.with_database", with_database)
+    monkeypatch.setattr("riskee.cli.runtime.with_database", with_database)
     monkeypatch.setattr("riskee.features.definitions.feature_set_hash", lambda _kind: made.artifact.feature_set)
     assert missing_champions(Settings()) == ["earnings"]
     monkeypatch.setattr("riskee.features.definitions.feature_set_hash", lambda _kind: "another")

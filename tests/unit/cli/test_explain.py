@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from riskee.cli import explain
+from riskee.cli import explain, explaining
 from riskee.cli.app import app
-from riskee.cli.explain import stage_line
+from riskee.cli.explaining import stage_line
 from riskee.errors import FatalError, NotFoundError, RetryableError
 from tests.unit.cli.examples import EXPLANATION
 
@@ -20,8 +20,8 @@ runner = CliRunner()
 IDENTITY = "0c5f4a3e-6f0e-5f3a-9b0e-2f4d1c7e8a90"
 
 
-def _progress(stage: str, tokens: int = 0, sentence: str | None = None) -> str:
-    progress = {"stage": stage, "tokens": tokens, "sentence": sentence, "ticker": "AAPL"}
+def _progress(stage: str, tokens: int = 0, sentence: str | None = None, identity: str = IDENTITY) -> str:
+    progress = {"stage": stage, "tokens": tokens, "sentence": sentence, "ticker": "AAPL", "prediction_id": identity}
     return json.dumps({"type": "explaining", "sequence": 1, "progress": progress})
 
 
@@ -45,6 +45,10 @@ class Stream:
         self.closed = True
 
 
+def _refused(*_: object, **__: object) -> Any:
+    raise ConnectionRefusedError
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     requests: list[tuple[str, str]] = []
@@ -59,6 +63,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
     for method in ("get", "post"):
         monkeypatch.setattr(f"riskee.cli.api.{method}", answer(method))
+    monkeypatch.setattr("websockets.sync.client.connect", _refused)
     return requests
 
 
@@ -101,6 +106,13 @@ def test_json_is_the_apis_answer(asked: list[tuple[str, str]]) -> None:
     assert json.loads(runner.invoke(app, ["explain", "AAPL", "--json"]).stdout) == EXPLANATION
 
 
+def test_an_id_that_is_none_is_refused_before_anything_is_asked(asked: list[tuple[str, str]]) -> None:
+    result = runner.invoke(app, ["explain", "--id", "AAPL"])
+    assert result.exit_code == 2
+    assert "valid UUID" in result.stderr
+    assert asked == []
+
+
 @pytest.mark.parametrize("arguments", [[], ["AAPL", "--id", IDENTITY]])
 def test_either_a_ticker_or_an_id_is_needed(asked: list[tuple[str, str]], arguments: list[str]) -> None:
     result = runner.invoke(app, ["explain", *arguments])
@@ -109,14 +121,15 @@ def test_either_a_ticker_or_an_id_is_needed(asked: list[tuple[str, str]], argume
     assert asked == []
 
 
-def _drawn(monkeypatch: pytest.MonkeyPatch, connect: Any, post: Any) -> str:
+def _drawn(monkeypatch: pytest.MonkeyPatch, connect: Any, post: Any, *arguments: str) -> str:
     """What a person sees while an explanation is made."""
     out = io.StringIO()
     terminal = Console(file=out, force_terminal=True, width=120, highlight=False)
-    monkeypatch.setattr(explain, "console", lambda **_: terminal)
+    for module in (explain, explaining):
+        monkeypatch.setattr(module, "console", lambda **_: terminal)
     monkeypatch.setattr("websockets.sync.client.connect", connect)
     monkeypatch.setattr("riskee.cli.api.post", post)
-    runner.invoke(app, ["explain", "AAPL"], catch_exceptions=False)
+    runner.invoke(app, ["explain", *(arguments or ["AAPL"])], catch_exceptions=False)
     return out.getvalue()
 
 
@@ -139,11 +152,44 @@ def test_progress_is_drawn_and_sentences_are_printed_as_they_come(monkeypatch: p
     assert stream.closed
 
 
-def test_without_the_stream_the_explanation_comes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def connect(*_: object, **__: object) -> Any:
-        raise ConnectionRefusedError
+def test_progress_of_a_past_prediction_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream(
+        _progress("writing", 40, "Another prediction's sentence.", identity="1c5f4a3e-6f0e-5f3a-9b0e-2f4d1c7e8a90"),
+        _progress("writing", 41, "The market drove it."),
+    )
 
-    assert "The normal model expects more." in _drawn(monkeypatch, connect, lambda *_: EXPLANATION)
+    def get(*_: object) -> Any:
+        raise NotFoundError("there is no explanation", "ask for it")
+
+    def post(_settings: object, path: str, _seconds: float) -> Any:
+        assert path == f"/v1/explain/{IDENTITY}"
+        assert stream.heard.wait(10)
+        return EXPLANATION
+
+    monkeypatch.setattr("riskee.cli.api.get", get)
+    shown = _drawn(monkeypatch, lambda *_, **__: stream, post, "--id", IDENTITY.upper())
+    assert "✓ The market drove it." in shown
+    assert "Another prediction" not in shown
+    assert json.loads(stream.sent[0]) == {"type": "subscribe", "tickers": ["*"]}
+
+
+def test_where_there_is_no_terminal_each_stage_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream(_progress("facts"), _progress("writing", 3), _progress("writing", 9), _progress("checking", 9))
+
+    def post(*_: object) -> Any:
+        assert stream.heard.wait(10)
+        return EXPLANATION
+
+    monkeypatch.setattr("websockets.sync.client.connect", lambda *_, **__: stream)
+    monkeypatch.setattr("riskee.cli.api.post", post)
+    result = runner.invoke(app, ["explain", "AAPL"], catch_exceptions=False)
+    stages = ["collecting the facts …", "writing, 3 tokens …", "checking the whole, 9 tokens …"]
+    assert result.stderr.splitlines() == [f"explaining AAPL: {stage}" for stage in stages]
+    assert "explaining" not in result.stdout
+
+
+def test_without_the_stream_the_explanation_comes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "The normal model expects more." in _drawn(monkeypatch, _refused, lambda *_: EXPLANATION)
 
 
 def test_what_the_api_cannot_do_is_said_also_while_drawing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,134 @@
+"""Asking for an explanation: it is made within seconds, and how far it is can be heard meanwhile."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from riskee.cli.console import console
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from queue import Queue
+
+    from riskee.settings import Settings
+
+# The API gives up first, and says why.
+_MARGIN_SECONDS = 5.0
+_CONNECT_SECONDS = 2.0
+_POLL_SECONDS = 0.1
+_STAGES = {
+    "queued": "waiting for the language model",
+    "facts": "collecting the facts",
+    "documents": "looking for documents",
+    "writing": "writing",
+    "checking": "checking the whole",
+    "done": "done",
+}
+
+
+def ask(settings: "Settings", *, ticker: str = "", prediction: str = "", show: bool) -> Any:
+    """The explanation of a ticker's latest prediction, or of a past one by its id.
+
+    With `show`, how far it is and each sentence that was checked are told on standard error while it is made. Raises
+    what the API has against it.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from riskee.cli.api import post
+
+    path, seconds = f"/v1/explain/{ticker or prediction}", settings.api.explain_timeout_seconds + _MARGIN_SECONDS
+    if not show:
+        return post(settings, path, seconds)
+    with ThreadPoolExecutor(1) as pool, _Listener(settings, ticker, prediction) as told:
+        asked = pool.submit(post, settings, path, seconds)
+        _show(ticker or prediction, told, asked)
+        return asked.result()
+
+
+def _show(what: str, told: "Queue[dict[str, Any]]", asked: "Future[Any]") -> None:
+    """A line that changes, and the sentences above it; where there is no terminal, a line for each stage."""
+    from queue import Empty
+
+    from rich.markup import escape
+
+    out, stage = console(error=True), ""
+    with out.status(f"explaining {escape(what)} …") as status:
+        while not (asked.done() and told.empty()):
+            try:
+                progress = told.get(timeout=_POLL_SECONDS)
+            except Empty:
+                continue
+            line = f"explaining {what}: {stage_line(progress)}"
+            if not out.is_terminal and progress["stage"] != stage:
+                typer.echo(line, err=True)
+            stage = progress["stage"]
+            if progress["sentence"]:
+                out.print(f"[dim]✓ {escape(progress['sentence'])}[/]")
+            status.update(escape(line))
+
+
+def stage_line(progress: dict[str, Any]) -> str:
+    """How far it is, in words."""
+    written = f", {progress['tokens']} tokens" if progress["tokens"] else ""
+    return f"{_STAGES.get(progress['stage'], progress['stage'])}{written} …"
+
+
+class _Listener:
+    """Hears the progress of explanations from the API's stream: of a ticker's, or of one prediction's.
+
+    Without the stream nothing is heard, and the explanation comes all the same.
+    """
+
+    def __init__(self, settings: "Settings", ticker: str, prediction: str) -> None:
+        from queue import SimpleQueue
+
+        self._settings = settings
+        # A past prediction's ticker is not known here.
+        self._tickers = [ticker or "*"]
+        self._prediction = prediction.lower()
+        self._told: Any = SimpleQueue()
+        self._socket: Any = None
+
+    def __enter__(self) -> "Queue[dict[str, Any]]":
+        import threading
+        from contextlib import suppress
+
+        from websockets.exceptions import WebSocketException
+        from websockets.sync.client import connect
+
+        from riskee.cli.api import base_url, headers
+
+        url = f"{base_url(self._settings, 'ws')}/v1/stream"
+        with suppress(OSError, WebSocketException):
+            self._socket = connect(
+                url,
+                open_timeout=_CONNECT_SECONDS,
+                compression=None,
+                proxy=None,
+                additional_headers=headers(self._settings),
+            )
+            threading.Thread(target=self._hear, daemon=True).start()
+        return self._told  # type: ignore[no-any-return]
+
+    def __exit__(self, *_: object) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def _hear(self) -> None:
+        from contextlib import suppress
+
+        from websockets.exceptions import WebSocketException
+
+        with suppress(OSError, WebSocketException):
+            for progress in self._progress():
+                self._told.put(progress)
+
+    def _progress(self) -> Iterator[dict[str, Any]]:
+        import json
+
+        self._socket.send(json.dumps({"type": "subscribe", "tickers": self._tickers}))
+        for text in self._socket:
+            message = json.loads(text)
+            if message["type"] == "explaining" and self._prediction in ("", message["progress"]["prediction_id"]):
+                yield message["progress"]
