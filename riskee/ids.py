@@ -109,6 +109,11 @@ def accuracy_id(model_version: str, outcomes: int) -> uuid.UUID:
     return _derived("accuracy", model_version, str(outcomes))
 
 
+def watch_id(model_version: str, as_of: date, found: bytes) -> uuid.UUID:
+    """Of what was found of a champion on a day of data: found again, it is the same."""
+    return _derived("watch", model_version, as_of.isoformat(), hashlib.sha256(found).hexdigest())
+
+
 def document_id(collection: str, source: str, key: str) -> uuid.UUID:
     """The identity of a document; re-embedding it overwrites the same point."""
     return _derived("document", collection, source, key)

@@ -1,8 +1,14 @@
-"""Every metric, declared once. Times are seconds."""
+"""Every metric, declared once: docs/metrics.md is made from this. Times are seconds, sizes bytes, moments Unix times.
+
+No label takes a ticker, a user or a path: a series costs memory for as long as a process lives.
+"""
 
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
-_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+from riskee.tally import CountsBy, Tally
+
+# With the bounds that alerts ask for: 0.05 s of a tick, 2 s of a request.
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 _WAVE = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
 DEPENDENCY_UP = Gauge("riskee_dependency_up", "1 while a dependency answers", ["dependency"])
@@ -10,6 +16,12 @@ DEPENDENCY_UP = Gauge("riskee_dependency_up", "1 while a dependency answers", ["
 QUOTES_PUBLISHED = Counter("riskee_quotes_published_total", "quotes the bus has acknowledged", ["feed"])
 QUOTES_REFUSED = Counter("riskee_quotes_refused_total", "quotes that failed validation", ["reason"])
 FEED_DATA_TIME = Gauge("riskee_feed_data_time_seconds", "data time of the newest quote, as a Unix time", ["feed"])
+FEED_STATUS = Gauge("riskee_feed_status", "1 for the status that a feed has, as predict sees it", ["feed", "status"])
+QUOTE_AGE = Gauge(
+    "riskee_quote_age_seconds",
+    "since the last quote of a ticker of this predictor came: quantiles over its tickers",
+    ["quantile"],
+)
 FEED_CONNECTIONS_LOST = Counter("riskee_feed_connections_lost_total", "connections of a feed that broke", ["feed"])
 FEED_UNREADABLE = Counter("riskee_feed_unreadable_total", "messages of a feed that could not be read", ["feed"])
 FEED_FILLED = Counter("riskee_feed_filled_total", "minute bars fetched for what a feed had missed", ["feed"])
@@ -20,13 +32,24 @@ BATCH_SECONDS = Histogram("riskee_batch_seconds", "time to handle a batch", ["du
 RETRIES = Counter("riskee_retries_total", "batches held back because a server was away", ["durable"])
 MESSAGES_EXPIRED = Counter(
     "riskee_messages_expired_total",
-    "messages of its stream that were removed before a durable had read them",
+    "messages of its stream that were removed before a durable had read them, at most",
     ["durable"],
 )
 QUEUE_DEPTH = Gauge("riskee_queue_depth", "messages not yet acknowledged or delivered", ["durable"])
 
 PREDICTIONS = Counter("riskee_predictions_total", "predictions published", ["model_type"])
 PREDICTIONS_FAILED = Counter("riskee_predictions_failed_total", "quotes without a prediction", ["status"])
+PREDICTIONS_BY_INITIAL = CountsBy(
+    "riskee_predictions_by_initial_total",
+    "predictions published, by the ticker's first character: few groups however many tickers there are",
+    "initial",
+)
+PREDICTIONS_FLAGGED = CountsBy("riskee_predictions_flagged_total", "predictions published with a flag", "flag")
+PREDICTION_CONFIDENCE = Tally(
+    "riskee_prediction_confidence_ratio",
+    "confidence of the predictions published, the probability of the likelier direction",
+    (0.5, 0.505, 0.51, 0.52, 0.53, 0.54, 0.55, 0.575, 0.6, 0.65, 0.7, 0.8, 0.9),
+)
 NUMBERS_FLAGGED = Counter("riskee_numbers_flagged_total", "last numbers that are no current ones any more", ["status"])
 MODEL_SECONDS = Histogram("riskee_model_seconds", "time of one model call", ["model_type"], buckets=_FAST)
 TICK_SECONDS = Histogram(
@@ -37,6 +60,19 @@ QUOTES_COALESCED = Counter(
     "quotes that were not predicted, because a later one of their ticker or a later session had come",
 )
 STATE_REBUILDS = Counter("riskee_state_rebuilds_total", "times the feature state was built from the database")
+
+MODEL_INFO = Gauge("riskee_model_info", "1 for the model that predicts", ["model_type", "model_version"])
+MODEL_TRAINED_THROUGH = Gauge(
+    "riskee_model_trained_through_timestamp_seconds", "the last day that the model learnt from", ["model_type"]
+)
+MODEL_VALID_UNTIL = Gauge(
+    "riskee_model_valid_until_timestamp_seconds", "the last day of data that the model may predict", ["model_type"]
+)
+MODEL_GAIN = Gauge(
+    "riskee_model_feature_gain_ratio",
+    "share of a feature in the loss that the model's splits saved: what it looks at",
+    ["model_type", "feature"],
+)
 
 PARTITIONS_HELD = Gauge("riskee_partitions_held", "units of the work on quotes that this predictor does")
 PARTITION_MOVES = Counter("riskee_partition_moves_total", "units taken or given_up by this predictor", ["move"])
@@ -52,6 +88,9 @@ EXPLANATIONS_REUSED = Counter(
 )
 EXPLANATIONS_WAITING = Gauge("riskee_explanations_waiting", "requests that wait for the language model")
 SENTENCES_DROPPED = Counter("riskee_sentences_dropped_total", "sentences of the language model refused", ["reason"])
+LLM_SECONDS = Histogram(
+    "riskee_llm_seconds", "time of one answer of the language model, to its end or failure", ["model"], buckets=_SLOW
+)
 LLM_TOKENS = Counter("riskee_llm_tokens_total", "tokens of the language model, read or written", ["way"])
 MATERIAL_MOVES = Counter(
     "riskee_material_moves_total", "material moves by their end: asked, held_back by the rate, or failed", ["end"]
@@ -70,6 +109,49 @@ STREAM_CONNECTIONS = Gauge("riskee_stream_connections", "connections of the stre
 STREAM_MESSAGES = Counter("riskee_stream_messages_total", "messages of the stream sent", ["type"])
 STREAM_RESUMES = Counter("riskee_stream_resumes_total", "clients that came back: resumed, or begun anew", ["end"])
 STREAM_ENDED = Counter("riskee_stream_ended_total", "clients refused or closed by the server", ["reason"])
+
+# What record observes of the whole (serving/consumers/observing.py), every half minute.
+OBSERVED = Gauge("riskee_observed_timestamp_seconds", "when a part of the whole was last observed", ["part"])
+DATABASE_SIZE = Gauge("riskee_database_size_bytes", "size of the database on disk", ["database"])
+DATABASE_CONNECTIONS = Gauge("riskee_database_connections", "connections to the server, by their state", ["state"])
+DATABASE_CONNECTIONS_LIMIT = Gauge(
+    "riskee_database_connections_limit", "connections that the server lets in", ["database"]
+)
+DISK_SIZE = Gauge("riskee_disk_size_bytes", "size of the disk with this folder", ["folder"])
+DISK_FREE = Gauge("riskee_disk_free_bytes", "what is free on the disk with this folder", ["folder"])
+BUS_STREAM_MESSAGES = Gauge("riskee_bus_stream_messages", "messages that a stream of the bus keeps", ["stream"])
+BUS_STREAM_SIZE = Gauge("riskee_bus_stream_size_bytes", "size of a stream of the bus", ["stream"])
+BUS_STREAM_LIMIT = Gauge(
+    "riskee_bus_stream_limit_bytes", "size at which a stream drops its oldest messages", ["stream"]
+)
+OUTCOMES = Gauge(
+    "riskee_outcomes",
+    "outcomes of the champion's predictions in the newest 90 days of data, by what was said and what came",
+    ["model_type", "said", "came"],
+)
+OUTCOME_BRIER = Gauge("riskee_outcome_brier_ratio", "Brier score of these outcomes; less is better", ["model_type"])
+OUTCOME_COVERAGE = Gauge(
+    "riskee_outcome_coverage_ratio", "share of these outcomes within their 80 % interval", ["model_type"]
+)
+DECAY_EVIDENCE = Gauge(
+    "riskee_model_decay_evidence_ratio",
+    "evidence that the champion is worse than it says, as a share of what is enough: at 1 the test has fired",
+    ["model_type", "measure"],
+)
+DRIFT_P_VALUE = Gauge(
+    "riskee_feature_drift_p_value_ratio", "p-value of the last test for drift of the features", ["model_type"]
+)
+DRIFT_DISTANCE = Gauge(
+    "riskee_feature_drift_distance_ratio",
+    "a feature's distance from the training data, as a multiple of the usual one",
+    ["model_type", "feature"],
+)
+MODEL_WATCHED = Gauge(
+    "riskee_model_watched_timestamp_seconds", "when Dagster last tested a champion for decay and drift", ["model_type"]
+)
+BACKUP_COMPLETED = Gauge(
+    "riskee_backup_completed_timestamp_seconds", "when the newest complete backup was made; 0: there is none", ["kind"]
+)
 
 EXPOSITION_TYPE = CONTENT_TYPE_LATEST
 

@@ -18,6 +18,7 @@ from riskee.explanation.progress import Progress
 from riskee.explanation.prompt import Draft
 from riskee.explanation.reading import AnswerReader
 from riskee.logs import get_logger
+from riskee.telemetry import LLM_SECONDS
 
 if TYPE_CHECKING:
     from riskee.storage.llm import Piece
@@ -103,7 +104,8 @@ class Writer:
             left = deadline - self.monotonic()
             if left < MIN_SECONDS:
                 return
-            await self._attempt(checker, writing, seed, left, progress)
+            with LLM_SECONDS.labels(self.llm.model).time():
+                await self._attempt(checker, writing, seed, left, progress)
             if self.breaker.resting or writing.draft(checker.facts) is not None:
                 return
 

@@ -164,6 +164,19 @@ class Accuracy(Message, frozen=True):
     brier: float
 
 
+class ChampionWatch(Message, frozen=True):
+    """How a champion stands (`metrics.model.normal`, `metrics.model.earnings`): what retraining is decided on."""
+
+    model_type: ModelType
+    model_version: str
+    # By measure: the evidence that it is worse than it says, as a share of what is enough.
+    decay: dict[str, float]
+    # The test for drift of the features, where there was enough for it; by feature its distance from the training
+    # data as a multiple of the usual one.
+    drift_p_value: float | None
+    drift: dict[str, float]
+
+
 class DeadLetter(Message, frozen=True):
     """A message that could not be processed, with the reason (`dead.<subject>`)."""
 

@@ -1,5 +1,6 @@
 """Every subject, declared once, with the message it carries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic
 
@@ -7,9 +8,11 @@ from riskee.messaging.envelope import Codec, PayloadT
 from riskee.messaging.explanations import ExplainProgress, ExplainRequest, Explanation
 from riskee.messaging.messages import (
     Accuracy,
+    ChampionWatch,
     DeadLetter,
     MarketStatus,
     ModelPromoted,
+    ModelType,
     Prediction,
     PredictionFailed,
     PredictJob,
@@ -45,6 +48,8 @@ MODEL_PROMOTED = Subject("event.model.promoted", ModelPromoted, "a new champion"
 EXPLAIN = Subject("thought.prediction.explain", ExplainRequest, "explain a prediction")
 EXPLAINED = Subject("thought.prediction.explained", Explanation, "an explanation")
 ACCURACY = Subject("metrics.model.accuracy", Accuracy, "live accuracy of a model")
+WATCH_NORMAL = Subject("metrics.model.normal", ChampionWatch, "decay and drift of the normal champion")
+WATCH_EARNINGS = Subject("metrics.model.earnings", ChampionWatch, "decay and drift of the earnings champion")
 DEAD_QUOTE = Subject("dead.data.market.quote", DeadLetter, "a quote that failed validation")
 
 SUBJECTS = (
@@ -60,8 +65,12 @@ SUBJECTS = (
     EXPLAIN,
     EXPLAINED,
     ACCURACY,
+    WATCH_NORMAL,
+    WATCH_EARNINGS,
     DEAD_QUOTE,
 )
+
+WATCH_OF: Mapping[ModelType, Subject[ChampionWatch]] = {"normal": WATCH_NORMAL, "earnings": WATCH_EARNINGS}
 
 # On plain NATS, in no stream: a sign of life is worth nothing later.
 BEAT = Subject("beat.predict", FeedStatus, "predict lives, and where the feed stands")

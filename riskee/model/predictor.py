@@ -66,6 +66,11 @@ class Predictor:
             *(price * np.exp(move) for move in returns),
         )
 
+    def gains(self) -> dict[str, float]:
+        """Each feature's share of the loss that all splits saved."""
+        gain = np.asarray(self._booster.feature_importance("gain"), np.float64)
+        return dict(zip(self.artifact.features, (gain / max(gain.sum(), 1e-300)).tolist(), strict=True))
+
     def contributions(self, features: Floats) -> Floats:
         """What each feature added to the expected return of one row (1, F), then the base: (F + 1,), log return.
 

@@ -1,11 +1,14 @@
 """Whether the predicting models should be trained again: looked at after the data and the outcomes are there."""
 
+import uuid
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import msgspec
 
-from riskee.messaging.messages import MODEL_TYPES, ModelType
+from riskee import ids
+from riskee.messaging.messages import MODEL_TYPES, ChampionWatch, ModelType
+from riskee.messaging.subjects import WATCH_OF
 from riskee_dagster.declare import table_asset
 from riskee_dagster.defs.features import model_key
 from riskee_dagster.defs.models import champion_key
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from riskee.model.decay import Decay
     from riskee.model.drift import Drift
     from riskee.model.drift_block import BlockTest
+    from riskee.model.watch import Watch
 
 GROUP = "monitoring"
 CAUSES = "causes"
@@ -41,11 +45,13 @@ def _watch(model_type: ModelType) -> dg.AssetsDefinition:
     def watched(context: dg.AssetExecutionContext, riskee: RiskeeParam) -> dg.MaterializeResult[None]:
         from riskee.model.watch import watch
         from riskee.storage.database import database_errors
+        from riskee_dagster.publishing import publish
 
         with database_errors(), riskee.engine.connect() as connection:
             found = watch(connection, riskee.settings, model_type, _tested(context.instance, model_type))
         for cause in found.causes:
             context.log.warning("%s should be trained again: %s (%s)", model_type, cause.kind, cause.detail)
+        told = publish(riskee.settings.nats, riskee.clock, WATCH_OF[model_type], _messages(found))
         return dg.MaterializeResult(
             metadata={
                 CAUSES: dg.MetadataValue.json(
@@ -54,6 +60,7 @@ def _watch(model_type: ModelType) -> dg.AssetsDefinition:
                 "model": found.model_version or "none",
                 "as_of": str(found.as_of),
                 "new_sessions": found.new_sessions,
+                "bus": told,
                 "decay": dg.MetadataValue.md(_decays(found.decays)),
                 "drift": dg.MetadataValue.md(_drift(found.drift)),
                 BLOCK: dg.MetadataValue.json(msgspec.to_builtins(found.block)),
@@ -75,6 +82,21 @@ def _tested(instance: dg.DagsterInstance, model_type: ModelType) -> "BlockTest |
         return msgspec.convert(stored.value, BlockTest | None)
     except msgspec.ValidationError:
         return None
+
+
+def _messages(found: "Watch") -> dict[uuid.UUID, ChampionWatch]:
+    """What the bus is told: nothing without a champion."""
+    if found.model_version is None or found.as_of is None:
+        return {}
+    drift = found.drift
+    message = ChampionWatch(
+        model_type=found.model_type,
+        model_version=found.model_version,
+        decay={one.measure: one.evidence / one.threshold for one in found.decays},
+        drift_p_value=drift.p_value if drift else None,
+        drift={name: value / (drift.usual[name] or 1.0) for name, value in drift.distances.items()} if drift else {},
+    )
+    return {ids.watch_id(found.model_version, found.as_of, msgspec.json.encode(message)): message}
 
 
 def _decays(decays: "tuple[Decay, ...]") -> str:

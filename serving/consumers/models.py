@@ -11,6 +11,7 @@ from riskee.messaging.messages import MODEL_TYPES, ModelType
 from riskee.messaging.subjects import MODEL_PROMOTED
 from riskee.model.predictor import Predictor
 from serving.consumers.knowledge import Knowledge
+from serving.consumers.model_metrics import show
 from serving.consumers.publishing import Publisher
 from serving.consumers.service import Service
 from serving.patience import StoppedError
@@ -61,6 +62,7 @@ class Models:
         if current is None or current.version != artifact.version:
             predictor = await asyncio.to_thread(Predictor, artifact, self._service.settings.model.threads)
             self.predictors[model_type] = predictor
+            show(predictor)
             _log.info("model loaded", model_type=model_type, version=predictor.version)
         return ""
 

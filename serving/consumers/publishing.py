@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -18,7 +19,15 @@ from riskee.storage import keys
 from riskee.storage.bus import Outgoing, codec_of
 from riskee.storage.cache import Cache, decoded
 from riskee.storage.entries import Entry, count_of
-from riskee.telemetry import CACHE_WRITE_ERRORS, PREDICTIONS, PREDICTIONS_FAILED, TICK_SECONDS
+from riskee.telemetry import (
+    CACHE_WRITE_ERRORS,
+    PREDICTION_CONFIDENCE,
+    PREDICTIONS,
+    PREDICTIONS_BY_INITIAL,
+    PREDICTIONS_FAILED,
+    PREDICTIONS_FLAGGED,
+    TICK_SECONDS,
+)
 from serving.consumers.cached import forecast_entry, model_entry, place_of, quote_entry
 from serving.consumers.dead_letters import dead_letter
 from serving.consumers.forecasting import Failure, Forecast
@@ -103,6 +112,9 @@ class Publisher:
         # By wave, not by prediction: a metric costs a microsecond.
         for model_type, count in Counter(forecast.prediction.model_type for forecast in forecasts).items():
             PREDICTIONS.labels(model_type).inc(count)
+        PREDICTIONS_BY_INITIAL.count(forecast.prediction.ticker[0] for forecast in forecasts)
+        PREDICTIONS_FLAGGED.count(chain.from_iterable(forecast.prediction.flags for forecast in forecasts))
+        PREDICTION_CONFIDENCE.observe(forecast.prediction.confidence for forecast in forecasts)
         for status, count in Counter(failure.status for failure in failures).items():
             PREDICTIONS_FAILED.labels(status).inc(count)
         if forecasts:

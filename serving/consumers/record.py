@@ -15,6 +15,7 @@ from riskee.storage.inbox import Durable
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, QUARANTINE, QUOTES, Recording, record
 from serving.consumers.dead_letters import DEAD_PREFIX
 from serving.consumers.loop import Consumption
+from serving.consumers.observing import Observer
 from serving.consumers.service import Service, run
 from serving.database import Database
 
@@ -61,7 +62,10 @@ async def main(service: Service) -> None:
     database = Database.connect(service.settings.database)
     try:
         await service.until_done("database", database.ping)
-        await service.consume(*consumptions(database.engine))
+        async with asyncio.TaskGroup() as group:
+            observing = group.create_task(Observer(service, database).run())
+            await service.consume(*consumptions(database.engine))
+            observing.cancel()
     finally:
         database.close()
 

@@ -225,17 +225,16 @@ class Silence:
 
     def standing(self) -> FeedStatus:
         """Where the feed stands, in full."""
-        return FeedStatus(
-            feed=self.feed,
-            status=self.status,
-            since=self.since,
-            halted=tuple(sorted(self.announced.halted)),
-            slots=self._owned_slots,
-        )
+        halted = tuple(sorted(self.announced.halted))
+        return FeedStatus(feed=self.feed, status=self.status, since=self.since, halted=halted, slots=self._owned_slots)
 
     def owned(self) -> list[str]:
         """The tickers that are predicted here."""
         return self._predicted(self._owned)
+
+    def ages(self) -> NDArray[np.float64]:
+        """Seconds since each of them was heard."""
+        return np.asarray(self._monotonic() - self._heard[self._owned], np.float64)
 
     def halted(self) -> set[str]:
         """Those of them that are halted."""

@@ -24,6 +24,7 @@ from riskee.storage.follow import Follower
 from riskee.storage.sessions import read_sessions
 from riskee.storage.tickers import read_tickers
 from riskee.telemetry import NUMBERS_FLAGGED
+from serving.consumers.feed_metrics import show
 from serving.consumers.service import Service
 from serving.consumers.silence import Silence
 
@@ -197,5 +198,6 @@ class Telling:
 
     async def _beat(self) -> None:
         standing = self._standing()
+        show(standing, self._silence.ages())
         if standing.slots:
             await self._service.bus.tell(BEAT, self._sealed(standing))

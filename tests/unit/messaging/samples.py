@@ -12,6 +12,7 @@ from riskee.messaging.envelope import Codec, Envelope, wrap
 from riskee.messaging.explanations import Driver, ExplainProgress, ExplainRequest, Explanation, Record, SourceDocument
 from riskee.messaging.messages import (
     Accuracy,
+    ChampionWatch,
     DeadLetter,
     Flag,
     Interval,
@@ -88,6 +89,13 @@ _DOCUMENT = SourceDocument(
     known_at=DATA_TIME,
     url=document_path(identity(4)),
 )
+WATCHED = ChampionWatch(
+    model_type="normal",
+    model_version="normal-20120905-0a1b2c3d",
+    decay={"accuracy": 0.02, "calibration": 0.4, "coverage": 0.01},
+    drift_p_value=0.2,
+    drift={"return_5d": 1.1},
+)
 PAYLOADS: dict[str, msgspec.Struct] = {
     "data.market.quote": QUOTE,
     "data.market.status": MarketStatus(feed="replay/1", state=MarketState.OPEN, data_time=DATA_TIME),
@@ -156,6 +164,8 @@ PAYLOADS: dict[str, msgspec.Struct] = {
     "metrics.model.accuracy": Accuracy(
         model_type="normal", model_version="normal-20120905-0a1b2c3d", outcomes=240, hit_rate=0.51, brier=0.249
     ),
+    "metrics.model.normal": WATCHED,
+    "metrics.model.earnings": msgspec.structs.replace(WATCHED, model_type="earnings"),
     "dead.data.market.quote": DeadLetter(
         subject="data.market.quote", reason="negative_price", body='{"price":-1}', failed_at=NOW, source="ingest"
     ),
