@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check docs bench faults contract reference vendors
+.PHONY: help install up down status logs doctor test check docs bench faults contract reference vendors monitor tools
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,8 @@ check: ## lint, types, layers
 
 docs: install ## write the pages of docs/ that are made from the code
 	@$(BIN)/python -m riskee.reference > docs/reference.md
+	@$(BIN)/python -m riskee.metrics_page > docs/metrics.md
+	@$(BIN)/python -m infra.grafana
 	@$(BIN)/python -m serving.api.streaming.description
 	@$(BIN)/python -m serving.api.reference
 	@$(BIN)/python -m riskee_dagster.reference
@@ -63,3 +65,9 @@ reference: ## add sentence-transformers and torch, so that `make test` compares 
 
 vendors: install ## add Yahoo and Alpaca, for `riskee data fetch`
 	@$(BIN)/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes -r requirements/vendors.txt
+
+monitor: install ## watch the running stack: Prometheus, Alertmanager, exporters, until interrupted
+	@$(BIN)/python -m infra.prometheus
+
+tools: install ## fetch Prometheus and its companions from Debian's packages, without root
+	@$(BIN)/python -m infra.prometheus.tools
