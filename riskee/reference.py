@@ -16,6 +16,7 @@ from riskee.messaging.statuses import MEANINGS
 from riskee.messaging.streams import STREAMS, stream_of
 from riskee.messaging.subjects import SUBJECTS, UNSTORED
 from riskee.settings import ENV_PREFIX, Settings
+from riskee.settings.files import secrets_of
 from riskee.storage.keys import KEYS
 from riskee.storage.tables import TIME_SERIES, metadata
 
@@ -47,6 +48,11 @@ def _default(field: FieldInfo) -> str:
 
 def _settings() -> Iterator[str]:
     yield "## Settings\n"
+    secret = ", ".join(f"`{each.variable}`" for each in secrets_of(Settings, ENV_PREFIX))
+    yield (
+        "A secret may come from a file: with `RISKEE_REDIS__PASSWORD_FILE=/run/secrets/redis` the text of that file,\n"
+        f"without the end of its line, is `RISKEE_REDIS__PASSWORD`. These are secret: {secret}.\n"
+    )
     rows = ((f"`{name}`", f"`{default}`", meaning) for name, default, meaning in settings_rows())
     yield from _table(("variable", "default", "meaning"), rows)
 

@@ -5,6 +5,7 @@ below. A variable that no setting has is an error: a typo must not silently mean
 """
 
 from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings
+from riskee.settings.backup import BackupSettings
 from riskee.settings.loading import ENDPOINTS_FILE, TEST_PREFIX, load_settings
 from riskee.settings.retrieval import RetrievalSettings
 from riskee.settings.section import Section
@@ -44,6 +45,7 @@ __all__ = [
     "AlpacaSettings",
     "AlpacaStreamSettings",
     "ApiSettings",
+    "BackupSettings",
     "ConsumerSettings",
     "DagsterSettings",
     "DataSettings",

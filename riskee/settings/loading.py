@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from riskee.errors import FatalError
+from riskee.settings.files import SUFFIX, read_secrets, secrets_of
 from riskee.settings.tree import ENV_PREFIX, Settings
 
 # Read by the test suite only, never by the product.
@@ -28,6 +29,7 @@ def _known_variables(model: type[BaseModel], prefix: str) -> set[str]:
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = _known_variables(Settings, ENV_PREFIX)
+    known |= {secret.variable + SUFFIX for secret in secrets_of(Settings, ENV_PREFIX)}
     unknown = sorted(
         name
         for name in environ
@@ -50,17 +52,25 @@ def _embedded_endpoints(home: Path) -> dict[str, Any]:
     return dict(endpoints)
 
 
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Two trees as one; where both have a value, that of `above`."""
+    both = {key: _merged(below[key], above[key]) for key in below.keys() & above if isinstance(above[key], dict)}
+    return below | above | both
+
+
 def load_settings() -> Settings:
     """Read the settings of this process.
 
-    Raises FatalError for an unknown variable or a value that does not fit, naming it.
+    Raises FatalError for an unknown variable or a value that does not fit, naming it, and for a file of a secret that
+    cannot be read.
     """
     _refuse_unknown(os.environ)
     home = Path(os.environ.get(f"{ENV_PREFIX}HOME", ".riskee")).absolute()
     embedded = os.environ.get(f"{ENV_PREFIX}PROFILE", "embedded") == "embedded"
     endpoints = _embedded_endpoints(home) if embedded else {}
+    secrets = read_secrets(os.environ, Settings, ENV_PREFIX)
     try:
-        settings = Settings(**endpoints)
+        settings = Settings(**_merged(endpoints, secrets))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         raise FatalError(

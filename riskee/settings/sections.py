@@ -7,34 +7,39 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings
+from riskee.settings.addresses import PASSWORD, Address
 from riskee.settings.retrieval import RetrievalSettings
 from riskee.settings.section import Listed, Section
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
 
 
-class DatabaseSettings(Section):
+class DatabaseSettings(Address):
     """PostgreSQL or TimescaleDB: the truth."""
 
     url: SecretStr = Field(
         SecretStr("postgresql+psycopg://riskee@localhost:5432/riskee"), description="SQLAlchemy address of the database"
     )
+    password: SecretStr | None = PASSWORD
     pool_size: int = Field(4, ge=1, description="connections kept by each process")
     predictions_retention_days: int = Field(90, ge=1, description="days for which predictions are kept")
     compress_after_days: int = Field(7, ge=1, description="age at which chunks are compressed, where the tier can")
 
 
-class RedisSettings(Section):
+class RedisSettings(Address):
     """The cache."""
 
     url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="address of the Redis server")
+    password: SecretStr | None = PASSWORD
     timeout_seconds: float = Field(0.5, gt=0, description="longest wait for one answer")
 
 
-class NatsSettings(Section):
+class NatsSettings(Address):
     """The message bus."""
 
     url: SecretStr = Field(SecretStr("nats://localhost:4222"), description="address of the NATS server")
+    password: SecretStr | None = PASSWORD
+    replicas: int = Field(1, ge=1, le=5, description="servers of a NATS cluster that keep each stream")
     store_limit_bytes: int = Field(
         0, ge=0, description="cap for each stream's size, for a small disk; 0 keeps the sizes of the stream table"
     )

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from riskee.settings.backup import BackupSettings
+from riskee.settings.files import SUFFIX, secrets_of
 from riskee.settings.sections import (
     ApiSettings,
     ConsumerSettings,
@@ -66,6 +68,7 @@ class Settings(BaseSettings):
     stream: StreamSettings = StreamSettings()
     dagster: DagsterSettings = DagsterSettings()
     metrics: MetricsSettings = MetricsSettings()
+    backup: BackupSettings = BackupSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -76,5 +79,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment above what the embedded stack wrote (passed as init values)."""
+        """Environment above what the embedded stack wrote and what files of secrets say (passed as init values)."""
+        if isinstance(env_settings, EnvSettingsSource):
+            files = {f"{secret.variable}{SUFFIX}".lower() for secret in secrets_of(cls, ENV_PREFIX)}
+            env_settings.env_vars = {name: text for name, text in env_settings.env_vars.items() if name not in files}
         return env_settings, init_settings

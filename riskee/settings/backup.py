@@ -1,0 +1,35 @@
+"""The branch of the tree of settings for backups."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from riskee.settings.section import Section
+
+
+class BackupSettings(Section):
+    """Backups of all that cannot be made again."""
+
+    target: str = Field(
+        "",
+        description="folder, or address that fsspec knows (s3://bucket/prefix), where backups are kept; empty: "
+        "`backups` in the home, and none by schedule",
+    )
+    key: SecretStr | None = Field(None, description="key that backups are encrypted with: 32 bytes in base64")
+    keep_last: int = Field(3, ge=1, description="newest backups that `prune` keeps")
+    keep_daily: int = Field(7, ge=0, description="days of which the last backup is kept")
+    keep_weekly: int = Field(4, ge=0, description="weeks of which the last backup is kept")
+    wal_archive: bool = Field(
+        False,
+        description="the embedded PostgreSQL keeps its log for backups, to restore to any moment; `prune` clears it",
+    )
+    wal_folder: Path | None = Field(
+        None, description="folder where PostgreSQL's archiver leaves its log; unset: the embedded one's `data/wal`"
+    )
+    postgres_tools: Path | None = Field(
+        None,
+        description="folder of pg_basebackup, pg_dump, pg_restore; unset: the embedded PostgreSQL's, else the PATH",
+    )
+    schedule: str = Field(
+        "20 2 * * *", description="when Dagster makes a backup, as cron in UTC, where a target is set"
+    )
