@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psycopg
@@ -41,15 +41,22 @@ log_destination = 'stderr'
 logging_collector = off
 log_line_prefix = '%m [%p] %d '
 """
+LOG_CONFIGURATION = """\
+archive_mode = on
+archive_library = 'basic_archive'
+archive_timeout = 60
+"""
 
 
 class Postgres:
     """One cluster below `home.data`. Nothing here keeps state: every answer comes from the files."""
 
-    def __init__(self, home: Home, bin_folder: Path) -> None:
+    def __init__(self, home: Home, bin_folder: Path, *, keeps_log: bool = False) -> None:
         self._home = home
         self._bin = bin_folder
+        self._keeps_log = keeps_log
         self.data = home.data / "postgres"
+        self.log_folder = home.data / "wal"
 
     def identity(self) -> Identity:
         """Whom the server must run as. Raises FatalError when root has nobody to run it as."""
@@ -63,13 +70,20 @@ class Postgres:
         if not self.data.exists():
             self._initialise(identity, password)
         configuration = self.data / "postgresql.conf"
-        write_private(configuration, CONFIGURATION)
+        write_private(configuration, CONFIGURATION + (self._log_configuration(identity) if self._keeps_log else ""))
         identity.own(configuration)
         self._clear_stale_pid()
 
     def command(self, identity: Identity, port: int) -> tuple[str, ...]:
         """What the supervisor starts."""
         return (*identity.prefix, str(self._bin / "postgres"), "-D", str(self.data), "-p", str(port))
+
+    def _log_configuration(self, identity: Identity) -> str:
+        """Each full segment of the log, and each minute's, goes to a folder, from which backups take it."""
+        self.log_folder.mkdir(mode=0o700, exist_ok=True)
+        identity.own(self.log_folder)
+        folder = str(self.log_folder).replace("'", "''")
+        return f"{LOG_CONFIGURATION}basic_archive.archive_directory = '{folder}'\n"
 
     def _initialise(self, identity: Identity, password: str) -> None:
         """Make the cluster aside and move it into place, so that an interrupted initdb leaves nothing half done."""
@@ -86,7 +100,7 @@ class Postgres:
             "--no-sync", "--no-instructions",
         ]  # fmt: skip
         try:
-            done = subprocess.run(command, check=False, capture_output=True, text=True, env=_environment())
+            done = subprocess.run(command, check=False, capture_output=True, text=True, env=plain_environment())
         finally:
             password_file.unlink()
         if done.returncode != 0:
@@ -132,9 +146,14 @@ def _initdb_failed(folder: Path, output: str) -> FatalError:
     return FatalError(f"PostgreSQL's initdb failed: {'; '.join(lines)}", f"check the owner and mode of {folder}")
 
 
-def _environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """The environment without PG* variables, which PostgreSQL's programs obey."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def keeps_log(environ: Mapping[str, str]) -> bool:
+    """Whether the settings ask to keep the log. A value that is none is left for the settings to refuse."""
+    return environ.get("RISKEE_BACKUP__WAL_ARCHIVE", "").strip().lower() in {"1", "true", "t", "yes", "y", "on"}
 
 
 def connection_url(port: int, password: str, database: str) -> str:

@@ -16,7 +16,7 @@ from infra.embedded.files import Home, write_private
 from infra.embedded.locks import exclusive
 from infra.embedded.plan import Plan, make_plan
 from infra.embedded.ports import Allocation, allocate, further_predictors, requested_ports
-from infra.embedded.postgres import Postgres, ensure_databases
+from infra.embedded.postgres import Postgres, ensure_databases, keeps_log
 from infra.embedded.processes import Group, Process, service_table
 from infra.embedded.supervisor import ChildState, Supervisor, SupervisorDownError
 from riskee.errors import FatalError
@@ -48,7 +48,7 @@ class Stack:
     def __init__(self, home: Path, repo_root: Path) -> None:
         self._home = Home(home.absolute())
         self._repo_root = repo_root.absolute()
-        self._postgres = Postgres(self._home, binaries.postgres_folder())
+        self._postgres = Postgres(self._home, binaries.postgres_folder(), keeps_log=keeps_log(os.environ))
         self._locked = False
 
     @property

@@ -7,6 +7,7 @@ import typer
 
 from riskee.cli import (
     backfill,
+    backup,
     bench,
     data,
     doctor,
@@ -75,6 +76,7 @@ app.add_typer(sql.app, name="sql", rich_help_panel=_DATA)
 app.add_typer(verify.app, name="verify", rich_help_panel=_DATA)
 app.command(rich_help_panel=_SYSTEM)(settings.settings)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SYSTEM)
+app.add_typer(backup.app, name="backup", rich_help_panel=_SYSTEM)
 app.add_typer(bench.app, name="bench", rich_help_panel=_SYSTEM)
 
 

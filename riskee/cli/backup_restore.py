@@ -1,0 +1,92 @@
+"""`riskee backup restore`: into the embedded stack, into servers that others run, or into a folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from riskee.cli.console import print_json, print_table
+from riskee.cli.runtime import embedded_stack, read_settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from infra.embedded.restoring import Restored
+    from riskee.backup.manifest import Manifest
+    from riskee.backup.repository import Repository
+    from riskee.cli.board import Board
+    from riskee.settings import Settings
+
+
+def restore_stack(
+    settings: Settings, repository: Repository, backup: str | None, at: datetime | None, *, overwrite: bool, json: bool
+) -> None:
+    """Into the embedded stack, which is stopped."""
+    from infra.embedded.restoring import EmbeddedRestore
+    from riskee.cli.board import make_board
+
+    with make_board(error=json) as board:
+        work = EmbeddedRestore(embedded_stack(settings), read_settings, repository, board.task)
+        done = work.run(backup, at, overwrite=overwrite)
+    _print_restored(done, json=json)
+
+
+def restore_elsewhere(
+    settings: Settings, repository: Repository, backup: str | None, extract: Path | None, *, json: bool
+) -> None:
+    """Into a folder, or into servers that others run."""
+    from riskee.backup.restoring import require_empty
+    from riskee.backup.verifying import verify
+    from riskee.cli.board import make_board
+
+    manifest = repository.find(backup)
+    if extract is not None:
+        require_empty(extract, "--extract")
+    with make_board(error=json) as board:
+        with board.task(f"Verifying {manifest.backup_id}") as task:
+            verify(repository, manifest, task, wal=False)
+        if extract is None:
+            counts = _fill_servers(settings, repository, manifest, board)
+        else:
+            counts = _extract(repository, manifest, extract, board)
+    if json:
+        print_json({"backup_id": manifest.backup_id, "counts": counts})
+        return
+    print_table(f"Restored from {manifest.backup_id}", ("what", "entries"), ((k, f"{n:,}") for k, n in counts.items()))
+
+
+def _extract(repository: Repository, manifest: Manifest, folder: Path, board: Board) -> dict[str, int]:
+    from riskee.backup.restoring import extract
+
+    with board.task(f"Unpacking into {folder}") as task:
+        return {"objects": extract(repository, manifest, folder, task)}
+
+
+def _fill_servers(settings: Settings, repository: Repository, manifest: Manifest, board: Board) -> dict[str, int]:
+    from tempfile import TemporaryDirectory
+
+    from riskee.backup import restoring
+
+    with board.task("Restoring the database"), TemporaryDirectory(prefix="riskee-") as work:
+        counts = restoring.restore_dumps(settings, repository, manifest, Path(work))
+    if manifest.part("nats"):
+        with board.task("Restoring the streams") as task:
+            counts |= restoring.restore_streams(settings, repository, manifest, task)
+    if manifest.part("vectors"):
+        with board.task("Restoring the vectors"):
+            counts |= restoring.restore_vectors(settings, repository, manifest)
+    return counts
+
+
+def _print_restored(done: Restored, *, json: bool) -> None:
+    if json:
+        print_json(asdict(done) | {"total_seconds": done.total_seconds})
+        return
+    rows = ((name, f"{seconds:.1f}") for name, seconds in (*done.seconds.items(), ("in all", done.total_seconds)))
+    print_table(f"Restored {done.backup_id}", ("step", "seconds"), rows)
+    if done.last_transaction is not None:
+        typer.echo(f"the last transaction is of {done.last_transaction:%Y-%m-%d %H:%M:%S} UTC")
+    typer.echo("next: `riskee up`, then `riskee documents embed` brings the vectors in line with the documents")
