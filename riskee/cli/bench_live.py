@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riskee.cli.bench_servers import servers
-from riskee.cli.console import Json, console, print_json, print_table
+from riskee.cli.console import Json, print_json, print_table
 from riskee.errors import FatalError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def live(  # noqa: PLR0913, PLR0917 (each is an option)
     tickers: Annotated[str, typer.Option(help="Sizes of the market, separated by commas.")] = "100,1000,5000",
     rates: Annotated[str, typer.Option(help="Quotes a second, separated by commas.")] = "100,1000,5000",
-    seconds: Annotated[float, typer.Option(min=1, help="Length of one load.")] = 4.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of one load.")] = 10.0,
     repeats: Annotated[int, typer.Option(min=1, help="How often each load is repeated; medians count.")] = 3,
     only: Annotated[str, typer.Option(help="Parts to measure, separated by commas; without, all.")] = "",
     backlog: Annotated[int, typer.Option(min=1000, help="Quotes of a backlog.")] = 20_000,
@@ -57,7 +57,9 @@ def show(measured: Measured) -> None:
 
     for table in tables(measured):
         print_table(table.title, table.header, table.rows)
-    console().print(conditions(measured))
+        if table.note:
+            typer.echo(f"{table.note}\n")
+    typer.echo(conditions(measured))
 
 
 def _measure(options: Options) -> Measured:

@@ -2,9 +2,10 @@
 
 from serving.bench import api
 from serving.bench.api_result import BATCH, CONNECTIONS, ApiMeasured, Served
-from serving.bench.conditions import PERCENTILES_TOLD, disturbed, measured_on, three
+from serving.bench.conditions import PERCENTILES_TOLD, disturbed, measured_on, percentiles
 from serving.bench.report import Table, markdown_of, target_row
 from serving.bench.target import Target
+from serving.bench.targets import TOO_FEW
 
 HEADING = "## The API"
 _CPU = ("api", "redis", "postgres", "wrk")
@@ -18,18 +19,19 @@ def targets(measured: ApiMeasured) -> list[Target]:
     at = f"{CONNECTIONS} connections"
     return [
         _rate(f"cached GET, {at}", 5000, cached),
-        _time(f"cached GET, {at}, p99", 20, cached.p99 if cached else None),
+        _time(f"cached GET, {at}, p99", 20, cached, 99),
         _rate(f"cached GET with credentials and limits, {at}", 3000, guarded),
         Target(what="cached GET, the API's CPU against the bare route's", bound=2, unit="x", measured=ratio),
         Target(what="cached GET, the same (aim)", bound=1.3, unit="x", measured=ratio),
         _time(
             f"POST of {measured.options.tickers:,} tickers, p95",
             250,
-            batch.p95 if batch else None,
+            batch,
+            95,
             "" if measured.options.tickers >= BATCH else f"the target is of {BATCH:,}",
         ),
-        _time("GET with Redis stopped, 10 connections, p95", 100, stored.p95 if stored else None),
-        _time("10 users at once, each answer of cached GET, p95", 1000, users.p95 if users else None),
+        _time("GET with Redis stopped, 10 connections, p95", 100, stored, 95),
+        _time("10 users at once, each answer of cached GET, p95", 1000, users, 95),
         Target(what="answers that failed", bound=0, unit="", measured=sum(each.failed for each in measured.served)),
     ]
 
@@ -39,8 +41,10 @@ def _rate(what: str, bound: float, served: Served | None) -> Target:
     return Target(what=what, bound=bound, unit="a second", measured=measured, at_least=True)
 
 
-def _time(what: str, bound: float, measured: float | None, note: str = "") -> Target:
-    return Target(what=what, bound=bound, unit="ms", measured=measured, note=note)
+def _time(what: str, bound: float, served: Served | None, percentile: float, note: str = "") -> Target:
+    measured = served.at(percentile) if served else None
+    few = TOO_FEW if served and measured is None else ""
+    return Target(what=what, bound=bound, unit="ms", measured=measured, note=note or few)
 
 
 def tables(measured: ApiMeasured) -> list[Table]:
@@ -59,7 +63,7 @@ def _served(served: Served) -> tuple[str, ...]:
         served.what,
         str(served.connections),
         f"{served.a_second:,.0f}",
-        three(served.requests, served.p50, served.p95, served.p99),
+        percentiles(served),
         f"{served.most:.1f}",
         f"{served.requests:,}",
         f"{served.failed:,}",

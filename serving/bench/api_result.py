@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from serving.bench.latency import PERCENTILES, carried
 from serving.bench.machine import Machine
 
 CONNECTIONS = 32
@@ -37,6 +38,11 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     p99: float
     most: float
     cpu_us: dict[str, float]
+
+    def at(self, percentile: float) -> float | None:
+        """A percentile in milliseconds; None where the requests, of all repeats, do not carry it."""
+        found = dict(zip(PERCENTILES, (self.p50, self.p95, self.p99), strict=False))
+        return found[percentile] if carried(self.requests, percentile) else None
 
 
 class ApiMeasured(msgspec.Struct, frozen=True, kw_only=True):

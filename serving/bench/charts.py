@@ -20,13 +20,17 @@ def charts(measured: Measured) -> Mapping[str, str]:
 
 
 def _latency(measured: Measured) -> str:
-    """p50, p99 and p99.9 of the product at every rate and of the floor at its own, on logarithmic scales."""
+    """p50, p99 and p99.9 of the product at every rate and of the floor at its own, on logarithmic scales.
+
+    Those that the values do not carry are left out.
+    """
     series: dict[str, list[tuple[int, float]]] = {}
     for load in _drawn(measured):
         event = load.latency.get("event")
-        for name, value in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999")):
-            if event:
-                series.setdefault(f"{load.target} {name}", []).append((load.rate, getattr(event, value)))
+        for percentile in (50, 99, 99.9):
+            value = event.at(percentile) if event else None
+            if value is not None:
+                series.setdefault(f"{load.target} p{percentile:g}", []).append((load.rate, value))
     if not series:
         return ""
     values = [value for points in series.values() for _, value in points]

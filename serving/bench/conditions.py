@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from serving.bench.latency import FEWEST_ABOVE, PERCENTILES, Latency, carried
+from serving.bench.api_result import Served
+from serving.bench.latency import FEWEST_ABOVE, PERCENTILES, Latency
 from serving.bench.machine import Machine
 
 # What a system does by itself is less.
@@ -25,12 +26,9 @@ def measured_on(machine: Machine, seconds: float, packages: Iterable[str]) -> st
     )
 
 
-def percentiles(latency: Latency | None) -> str:
+def percentiles(seen: Latency | Served | None) -> str:
     """p50, p95 and p99 in milliseconds, without those that the values do not carry; nothing without values."""
-    return "" if latency is None else three(latency.count, latency.p50, latency.p95, latency.p99)
-
-
-def three(count: int, *milliseconds: float) -> str:
-    """The first percentiles of so many values, without those that these do not carry."""
-    found = zip(PERCENTILES, milliseconds, strict=False)
-    return " / ".join(f"{value:.1f}" if carried(count, percentile) else "-" for percentile, value in found)
+    if seen is None:
+        return ""
+    found = (seen.at(percentile) for percentile in PERCENTILES[:3])
+    return " / ".join("-" if value is None else f"{value:.1f}" for value in found)

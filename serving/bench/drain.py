@@ -21,12 +21,13 @@ from serving.bench.probe import Seen
 from serving.bench.processes import CpuLog, started_at
 from serving.bench.rig import FLOOR, PRODUCT, Rig
 
-# Quotes of a backlog are as far apart as this; it sets their order and nothing else.
-_RATE = 100_000.0
+BACKLOG_RATE = 100_000.0
+"""Quotes of a backlog are as far apart as at this rate a second; it sets their order and nothing else."""
 _POLL_SECONDS = 0.1
 # Left out of the rate: what comes while the first batches still meet the start.
 _SETTLING = 0.1
-_PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 120.0
+"""So long after a load what has not come counts as missing."""
 
 Moments = Literal["own", "round"]
 
@@ -106,7 +107,7 @@ class Drains:
         """Events a second of a predict that finds a backlog when it starts."""
         self.rig.stop("predict")
         plan = self._plan(moments)
-        with self.rig.probe(PRODUCT, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
+        with self.rig.probe(PRODUCT, plan, everything=False, patience=PATIENCE_SECONDS) as seen:
             sent = self._load(plan)
             with self._started("predict") as (log, started):
                 found = seen()
@@ -117,7 +118,7 @@ class Drains:
         with self.rig.floor():
             pass  # its place in the stream is made, from which it finds what comes
         plan = self._plan(moments, subject=FLOOR.quote_subject, stream=FLOOR.quote_stream)
-        with self.rig.probe(FLOOR, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
+        with self.rig.probe(FLOOR, plan, everything=False, patience=PATIENCE_SECONDS) as seen:
             sent = self._load(plan)
             with self.rig.floor(*style):
                 log = CpuLog(self.rig.pids() | self.rig.floors)
@@ -140,7 +141,7 @@ class Drains:
         plan = self._plan(moments)
         acknowledged = _Acknowledged(self.rig, ("record-quotes", "record-predictions"))
         before = self._rows()
-        with self.rig.probe(PRODUCT, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
+        with self.rig.probe(PRODUCT, plan, everything=False, patience=PATIENCE_SECONDS) as seen:
             sent = self._load(plan)
             with acknowledged.running(), self._started("predict", "record") as (log, started):
                 found = seen()
@@ -168,7 +169,7 @@ class Drains:
             )
 
     def _plan(self, moments: Moments, subject: str = "", stream: str = "") -> Plan:
-        plan = self.rig.plan(PRODUCT, self.tickers, _RATE, self.count, paced=False)
+        plan = self.rig.plan(PRODUCT, self.tickers, BACKLOG_RATE, self.count, paced=False)
         plan = msgspec.structs.replace(plan, moments=moments, start=round(time.time(), 6))
         return msgspec.structs.replace(plan, subject=subject, stream=stream) if subject else plan
 

@@ -11,10 +11,15 @@ from riskee.market.bars import Floats
 from serving.bench.plan import Plan
 
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)
-# A percentile with fewer values above it is hardly more than the largest one.
-_FEWEST_ABOVE = 3
+FEWEST_ABOVE = 10
+"""A percentile with fewer values above it says more of these few than of the rest (docs/adr/0146)."""
 # Above every time of one run, in seconds: keeps the tickers apart in one sorted array.
 _APART = 1e4
+
+
+def carried(count: int, percentile: float) -> bool:
+    """Whether so many values carry a percentile: enough of them are above it."""
+    return round(count * (100 - percentile), 6) >= 100 * FEWEST_ABOVE
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +32,10 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     p999: float
     most: float
 
-    def carries(self, percentile: float) -> bool:
-        """Whether there are values enough above a percentile."""
-        return round(self.count * (100 - percentile), 6) >= 100 * _FEWEST_ABOVE
+    def at(self, percentile: float) -> float | None:
+        """One of PERCENTILES; None where the values do not carry it."""
+        found = dict(zip(PERCENTILES, (self.p50, self.p95, self.p99, self.p999), strict=True))
+        return found[percentile] if carried(self.count, percentile) else None
 
 
 def latency_of(milliseconds: Floats) -> Latency | None:

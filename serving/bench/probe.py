@@ -41,6 +41,9 @@ from serving.bench.sampling import (
     samples,
 )
 
+# When nothing has come for so long, what has come is read: sooner, reading would delay the stamps of what comes.
+_QUIET_SECONDS = 0.25
+
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What to observe: a plan, on which subject its events come, and whether the whole product or only its bus."""
@@ -190,18 +193,20 @@ async def observe(settings: Settings, wanted: Wanted, ready: Callable[[], None])
 
 async def _finish(wanted: Wanted, events: Watched, frames: Watched, sampling: list[asyncio.Task[None]]) -> None:
     plan = wanted.plan
-    deadline = plan.start + (plan.count / plan.rate if plan.rate else 0) + wanted.patience
+    last = plan.start + (plan.count / plan.rate if plan.rate else 0)
     everywhere: list[tuple[_Finish, Watched, Callable[[Any], Body | None]]] = [
         (_Finish(_last_due(plan)), events, _event_body)
     ]
     if wanted.everything:
         everywhere.append((_Finish(_last_due(plan)), frames, _frame_body))
-    done = [False] * len(everywhere)
-    while time.time() < deadline:
-        await asyncio.sleep(0.25)
-        for at, (finish, watched, decode) in enumerate(everywhere):
-            done[at] = finish.reach(watched.take(decode))
-        if all(done) and all(task.done() for task in sampling):
+    came = 0
+    while time.time() < last + wanted.patience:
+        await asyncio.sleep(_QUIET_SECONDS)
+        before, came = came, sum(len(watched.arrived) for _, watched, _ in everywhere)
+        if came > before or time.time() < last or not all(task.done() for task in sampling):
+            continue
+        reached = [finish.reach(watched.take(decode)) for finish, watched, decode in everywhere]
+        if all(reached):
             return
 
 

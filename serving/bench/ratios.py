@@ -9,11 +9,10 @@ def told(ratios: Sequence[float]) -> float | None:
     return round(median_high(ratios), 2) if ratios else None
 
 
-def listed(ratios: Sequence[float], differences: str = "") -> str:
-    """Each turn's ratio, which of them counts, and what the floor does without."""
+def listed(ratios: Sequence[float]) -> str:
+    """Each turn's ratio, and which of them counts."""
     if not ratios:
         return ""
     each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
     counts = f" ({'the worse' if len(ratios) == 2 else 'the median'} counts)" if len(ratios) > 1 else ""
-    turns = f"turn{'s' if len(ratios) > 1 else ''} {each}{counts}"
-    return "; ".join(filter(None, (turns, differences)))
+    return f"turn{'s' if len(ratios) > 1 else ''} {each}{counts}"

@@ -7,6 +7,7 @@ import msgspec
 
 from serving.bench import targets
 from serving.bench.charts import charts
+from serving.bench.conditions import PERCENTILES_TOLD, disturbed, measured_on, percentiles
 from serving.bench.latency import Latency
 from serving.bench.loads import Load
 from serving.bench.options import Options
@@ -15,18 +16,17 @@ from serving.bench.sampling import DATABASE_POLL, REDIS_POLL
 from serving.bench.target import Target
 
 HEADING = "## The live path"
-# What a system does by itself is less.
-MOST_OTHERS = 0.1
 _VERDICTS = {True: "met", False: "**missed**", None: ""}
 _CPU = ("predict", "record", "api", "nats", "redis", "postgres", "floor")
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows under a title."""
+    """Rows under a title, and a note on them."""
 
     title: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    note: str = ""
 
 
 def tables(measured: Measured) -> list[Table]:
@@ -49,7 +49,7 @@ def tables(measured: Measured) -> list[Table]:
     burst = ("burst", "tickers", "durable event", "most", "Redis", "row", "WebSocket", "missing")
     drain = ("backlog", "messages", "done", "missing", "a second", *_CPU[:2], *_CPU[3:], "first event after s")
     found = [
-        Table("Bars of the live path", target, list(map(target_row, targets.bars(measured)))),
+        Table("Bars of the live path", target, list(map(target_row, targets.bars(measured))), _of_floor(measured)),
         Table("Performance targets", target, list(map(target_row, targets.owners(measured)))),
         Table("Latency, p50 / p95 / p99 ms", load, list(map(_load, measured.loads))),
         Table("CPU, us for each quote", cpu, list(map(_cpu, measured.loads))),
@@ -65,19 +65,24 @@ def tables(measured: Measured) -> list[Table]:
     return [table for table in found if table.rows]
 
 
+def _of_floor(measured: Measured) -> str:
+    """What a ratio to the bare floor is to be read with."""
+    said = measured.differences
+    return f"{said[:1].upper()}{said[1:]}." if measured.loads or measured.drains else ""
+
+
 def conditions(measured: Measured) -> str:
     """Where and how it was measured, in a paragraph."""
     machine = measured.machine
-    versions = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     return (
         f"{_warnings(measured)}"
-        f"Measured in {measured.seconds:.0f} s on {machine.cores} cores ({machine.processor}, {machine.memory_gib} GiB,"
-        f" {machine.system}), Python {machine.python}, {versions}; commit {machine.commit or 'unknown'}; load average"
+        f"{measured_on(machine, measured.seconds, machine.packages)} load average"
         f" {machine.load[0]} before and {machine.load[1]} after, of the cores' time others took {measured.others:.0%}."
         f" {_options(measured.options)} Servers, product, load and probe share the cores."
         " The durable event is seen by a consumer of its stream; `stored` is JetStream's own stamp of it."
         f" Champions: {measured.model}. {measured.sessions} sessions of every ticker. Redis is asked every"
         f" {REDIS_POLL * 1000:g} ms, the database every {DATABASE_POLL * 1000:g} ms, for a sample of the quotes."
+        f"{PERCENTILES_TOLD}"
     )
 
 
@@ -86,14 +91,10 @@ def _warnings(measured: Measured) -> str:
     options = measured.options
     void = sum(load.void for load in measured.loads)
     found = [
-        (
-            "Others used the machine meanwhile: times are upper bounds, rates lower ones.",
-            measured.others > MOST_OTHERS,
-        ),
         (f"Only a part was measured: {', '.join(options.only)}.", options.partial),
         (f"Of {len(measured.loads)} loads {void} are void: the generator lagged.", void > 0),
     ]
-    return "".join(f"**{sentence}** " for sentence, true in found if true)
+    return disturbed(measured.others) + "".join(f"**{sentence}** " for sentence, true in found if true)
 
 
 def _options(options: Options) -> str:
@@ -117,20 +118,9 @@ def target_row(target: Target) -> tuple[str, ...]:
     )
 
 
-def _three(latency: Latency | None) -> str:
-    """p50, p95 and p99, without those for which the values are too few."""
-    if latency is None:
-        return ""
-    shown = [
-        f"{value:.1f}" if latency.carries(percentile) else "-"
-        for percentile, value in ((50, latency.p50), (95, latency.p95), (99, latency.p99))
-    ]
-    return " / ".join(shown)
-
-
 def _sampled(latency: Latency | None) -> str:
-    """The same of a sample, whose size it tells."""
-    return "" if latency is None else f"{_three(latency)} of {latency.count:,.0f}"
+    """The percentiles of a sample, and its size."""
+    return "" if latency is None else f"{percentiles(latency)} of {latency.count:,.0f}"
 
 
 def _named(load: Load) -> str:
@@ -146,15 +136,16 @@ def _lost(load: Load) -> str:
 
 def _load(load: Load) -> tuple[str, ...]:
     event = load.latency.get("event")
+    p999 = event.at(99.9) if event else None
     return (
         _named(load),
         f"{load.tickers:,}",
         f"{load.rate:,}",
-        _three(event),
-        f"{event.p999:.1f}" if event and event.carries(99.9) else "-",
-        _three(load.latency.get("stored")),
+        percentiles(event),
+        "-" if p999 is None else f"{p999:.1f}",
+        percentiles(load.latency.get("stored")),
         *(_sampled(load.latency.get(name)) for name in ("redis", "database")),
-        _three(load.latency.get("websocket")),
+        percentiles(load.latency.get("websocket")),
         f"{load.events:,} of {load.quotes:,}",
         _lost(load),
     )
@@ -172,10 +163,10 @@ def _bursts(measured: Measured) -> Iterator[tuple[str, ...]]:
             yield (
                 what,
                 f"{load.tickers:,}",
-                _three(event),
+                percentiles(event),
                 f"{event.most:.1f}" if event else "",
                 *(_sampled(load.latency.get(name)) for name in ("redis", "database")),
-                _three(load.latency.get("websocket")),
+                percentiles(load.latency.get("websocket")),
                 _lost(load),
             )
 
@@ -221,7 +212,8 @@ def markdown(measured: Measured, pictures: Iterable[str]) -> str:
 
 def markdown_of(table: Table) -> str:
     """A table as Markdown."""
-    lines = [f"**{table.title}**", "", _row(table.header), f"|{'---|' * len(table.header)}"]
+    lines = [f"**{table.title}**", "", *([table.note, ""] if table.note else [])]
+    lines += [_row(table.header), f"|{'---|' * len(table.header)}"]
     return "\n".join([*lines, *map(_row, table.rows)])
 
 

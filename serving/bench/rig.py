@@ -129,7 +129,7 @@ class Rig:
                 return Observed(plan, sent, found, log.between(0, time.time()), everything)
             self._prepare *= 2
             if self._prepare > _LONGEST_PREPARE_SECONDS:
-                raise FatalError("this machine is too busy to prepare a load", "measure when it is quiet")
+                raise too_busy()
 
     def pids(self) -> dict[str, int]:
         """Services and servers that run."""
@@ -228,10 +228,18 @@ def _started(module: str, request: bytes, *arguments: str) -> subprocess.Popen[b
     return process
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, and see that it does."""
-    process.terminate()
-    try:
-        process.wait(_ENDING_SECONDS)
-    finally:
-        process.kill()
+def too_busy() -> FatalError:
+    """The error of a load that was not ready when its first quote was due."""
+    return FatalError("this machine is too busy to prepare a load", "measure when it is quiet")
+
+
+def end(*processes: subprocess.Popen[bytes]) -> None:
+    """Ask processes to end, and see that they do."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(_ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

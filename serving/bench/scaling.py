@@ -15,27 +15,21 @@ import msgspec
 import numpy as np
 from sqlalchemy import Engine
 
-from riskee.errors import FatalError
 from riskee.storage.bus import Bus
-from serving.bench.latency import unseen, until_seen
+from serving.bench.drain import BACKLOG_RATE, PATIENCE_SECONDS, drained
+from serving.bench.latency import until_seen
 from serving.bench.machine import Machine, describe, load_average
 from serving.bench.market import crown, fill
-from serving.bench.plan import Plan
+from serving.bench.plan import Plan, Sent
 from serving.bench.probe import Seen
 from serving.bench.processes import CpuLog
-from serving.bench.rig import PRODUCT, SERVERS, Rig
+from serving.bench.rig import PRODUCT, SERVERS, Rig, end, too_busy
 
-# Quotes of a backlog are as far apart as this; it sets their order and nothing else.
-_ORDER_RATE = 100_000.0
 _STEADY_RATE = 500.0
 _STEADY_SECONDS = 12.0
 _KILL_AFTER_SECONDS = 4.0
 # For the load process to make its messages and the probe to connect.
 _PREPARE_SECONDS = 8.0
-_PATIENCE_SECONDS = 120.0
-_ENDING_SECONDS = 30.0
-# Left out of the rate: what comes while the load is still being sent.
-_SETTLING = 0.1
 
 
 class Scaled(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,25 +91,23 @@ class ScaleBench:
 
     def _measure(self, running: Sequence[subprocess.Popen[bytes]]) -> Scaled:
         count = len(running)
-        self._carry_out(self._plan(count, _ORDER_RATE, self.tickers))
+        self._carry_out(self._plan(count, BACKLOG_RATE, self.tickers))
         pids = {name: pid for name, pid in self.rig.processes.pids().items() if name in SERVERS}
         log = CpuLog(pids | {f"predict-{number}": process.pid for number, process in enumerate(running)})
-        plan = self._plan(count, _ORDER_RATE, self.backlog)
+        plan = self._plan(count, BACKLOG_RATE, self.backlog)
         with log.running():
-            seen = self._carry_out(plan)
-        stored = np.sort(np.array(seen.stored))
-        first, last = (stored[int(len(stored) * _SETTLING)], stored[-1]) if len(stored) else (0.0, 0.0)
-        counted = int((stored > first).sum())
-        spent = log.between(float(first), float(last))
-        spent["predict"] = sum(spent.pop(name) for name in [*spent] if name.startswith("predict-"))
+            sent, seen = self._carry_out(plan)
+        found = drained(f"{count} predictors", plan, sent, seen, log, None)
+        each = dict(found.cpu_us)
+        each["predict"] = round(sum(each.pop(name) for name in found.cpu_us if name.startswith("predict-")), 1)
         longest, lost = self._wait(running) if count > 1 else (None, None)
         return Scaled(
             predictors=count,
-            messages=plan.count,
-            done=len({(number, round(due, 6)) for number, due, _ in seen.event}),
-            missing=unseen(plan, seen.event),
-            a_second=round(counted / (last - first)) if last > first else 0,
-            cpu_us={name: round(seconds / max(counted, 1) * 1e6, 1) for name, seconds in spent.items()},
+            messages=found.messages,
+            done=found.done,
+            missing=found.missing,
+            a_second=round(found.a_second),
+            cpu_us=each,
             longest_wait=longest,
             lost=lost,
         )
@@ -126,16 +118,17 @@ class ScaleBench:
         plan = msgspec.structs.replace(plan, paced=True, start=round(time.time() + _PREPARE_SECONDS, 6))
         killing = threading.Timer(plan.start + _KILL_AFTER_SECONDS - time.time(), running[-1].kill)
         killing.start()
-        seen = self._carry_out(plan)
+        _, seen = self._carry_out(plan)
         killing.join()
         return waited(plan, seen)
 
-    def _carry_out(self, plan: Plan) -> Seen:
+    def _carry_out(self, plan: Plan) -> tuple[Sent, Seen]:
         """Send a load, and see what comes of it."""
-        with self.rig.probe(PRODUCT, plan, everything=False, patience=_PATIENCE_SECONDS) as seen:
-            if self.rig.load(plan) is None:
-                raise FatalError("this machine is too busy to prepare a load", "measure when it is quiet")
-            return seen()
+        with self.rig.probe(PRODUCT, plan, everything=False, patience=PATIENCE_SECONDS) as seen:
+            sent = self.rig.load(plan)
+            if sent is None:
+                raise too_busy()
+            return sent, seen()
 
     def _plan(self, partitions: int, rate: float, count: int) -> Plan:
         plan = self.rig.plan(PRODUCT, self.tickers, rate, count, paced=False)
@@ -157,14 +150,7 @@ class ScaleBench:
         try:
             yield running
         finally:
-            for process in running:
-                process.terminate()
-            for process in running:
-                try:
-                    process.wait(_ENDING_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            end(*running)
 
 
 def waited(plan: Plan, seen: Seen) -> tuple[float | None, int]:

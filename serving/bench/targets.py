@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from serving.bench.latency import FEWEST_ABOVE, Latency
 from serving.bench.loads import SERVING, Load
 from serving.bench.market import LEAVES, TREES
 from serving.bench.ratios import listed, told
@@ -13,6 +14,7 @@ PAIR_RATE = 1000
 ALL_SERVICES = SERVING[0]
 LATENCY_BOUND = 2.0
 VOID = "void: the generator lagged"
+TOO_FEW = f"fewer than {FEWEST_ABOVE} values are above it"
 PREDICT, RECORD, FLOOR = "predict, each quote of its own time", "record", "floor, each quote of its own time"
 USUAL_FLOOR = f"floor as usually written{FLOOR.removeprefix('floor')}"
 # Steps of `serving.bench.kernel`.
@@ -40,27 +42,35 @@ def bars(measured: Measured) -> list[Target]:
 def _against_floor(measured: Measured) -> Iterator[Target]:
     for name in (ALL_SERVICES, "predict alone"):
         if pair := measured.pair(name, PAIR_RATE):
-            yield from _of_pair(f"{name}, {PAIR_RATE:,}/s", *pair, measured.differences)
+            yield from _of_pair(f"{name}, {PAIR_RATE:,}/s", *pair)
 
 
-def _of_pair(where: str, load: Load, floor: Load, differences: str) -> Iterator[Target]:
+def percentile(what: str, bound: float, latency: Latency | None, at: float, note: str = "") -> Target:
+    """A bound of a percentile in milliseconds, which is not judged where the values do not carry it."""
+    measured = latency.at(at) if latency else None
+    few = TOO_FEW if latency and measured is None else ""
+    return Target(what=what, bound=bound, unit="ms", measured=measured, note=note or few)
+
+
+def _of_pair(where: str, load: Load, floor: Load) -> Iterator[Target]:
     """Ratios of the same turn: what else the machine did met both halves, or is seen in one turn only."""
-    mine = load.latency.get("event")
-    void = load.void or floor.void or mine is None
+    event, bare_event = load.latency.get("event"), floor.latency.get("event")
+    void = load.void or floor.void or event is None
     turns = [] if void else list(zip(load.turns, floor.turns, strict=True))
-    ratios = [mine.p99 / bare.p99 for mine, bare in turns]
+    few = not void and any(latency is None or latency.at(99) is None for latency in (event, bare_event))
+    ratios = [] if few else [mine.p99 / bare.p99 for mine, bare in turns]
     spent = [mine.cpu_us["predict"] / bare.cpu_us["floor"] for mine, bare in turns if bare.cpu_us["floor"]]
     ratio, note = told(ratios), VOID if void else ""
     late = ratio is not None and ratio > LATENCY_BOUND
     larger = f"not judged at {told(spent)} x: it is late, so its batches are larger than the floor's"
-    p99, p999 = f"{where}: p99 to the durable event", f"{where}: p99.9 to the durable event"
+    p99 = f"{where}: p99 to the durable event"
     yield Target(
         what=f"{p99} against the floor's",
         bound=LATENCY_BOUND,
         unit="x",
         measured=ratio,
-        note=note,
-        detail=listed(ratios, differences),
+        note=note or (TOO_FEW if few else ""),
+        detail=listed(ratios),
     )
     yield Target(
         what=f"{where}: predict's CPU a quote against the floor's",
@@ -68,10 +78,10 @@ def _of_pair(where: str, load: Load, floor: Load, differences: str) -> Iterator[
         unit="x",
         measured=None if late else told(spent),
         note=larger if late else note,
-        detail=listed(spent, differences),
+        detail=listed(spent),
     )
-    yield Target(what=f"{p99} (aim)", bound=6.0, unit="ms", measured=None if void or not mine else mine.p99, note=note)
-    yield Target(what=p999, bound=50.0, unit="ms", measured=None if void or not mine else mine.p999, note=note)
+    yield percentile(f"{p99} (aim)", 6.0, None if void else event, 99, note)
+    yield percentile(f"{where}: p99.9 to the durable event", 50.0, None if void else event, 99.9, note)
 
 
 def _loss(measured: Measured) -> Iterator[Target]:
@@ -93,10 +103,7 @@ def _drains(measured: Measured) -> Iterator[Target]:
 
 def _backlog_cpu(measured: Measured) -> Iterator[Target]:
     """By the rate of a backlog the batches are full, with product and floor alike; of the same turns."""
-    for whose, what, differences in (
-        ("the bare floor's", FLOOR, measured.differences),
-        ("that of the floor as usually written", USUAL_FLOOR, ""),
-    ):
+    for whose, what in (("the bare floor's", FLOOR), ("that of the floor as usually written", USUAL_FLOOR)):
         mine, bare = ([each for each in measured.drains if each.what == name] for name in (PREDICT, what))
         ratios = [
             product.cpu_us["predict"] / floor.cpu_us["floor"]
@@ -109,7 +116,7 @@ def _backlog_cpu(measured: Measured) -> Iterator[Target]:
                 bound=1.5,
                 unit="x",
                 measured=told(ratios),
-                detail=listed(ratios, differences),
+                detail=listed(ratios),
             )
 
 
@@ -146,12 +153,12 @@ def _whole(measured: Measured) -> Iterator[Target]:
     loads = [load for load in measured.loads if load.target == "product"]
     kept = [load for load in loads if not load.void]
     at_rate = next((load for load in kept if (load.rate, "websocket" in load.latency) == (PAIR_RATE, True)), None)
-    yield Target(
-        what=f"end to end, quote to WebSocket frame, p99 at {PAIR_RATE:,}/s",
-        bound=1000,
-        unit="ms",
-        measured=at_rate.latency["websocket"].p99 if at_rate else None,
-        note=VOID if loads and not kept else "",
+    yield percentile(
+        f"end to end, quote to WebSocket frame, p99 at {PAIR_RATE:,}/s",
+        1000,
+        at_rate.latency["websocket"] if at_rate else None,
+        99,
+        VOID if loads and not kept else "",
     )
     most = max((load.tickers for load in kept if not load.lost), default=None)
     yield Target(

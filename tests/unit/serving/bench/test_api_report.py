@@ -9,6 +9,7 @@ from serving.bench.api_report import HEADING, conditions, markdown, tables, targ
 from serving.bench.api_result import ApiMeasured, ApiOptions, Served
 from serving.bench.machine import Machine
 from serving.bench.report import put_section
+from serving.bench.targets import TOO_FEW
 
 MACHINE = Machine(
     processor="a processor",
@@ -81,3 +82,12 @@ def test_the_section_is_put_into_the_page_and_read_back(tmp_path: Path) -> None:
     assert "wrk 4.1.0" in conditions(WHOLE)
     assert "Others used the machine" in conditions(measured(others=0.5))
     assert {table.title for table in tables(WHOLE)} >= {"Targets of the API", "CPU, us for each request"}
+
+
+def test_a_percentile_of_too_few_answers_is_not_told() -> None:
+    few = msgspec.structs.replace(served(api.BATCHED), requests=190)
+    (row,) = tables(measured(few))[1].rows
+    assert row[3] == "2.0 / - / -"
+    (target,) = (target for target in targets(measured(few)) if target.what.startswith("POST of"))
+    assert (target.measured, target.note) == (None, TOO_FEW)
+    assert "fewer than 10 values above it" in conditions(measured(few))

@@ -10,6 +10,7 @@ import pytest
 from serving.bench import targets
 from serving.bench.charts import charts
 from serving.bench.floor import DIFFERENCES
+from serving.bench.latency import carried
 from serving.bench.loads import Turn
 from serving.bench.options import Options
 from serving.bench.report import HEADING, conditions, markdown, tables, target_row, write
@@ -56,22 +57,24 @@ def _with_turns(p99s: Sequence[float]) -> Measured:
 def test_of_two_turns_the_worse_counts_of_more_the_median(p99s: Sequence[float], ratio: float, told: str) -> None:
     against = bar(_with_turns(p99s), "p99 to the durable event against")
     assert against.measured == pytest.approx(ratio)
-    assert target_row(against)[-1].startswith(f"{told}; ")
+    assert target_row(against)[-1] == told
 
 
-def test_beside_each_ratio_to_the_bare_floor_stands_what_the_floor_does_without() -> None:
+def test_what_the_bare_floor_does_without_stands_once_above_the_bars() -> None:
     found = measured()
     found.differences = DIFFERENCES
-    for words in ("p99 to the durable event against", "CPU a quote against", "CPU an event against the bare"):
-        assert target_row(bar(found, words))[-1].endswith(DIFFERENCES)
-    assert DIFFERENCES not in target_row(bar(found, "CPU an event against that of"))[-1]
+    page = markdown(found, [])
+    assert page.count("validation, envelope, ids") == 1
+    title, note, header = page[page.index("**Bars of") :].split("\n\n")[:3]
+    assert (title, note) == ("**Bars of the live path**", f"T{DIFFERENCES[1:]}.")
+    assert header.startswith("| what |")
 
 
 def test_a_measurement_that_does_not_tell_of_its_floor_had_an_earlier_one() -> None:
     told = msgspec.json.decode(msgspec.json.encode(measured()))
     del told["differences"]
     earlier = msgspec.convert(told, Measured)
-    assert "lighter client" in target_row(bar(earlier, "CPU an event against the bare"))[-1]
+    assert "lighter client" in next(iter(tables(earlier))).note
 
 
 def test_by_itself_a_pair_has_turns_enough_for_a_median() -> None:
@@ -138,6 +141,39 @@ def test_a_percentile_is_shown_only_where_values_enough_are_above_it() -> None:
     assert "-" not in row[2]
 
 
+@pytest.mark.parametrize(("count", "told"), [(9_999, "-"), (10_000, "10.0")])
+def test_a_p999_needs_ten_values_above_it(count: int, told: str) -> None:
+    found = measured(predict_p99=5.0)
+    found.loads = [
+        msgspec.structs.replace(
+            load, latency={name: msgspec.structs.replace(seen, count=count) for name, seen in load.latency.items()}
+        )
+        for load in found.loads
+    ]
+    table = next(table for table in tables(found) if table.title.startswith("Latency"))
+    assert {row[table.header.index("p99.9")] for row in table.rows if row[0] == targets.ALL_SERVICES} == {told}
+    judged = bar(found, "p99.9 to")
+    assert (judged.measured, judged.note) == ((10.0, "") if count == 10_000 else (None, targets.TOO_FEW))
+    assert ("p99.9" in charts(found)["live-latency"]) == (count == 10_000)
+
+
+def test_a_p99_of_too_few_is_not_held_against_the_floors() -> None:
+    found = measured()
+    found.loads = [
+        msgspec.structs.replace(load, latency={"event": msgspec.structs.replace(load.latency["event"], count=999)})
+        if load.target == "floor"
+        else load
+        for load in found.loads
+    ]
+    against = bar(found, "p99 to the durable event against")
+    assert (against.measured, against.note) == (None, targets.TOO_FEW)
+    assert bar(found, "CPU a quote against").measured == pytest.approx(1.4)
+
+
+def test_by_itself_a_load_at_the_rate_of_the_pair_carries_its_p999() -> None:
+    assert carried(int(Options().seconds * targets.PAIR_RATE), 99.9)
+
+
 def test_the_ratio_says_how_many_times_better() -> None:
     least = Target(what="a", bound=1000, unit="/s", measured=5000, at_least=True)
     most = Target(what="b", bound=100, unit="ms", measured=200)
@@ -164,10 +200,10 @@ def test_the_pictures_are_svg() -> None:
 
 def test_a_page_keeps_what_others_wrote_and_takes_the_section_once(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
-    page.write_text(f"# Benchmarks\n\nFirst.\n\n{HEADING}\n\nold\n\n## Documents\n\nLast.\n")
+    page.write_text(f"# Benchmarks\n\nFirst.\n\n{HEADING}\n\nformer\n\n## Documents\n\nLast.\n")
     write(measured(), page)
     once = page.read_text()
-    assert "old" not in once
+    assert "former" not in once
     assert once.startswith("# Benchmarks\n\nFirst.\n\n## The live path\n")
     assert once.endswith("\n## Documents\n\nLast.\n")
     write(measured(), page)
