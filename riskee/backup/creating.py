@@ -83,6 +83,7 @@ def create(
 
     Raises what the systems raise, FatalError for two backups in one second.
     """
+    settings = privileged(settings)
     unknown = [name for name in only if name not in SYSTEMS]
     if unknown:
         raise NotFoundError(f"there is no {', '.join(unknown)} to save", f"the systems are {', '.join(SYSTEMS)}")
@@ -104,6 +105,16 @@ def create(
             repository.remove(backup_id)
         raise
     return manifest
+
+
+def privileged(settings: Settings) -> Settings:
+    """The settings with the addresses that backups use: services have fewer rights."""
+    backup = settings.backup
+    wanted = {"database": backup.database_url, "nats": backup.nats_url, "redis": backup.redis_url}
+    changed = {
+        name: getattr(settings, name).model_copy(update={"url": url}) for name, url in wanted.items() if url is not None
+    }
+    return settings.model_copy(update=changed)
 
 
 def _part(settings: Settings, repository: Repository, backup_id: str, system: str, step: Step) -> Part:

@@ -62,6 +62,11 @@ class PostgresServer:
         try:
             with psycopg.connect(address, connect_timeout=_CONNECT_SECONDS, row_factory=tuple_row) as connection:
                 yield connection
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise FatalError(
+                f"PostgreSQL refuses: {str(error).strip()}",
+                "name a role with the right in RISKEE_BACKUP__DATABASE_URL (docs/backup.md lists what it needs)",
+            ) from error
         except psycopg.OperationalError as error:
             raise RetryableError(
                 f"the database does not answer: {str(error).strip()}", "check that it runs (`riskee doctor`)"
@@ -201,6 +206,6 @@ def _failed(tool: str, said: str) -> RetryableError | FatalError:
         return RetryableError(f"{tool} failed: {cause}", "check that the database runs (`riskee doctor`)")
     return FatalError(
         f"{tool} failed: {cause}",
-        "the role needs REPLICATION and pg_read_all_data, and the tools must be as new as the server "
-        "(RISKEE_BACKUP__POSTGRES_TOOLS)",
+        "the role needs REPLICATION and pg_read_all_data (RISKEE_BACKUP__DATABASE_URL), and the tools must be as new as "
+        "the server (RISKEE_BACKUP__POSTGRES_TOOLS)",
     )

@@ -1,7 +1,7 @@
 """PostgreSQL's log: from the folder where its archiver leaves it to the target, and back for a restore.
 
-The archiver (`basic_archive`) puts each full segment, on the disk, under its final name into a folder; `ship` stores it
-and removes it there. So the database never waits for a distant target.
+The archiver (`basic_archive`; or `pg_receivewal` on another machine) puts each full segment, on the disk, under its
+final name into a folder; `ship` stores it and removes it there. So the database never waits for a distant target.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ from riskee.settings import Settings
 
 SEGMENT = re.compile(r"[0-9A-F]{24}")
 _HISTORY = re.compile(r"[0-9A-F]{8}\.history")
-_FILE = re.compile(r"[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
+# Not what is being written (`.partial`), as pg_receivewal names it.
+_FILE = re.compile(r"[0-9A-F]{24}(\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
 # In the header of each segment: the identifier of the cluster that wrote it.
 _IDENTIFIER = slice(24, 32)
 _BLOCK = 1 << 20

@@ -69,7 +69,9 @@ def _fill_servers(settings: Settings, repository: Repository, manifest: Manifest
     from tempfile import TemporaryDirectory
 
     from riskee.backup import restoring
+    from riskee.backup.creating import privileged
 
+    settings = privileged(settings)
     with board.task("Restoring the database"), TemporaryDirectory(prefix="riskee-") as work:
         counts = restoring.restore_dumps(settings, repository, manifest, Path(work))
     if manifest.part("nats"):

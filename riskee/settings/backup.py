@@ -19,6 +19,15 @@ class BackupSettings(Section):
     keep_last: int = Field(3, ge=1, description="newest backups that `prune` keeps")
     keep_daily: int = Field(7, ge=0, description="days of which the last backup is kept")
     keep_weekly: int = Field(4, ge=0, description="weeks of which the last backup is kept")
+    database_url: SecretStr | None = Field(
+        None, description="address by which backups reach PostgreSQL, as a role with REPLICATION; unset: the database's"
+    )
+    nats_url: SecretStr | None = Field(
+        None, description="address by which backups reach NATS, as a user with JetStream's API; unset: the bus's"
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="address by which backups reach Redis, as a user with SYNC; unset: the cache's"
+    )
     wal_archive: bool = Field(
         False,
         description="the embedded PostgreSQL keeps its log for backups, to restore to any moment; `prune` clears it",
