@@ -72,7 +72,7 @@ def problem_of(error: RiskeeError) -> ProblemError:
     if isinstance(error, RetryableError):
         cause, again = without_particulars(error.cause), {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", cause, error.remedy, headers=again)
-    return _defect()
+    return defect()
 
 
 def without_particulars(cause: str) -> str:
@@ -80,7 +80,8 @@ def without_particulars(cause: str) -> str:
     return cause.partition(": ")[0]
 
 
-def _defect() -> ProblemError:
+def defect() -> ProblemError:
+    """What is told of an error that nobody foresaw."""
     step = "tell whoever runs it the `request_id`: it is in the API's log, with the cause"
     return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "the request met a defect of the API", step)
 
@@ -92,6 +93,13 @@ def respond(problem: ProblemError, path: str) -> Response:
     return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def refused(error: RiskeeError, path: str) -> Response:
+    """The response of one of the product's own errors."""
+    problem = problem_of(error)
+    _log.warning("no answer", path=path, status=int(problem.status), cause=str(error))
+    return respond(problem, path)
+
+
 async def _on_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, ProblemError):
         raise TypeError from error
@@ -101,9 +109,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 async def _on_riskee_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RiskeeError):
         raise TypeError from error
-    problem = problem_of(error)
-    _log.warning("no answer", path=request.url.path, status=int(problem.status), cause=str(error))
-    return respond(problem, request.url.path)
+    return refused(error, request.url.path)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
@@ -133,8 +139,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_defect(request: Request, error: Exception) -> Response:
     _log.error("a defect", path=request.url.path, exc_info=error)
-    response = respond(_defect(), request.url.path)
-    # Answered outside of the middleware that adds it.
+    response = respond(defect(), request.url.path)
+    # What the gate does not see, of the middleware around it; answered outside of the one that adds this.
     response.headers["X-Request-ID"] = request_id()
     return response
 

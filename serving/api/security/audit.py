@@ -10,7 +10,7 @@ _log = get_logger("serving.api.audit")
 
 
 def note(scope: Scope, caller: Caller | None, route: str, status: int, reason: str = "") -> None:
-    """Write the line. `route` is the template, not the path: a path may hold anything."""
+    """Write the line. `route` is the template, not the path: a path may hold anything. Status 0: none was answered."""
     client = scope.get("client")
     line = {
         "caller": "" if caller is None else caller.id,
@@ -24,7 +24,7 @@ def note(scope: Scope, caller: Caller | None, route: str, status: int, reason: s
     if reason:
         _log.warning("audit", outcome="denied", reason=reason, **line)
     else:
-        _log.info("audit", outcome="done" if status < 400 else "failed", **line)
+        _log.info("audit", outcome="done" if 0 < status < 400 else "failed", **line)
 
 
 def denied(kind: str) -> None:

@@ -7,8 +7,9 @@ from http import HTTPStatus
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from riskee.logs import get_logger
 from riskee.settings import GuardSettings
-from serving.api.problems import ProblemError, respond
+from serving.api.problems import ProblemError, defect, respond
 from serving.api.security import audit
 from serving.api.security.bodies import has_body, read_body
 from serving.api.security.caller import Caller
@@ -27,6 +28,8 @@ _SEEN = frozenset(
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", WEBSOCKET})
 _NO_ROUTE = Rule("", "none", None)
 _POLICY_VIOLATION = 1008
+
+_log = get_logger(__name__)
 
 
 class Outgoing:
@@ -70,10 +73,26 @@ class Gate:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        method = scope.get("method", WEBSOCKET)
-        found = rule_of(method, scope["path"])
+        found = rule_of(scope.get("method", WEBSOCKET), scope["path"])
         rule = found.rule if found else None
         outgoing = Outgoing(scope, send, page=rule is not None and rule.page)
+        caller: Caller | None = None
+        try:
+            admitted = await self._admit(scope, receive, outgoing, rule)
+            if admitted is not None:
+                caller, receive = admitted
+                await self._let_in(scope, receive, outgoing, rule or _NO_ROUTE, caller)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is answered and logged, or raised again)
+            await _fail(scope, receive, outgoing, error)
+        finally:
+            if caller is not None:
+                _note(scope, outgoing, rule or _NO_ROUTE, caller)
+
+    async def _admit(
+        self, scope: Scope, receive: Receive, outgoing: Outgoing, rule: Rule | None
+    ) -> tuple[Caller, Receive] | None:
+        """Who is let in, and what to receive from; None where that was refused, and said."""
+        method = scope.get("method", WEBSOCKET)
         headers = {name: value for name, value in scope["headers"] if name in _SEEN}
         caller: Caller | None = None
         try:
@@ -86,11 +105,11 @@ class Gate:
         except DeniedError as denied:
             outgoing.allowance = denied.allowance or outgoing.allowance
             await self._deny(scope, receive, outgoing, denied, rule)
-            return
+            return None
         except ProblemError as problem:
             await self._deny(scope, receive, outgoing, DeniedError(problem, caller), rule)
-            return
-        await self._let_in(scope, receive, outgoing, rule or _NO_ROUTE, caller)
+            return None
+        return caller, receive
 
     async def _let_in(self, scope: Scope, receive: Receive, outgoing: Outgoing, rule: Rule, caller: Caller) -> None:
         seconds = self._seconds(rule, caller)
@@ -104,12 +123,6 @@ class Gate:
             if not timeout.expired():
                 raise
             await _break_off(scope, receive, outgoing, rule, seconds)
-        method = scope.get("method", WEBSOCKET)
-        if outgoing.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            audit.denied("route")
-            audit.note(scope, caller, rule.path, outgoing.status, "the route refused it")
-        elif method not in _SAFE:
-            audit.note(scope, caller, rule.path, outgoing.status)
 
     def _seconds(self, rule: Rule, caller: Caller) -> float | None:
         """How long this may take: what goes on ends with the credential."""
@@ -138,6 +151,24 @@ def _deny_nobodys(scope: Scope, caller: Caller) -> None:
             HTTPStatus.FORBIDDEN, "forbidden", "this route has no scope yet", "a row of serving/api/security/scopes.py"
         )
         raise DeniedError(problem, caller)
+
+
+def _note(scope: Scope, outgoing: Outgoing, rule: Rule, caller: Caller) -> None:
+    """Who was let in, and what became of it: where a route refused it, or it could change something."""
+    if outgoing.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        audit.denied("route")
+        audit.note(scope, caller, rule.path, outgoing.status, "the route refused it")
+    elif scope.get("method", WEBSOCKET) not in _SAFE:
+        audit.note(scope, caller, rule.path, outgoing.status)
+
+
+async def _fail(scope: Scope, receive: Receive, outgoing: Outgoing, error: Exception) -> None:
+    """Answer a request that met a defect as any other; where it is too late for that, the server ends the connection
+    and logs why."""
+    if scope["type"] == "websocket" or outgoing.status:
+        raise error
+    _log.error("a defect", path=scope["path"], exc_info=error)
+    await respond(defect(), scope["path"])(scope, receive, outgoing.send)
 
 
 async def _break_off(scope: Scope, receive: Receive, outgoing: Outgoing, rule: Rule, seconds: float | None) -> None:
