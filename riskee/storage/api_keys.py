@@ -1,9 +1,10 @@
 """API keys as they are stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from riskee.access.grants import Grant, known_grants
 from riskee.errors import NotFoundError
@@ -12,7 +13,8 @@ from riskee.storage.tables import api_keys
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key, of which only the digest is known. Where `expires_at` is None it lives until it is revoked."""
+    """A key, of which only the digest is known. Where `expires_at` is None it lives until it is revoked; `last_used_at`
+    is told to within a minute."""
 
     key_id: str
     name: str
@@ -21,6 +23,7 @@ class StoredKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
     def ended_at(self, now: datetime) -> bool:
         """Whether it is good no more."""
@@ -51,15 +54,21 @@ def revoke_key(connection: Connection, key_id: str, at: datetime) -> None:
     connection.execute(update(api_keys).where(live).values(revoked_at=at))
 
 
+def note_used(connection: Connection, used: Mapping[str, datetime]) -> None:
+    """Note when keys were last used; a later moment that another process noted stays."""
+    newest = func.greatest(api_keys.c.last_used_at, bindparam("at"))
+    statement = update(api_keys).where(api_keys.c.key_id == bindparam("used")).values(last_used_at=newest)
+    connection.execute(statement, [{"used": key_id, "at": at} for key_id, at in used.items()])
+
+
 def read_keys(connection: Connection) -> list[StoredKey]:
     """All keys, the newest first."""
     table = api_keys.c
-    query = select(
-        table.key_id, table.name, table.digest, table.scopes, table.created_at, table.expires_at, table.revoked_at
-    )
+    times = table.created_at, table.expires_at, table.revoked_at, table.last_used_at
+    query = select(table.key_id, table.name, table.digest, table.scopes, *times)
     return [
-        StoredKey(key_id, name, bytes(digest), known_grants(scopes), *times)
-        for key_id, name, digest, scopes, *times in connection.execute(
+        StoredKey(key_id, name, bytes(digest), known_grants(scopes), *moments)
+        for key_id, name, digest, scopes, *moments in connection.execute(
             query.order_by(table.created_at.desc(), table.key_id)
         )
     ]

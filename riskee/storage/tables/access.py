@@ -15,4 +15,6 @@ api_keys = Table(
     time_column("created_at"),
     Column("expires_at", TIME, nullable=True),
     Column("revoked_at", TIME, nullable=True),
+    # To within a minute.
+    Column("last_used_at", TIME, nullable=True),
 )

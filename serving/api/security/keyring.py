@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from riskee.access.api_keys import Presented, matches
 from riskee.clock import Clock
@@ -18,6 +19,8 @@ REFRESH_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 1.0
 # While the database is away nobody can revoke a key through it, but a partition may hide it from this process alone.
 _TRUSTED_SECONDS = 900.0
+# When keys were used is written so often at most.
+_NOTED_SECONDS = 60.0
 
 _log = get_logger(__name__)
 
@@ -29,6 +32,7 @@ class Keyring:
     clock: Clock
     pepper: str
     read: Callable[[], Awaitable[Sequence[StoredKey]]] | None = None
+    note: Callable[[Mapping[str, datetime]], Awaitable[None]] | None = None
     on_ended: Callable[[str], None] = lambda _key_id: None
     monotonic: Callable[[], float] = time.monotonic
     _keys: dict[str, StoredKey] = field(default_factory=dict)
@@ -36,6 +40,9 @@ class Keyring:
     _proven: dict[Presented, StoredKey] = field(default_factory=dict)
     _read_at: float | None = None
     _tried_at: float = float("-inf")
+    # When each key was used last, of those that were since that was written.
+    _used: dict[str, datetime] = field(default_factory=dict)
+    _noted_at: float = float("-inf")
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def keep(self) -> None:
@@ -44,6 +51,7 @@ class Keyring:
         while True:
             try:
                 await self.refresh()
+                await self.note_used()
                 away = False
             except RetryableError as error:
                 if not away:
@@ -56,6 +64,18 @@ class Keyring:
         # One at a time: a read that began before another must not bring back what that one saw revoked.
         async with self._reading:
             await self._read()
+
+    async def note_used(self) -> None:
+        """Write when keys were used, unless that was done a moment ago. Raises as `refresh`."""
+        if self.note is None or not self._used or self.monotonic() - self._noted_at < _NOTED_SECONDS:
+            return
+        used, self._used = self._used, {}
+        try:
+            await self.note(used)
+        except RetryableError:
+            self._used = used | self._used
+            raise
+        self._noted_at = self.monotonic()
 
     async def _read(self) -> None:
         if self.read is None:
@@ -79,8 +99,10 @@ class Keyring:
         if self._read_at is None or self.monotonic() - self._read_at > _TRUSTED_SECONDS:
             raise RetryableError("the API keys cannot be read", "see `riskee status` for the database, and try again")
         key = self._keys.get(presented.key_id)
-        if key is None or not self._opens(presented, key) or key.ended_at(self.clock.now()):
+        now = self.clock.now()
+        if key is None or not self._opens(presented, key) or key.ended_at(now):
             return None
+        self._used[key.key_id] = now
         expires_at = None if key.expires_at is None else key.expires_at.timestamp()
         return Caller(key.key_id, "key", key.grants, expires_at)
 

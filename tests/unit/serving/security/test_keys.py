@@ -1,6 +1,7 @@
 """API keys: how they are made, and how the API's copy of them is kept."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -164,6 +165,35 @@ async def test_while_the_database_is_away_the_keys_are_trusted_for_a_while(table
     seconds.now += 600
     with pytest.raises(RetryableError, match="keys cannot be read"):
         await _id(keyring, table.made.token)
+
+
+async def test_when_a_key_was_used_is_written_once_a_minute_and_not_lost(table: Table) -> None:
+    written: list[dict[str, datetime]] = []
+    away = False
+
+    async def note(used: Mapping[str, datetime]) -> None:
+        if away:
+            raise RetryableError("away")
+        written.append({**used})
+
+    seconds = Seconds()
+    keyring = ring(table, seconds)
+    keyring.note = note
+    await keyring.note_used()
+    assert written == []
+    for _ in range(3):
+        await _id(keyring, table.made.token)
+        await _id(keyring, make_key("").token)
+        await keyring.note_used()
+    assert written == [{table.made.key_id: NOW}], "used again, but within a minute"
+    seconds.now += 61
+    away = True
+    with pytest.raises(RetryableError):
+        await keyring.note_used()
+    away = False
+    await keyring.note_used()
+    await keyring.note_used()
+    assert written == [{table.made.key_id: NOW}] * 2
 
 
 async def test_keys_that_were_never_read_are_not_wrong_but_unknown(table: Table) -> None:
