@@ -206,6 +206,6 @@ def _failed(tool: str, said: str) -> RetryableError | FatalError:
         return RetryableError(f"{tool} failed: {cause}", "check that the database runs (`riskee doctor`)")
     return FatalError(
         f"{tool} failed: {cause}",
-        "the role needs REPLICATION and pg_read_all_data (RISKEE_BACKUP__DATABASE_URL), and the tools must be as new as "
-        "the server (RISKEE_BACKUP__POSTGRES_TOOLS)",
+        "the role needs REPLICATION and pg_read_all_data (RISKEE_BACKUP__DATABASE_URL), and the tools must be as new "
+        "as the server (RISKEE_BACKUP__POSTGRES_TOOLS)",
     )

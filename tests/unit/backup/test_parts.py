@@ -1,0 +1,84 @@
+"""Keys, packed folders, and what is asked of Redis."""
+
+import base64
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from riskee.backup.creating import privileged
+from riskee.backup.errors import DamagedError
+from riskee.backup.files import Blocks, pack, unpack
+from riskee.backup.key import read_key
+from riskee.backup.postgres import tools_folder
+from riskee.backup.redis import place_rdb
+from riskee.cli.backup import parse_moment
+from riskee.errors import FatalError, PoisonError
+from riskee.settings import BackupSettings, Settings
+
+
+def test_a_key_is_32_bytes_of_base64() -> None:
+    key = bytes(range(32))
+    assert read_key(BackupSettings()) is None
+    assert read_key(BackupSettings(key=SecretStr(base64.b64encode(key).decode() + "\n"))) == key
+    for wrong in ("no key", base64.b64encode(key[:16]).decode(), "ключ"):
+        with pytest.raises(FatalError, match="head -c 32"):
+            read_key(BackupSettings(key=SecretStr(wrong)))
+
+
+def test_folders_come_back(tmp_path: Path) -> None:
+    (tmp_path / "reports" / "deep").mkdir(parents=True)
+    (tmp_path / "reports" / "deep" / "a.html").write_text("report")
+    (tmp_path / "secrets.json").write_text("a password")
+    parts: list[bytes] = []
+    assert pack(tmp_path, parts.append) == 1
+    assert unpack(iter(parts), tmp_path / "back") == 1
+    assert [path.name for path in (tmp_path / "back").rglob("*") if path.is_file()] == ["a.html"]
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside"])
+def test_a_file_that_would_be_written_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(mode="w", fileobj=packed) as archive:
+        archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    if name.startswith("/"):
+        unpack([packed.getvalue()], tmp_path / "back")
+        assert (tmp_path / "back" / "tmp" / "outside").exists(), "within the folder"
+    else:
+        with pytest.raises(DamagedError, match="cannot be unpacked"):
+            unpack([packed.getvalue()], tmp_path / "back")
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_blocks_are_read_as_a_file(size: int) -> None:
+    blocks = Blocks([b"ab", b"", b"cdefg", b"h"])
+    found = b"".join(iter(lambda: blocks.read(size), b""))
+    assert found == b"abcdefgh"
+
+
+def test_a_copy_of_redis_is_the_base_of_its_append_only_files(tmp_path: Path) -> None:
+    place_rdb([b"REDIS", b"0011"], tmp_path / "redis")
+    folder = tmp_path / "redis" / "appendonlydir"
+    assert (folder / "appendonly.aof.1.base.rdb").read_bytes() == b"REDIS0011"
+    assert (folder / "appendonly.aof.manifest").read_text().startswith("file appendonly.aof.1.base.rdb seq 1 type b")
+
+
+def test_backups_reach_the_servers_as_whom_the_settings_say() -> None:
+    settings = Settings(backup=BackupSettings(nats_url=SecretStr("nats://backup@elsewhere:4222")))
+    changed = privileged(settings)
+    assert changed.nats.url.get_secret_value() == "nats://backup@elsewhere:4222"
+    assert changed.database.url == settings.database.url
+
+
+def test_a_folder_without_tools_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match="has no pg_basebackup, pg_dump, pg_restore"):
+        tools_folder(Settings(backup=BackupSettings(postgres_tools=tmp_path)))
+
+
+def test_moments_are_in_utc() -> None:
+    assert parse_moment("2026-01-31T09:30:00").isoformat() == "2026-01-31T09:30:00+00:00"
+    assert parse_moment("2026-01-31T09:30:00+01:00").isoformat() == "2026-01-31T08:30:00+00:00"
+    with pytest.raises(PoisonError, match="is no moment"):
+        parse_moment("yesterday")
