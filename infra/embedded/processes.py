@@ -13,6 +13,7 @@ from infra.embedded.files import Home
 from infra.embedded.ports import HOST, PORT_SETTINGS, is_predictor
 from infra.embedded.postgres import connection_url
 from infra.embedded.readiness import Probe
+from riskee.access.exposure import reached_at
 
 Group = Literal["server", "service"]
 CONSUMERS = ("ingest", "predict", "record", "explain")
@@ -85,8 +86,8 @@ def server_table(
     ]
 
 
-def service_table(ports: Mapping[str, int]) -> list[Process]:
-    """Riskee's own processes and Dagster's, in the order of starting."""
+def service_table(ports: Mapping[str, int], api_host: str = HOST) -> list[Process]:
+    """Riskee's own processes and Dagster's, in the order of starting. `api_host`: where the API is told to listen."""
     code, web = ports["dagster-code"], ports["dagster-webserver"]
     code_server = (
         "-m", "dagster", "api", "grpc", "-m", "riskee_dagster.definitions", "--location-name", "riskee",
@@ -103,7 +104,12 @@ def service_table(ports: Mapping[str, int]) -> list[Process]:
         service("dagster-webserver", webserver, web, readiness.http_get(web, "/server_info")),
         service("dagster-daemon", (daemon, "run", *JSON_LOGS, "-w", "workspace.yaml"), None, readiness.running),
         *(_consumer(name, ports[name]) for name in consumers_of(ports)),
-        service("api", ("-m", "serving.api"), ports["api"], readiness.http_get(ports["api"], "/health/ready")),
+        service(
+            "api",
+            ("-m", "serving.api"),
+            ports["api"],
+            readiness.http_get(ports["api"], "/health/ready", reached_at(api_host)),
+        ),
     ]
 
 

@@ -68,11 +68,11 @@ def nats(port: int, monitor_port: int, user: str, password: str) -> Probe:
     return probe
 
 
-def http_get(port: int, path: str) -> Probe:
+def http_get(port: int, path: str, host: str = HOST) -> Probe:
     """GET a page; any status but 200 is not ready."""
 
     def probe() -> None:
-        connection = http.client.HTTPConnection(HOST, port, timeout=TIMEOUT_SECONDS)
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

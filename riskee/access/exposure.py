@@ -4,6 +4,9 @@ from ipaddress import ip_address
 
 from riskee.settings import Settings
 
+# A host that listens on all of its addresses, by the one of loopback.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared only)
+
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the address."""
@@ -11,6 +14,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def reached_at(host: str) -> str:
+    """By which address this machine reaches what listens on one of its own; without brackets."""
+    bare = host.strip("[]")
+    return _EVERYWHERE.get(bare, bare)
 
 
 def is_open(settings: Settings) -> bool:

@@ -8,22 +8,20 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from riskee.access.exposure import reached_at
 from riskee.errors import FatalError, NotFoundError, PoisonError, RetryableError, RiskeeError
 
 if TYPE_CHECKING:
     from riskee.settings import Settings
 
 
-# A host that listens on all of its addresses, by the one of loopback.
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared only)
 # Straight to the API: a proxy of the surroundings would be told the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def base_url(settings: "Settings", scheme: str = "http") -> str:
     """Where the API listens, as seen from this machine."""
-    bare = settings.api.host.strip("[]")
-    host = _LOOPBACK.get(bare, bare)
+    host = reached_at(settings.api.host)
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 
 

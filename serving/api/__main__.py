@@ -18,12 +18,17 @@ _log = get_logger(__name__)
 
 
 def _listen(settings: ApiSettings) -> socket.socket:
-    """The socket to serve on. Raises FatalError where the port is taken."""
+    """The socket to serve on. Raises FatalError where the address is not this machine's or the port is taken."""
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # `::` is every address of this machine, those of IPv4 too.
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server((settings.host, settings.port), backlog=BACKLOG)
+        return socket.create_server((host, settings.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         raise FatalError(
-            f"port {settings.port} cannot be used: {error.strerror}", "set RISKEE_API__PORT to a free one"
+            f"port {settings.port} of {host} cannot be used: {error.strerror}",
+            "set RISKEE_API__PORT to a free one, and RISKEE_API__HOST to an address of this machine",
         ) from error
 
 
