@@ -21,7 +21,9 @@ from riskee.settings import ApiSettings, Settings
 from riskee.telemetry import HTTP_REQUESTS, HTTP_SECONDS
 from serving.api import document, problems
 from serving.api.backend import open_backend
+from serving.api.background import Background
 from serving.api.paths import PREFIX, Aliases
+from serving.api.plain import PlainRoutes
 from serving.api.requests import RequestIds
 from serving.api.routes import FIRST, PLAIN, VERSIONED
 from serving.api.security.gate import Gate
@@ -71,14 +73,19 @@ def _route_of(scope: Scope) -> str:
     return route
 
 
-def create_app(settings: Settings, new_id: Callable[[], UUID] = uuid4) -> FastAPI:
-    """The application; it connects when it starts to serve."""
+def create_app(
+    settings: Settings, new_id: Callable[[], UUID] = uuid4, on_failure: Callable[[], None] = lambda: None
+) -> FastAPI:
+    """The application; it connects when it starts to serve. `on_failure`: what it does in the background has ended, so
+    that it should be ended itself and started again."""
     clock = SystemClock()
     guard = Guard.of(settings, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_backend(settings, clock) as backend, guard.on_duty(backend.database, backend.cache):
+        background = Background(on_failure)
+        async with open_backend(settings, background, clock) as backend:
+            guard.on_duty(backend.database, backend.cache, background)
             app.state.backend = backend
             yield
 
@@ -92,6 +99,8 @@ def create_app(settings: Settings, new_id: Callable[[], UUID] = uuid4) -> FastAP
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # A path with a slash too many is none: a redirect would answer 307 where nothing is.
+        redirect_slashes=False,
         # Metrics are Prometheus' here; FastAPI would look for OpenTelemetry at each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -102,6 +111,7 @@ def create_app(settings: Settings, new_id: Callable[[], UUID] = uuid4) -> FastAP
     for router in PLAIN:
         app.include_router(router)
     # The last one added is the first to see a request.
+    app.add_middleware(PlainRoutes, routes=FIRST)
     app.add_middleware(Gate, guard=guard, settings=settings.api.guard)
     _let_origins_in(app, settings.api)
     app.add_middleware(Measured)
@@ -112,6 +122,7 @@ def create_app(settings: Settings, new_id: Callable[[], UUID] = uuid4) -> FastAP
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD, html=True), name="dashboard")
     app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.add_route("/", _to_dashboard, include_in_schema=False)
+    app.add_route("/dashboard", _to_dashboard, include_in_schema=False)
     app.add_route("/docs", _docs, include_in_schema=False)
     document.complete(app)
     return app

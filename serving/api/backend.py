@@ -18,6 +18,7 @@ from riskee.storage.cache import Cache
 from riskee.storage.keys import CACHE_STATS
 from riskee.telemetry import CACHE_READS, DEPENDENCY_UP
 from serving.api.asking import SOURCE, Asker
+from serving.api.background import Background
 from serving.api.directory import Directory
 from serving.api.hearing import Hearing
 from serving.api.hub import Hub
@@ -78,7 +79,12 @@ class Backend:
         Meanwhile everything that needs no bus is served.
         """
         while True:
-            bus = await Bus.connect(self.settings.nats, SOURCE)
+            try:
+                bus = await Bus.connect(self.settings.nats, SOURCE)
+            except RetryableError as error:
+                _log.warning("going on without the bus", cause=str(error))
+                await asyncio.sleep(_CHECK_SECONDS)
+                continue
             await Hearing(self.standings, self.hub).attach(bus)
             await self.asker.attach(bus)
             _log.info("listening to the bus")
@@ -130,7 +136,9 @@ async def _trouble(name: str, check: Callable[[], Awaitable[None]]) -> str:
 
 
 @asynccontextmanager
-async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Backend]:
+async def open_backend(
+    settings: Settings, background: Background, clock: Clock | None = None
+) -> AsyncIterator[Backend]:
     """The backend, connected in the background, for as long as the API runs."""
     clock = clock or SystemClock()
     database = Database.connect(settings.database)
@@ -157,21 +165,16 @@ async def open_backend(settings: Settings, clock: Clock | None = None) -> AsyncI
         asker=asker,
         standings=standings,
     )
-    works = (
-        backend.connect_bus(),
-        backend.publish_stats(),
-        backend.watch_cache(),
-        backend.watch_standings(),
-        backend.streams.watch(),
-    )
-    tasks = [asyncio.create_task(work) for work in works]
+    background.start("bus", backend.connect_bus())
+    background.start("statistics", backend.publish_stats())
+    background.start("cache", backend.watch_cache())
+    background.start("standings", backend.watch_standings())
+    background.start("streams", backend.streams.watch())
     try:
         yield backend
     finally:
         await backend.jobs.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await background.stop()
         if backend.asker.bus is not None:
             await backend.asker.bus.close()
         await cache.close()

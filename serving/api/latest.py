@@ -3,12 +3,12 @@
 from http import HTTPStatus
 
 from serving.api.backend import Backend
-from serving.api.prepared import Answer
 from serving.api.problems import ProblemError
+from serving.api.ready import Ready
 from serving.api.standing import Number
 
 
-async def latest_answer(backend: Backend, ticker: str) -> Answer:
+async def latest_answer(backend: Backend, ticker: str) -> Ready:
     """The latest prediction of a ticker as JSON. Raises as `latest_number`."""
     wanted = await backend.directory.predicted(ticker)
     answer = await backend.prepared.one(wanted)

@@ -1,23 +1,45 @@
 """Routes that are documented by FastAPI and served without it."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from riskee.errors import RiskeeError
+from serving.api.problems import ProblemError, refused, respond
 
 
-class PlainRoute(APIRoute):
-    """A route whose parameters are the request and the strings of its path.
+class PlainRoutes:
+    """Middleware that serves GETs of some routes, whose parameters are the request and the strings of their paths.
 
-    FastAPI spends as much on reading the parameters of a request as Starlette on all of it; here nothing needs reading.
-    It must be added to the application itself: FastAPI wraps the routes of a router that is included (docs/adr/0125).
+    FastAPI spends as much on its own middleware, its router and the parameters of a request as Starlette on all of it;
+    here nothing needs it (docs/adr/0125). The routes are the application's too, for its document and for other methods.
     """
 
-    def __init__(self, path: str, endpoint: Any, **described: Any) -> None:
-        super().__init__(path, endpoint, methods=["GET"], **described)
-        self.app = self._serve
+    def __init__(self, app: ASGIApp, routes: Sequence[APIRoute]) -> None:
+        self._app = app
+        self._routes = routes
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.endpoint(Request(scope, receive, send), **scope["path_params"])
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._find(scope)
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await route.endpoint(Request(scope, receive, send), **scope["path_params"])
+        except ProblemError as problem:
+            response = respond(problem, scope["path"])
+        except RiskeeError as error:
+            response = refused(error, scope["path"])
         await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> APIRoute | None:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            return None
+        for route in self._routes:
+            found = route.path_regex.match(scope["path"])
+            if found:
+                scope["route"], scope["path_params"] = route, found.groupdict()
+                return route
+        return None

@@ -12,17 +12,10 @@ from riskee.storage.cache import decoded
 from serving.api.answers import prediction_answer, session_of
 from serving.api.coalesced import Coalesced
 from serving.api.reading import Reader
+from serving.api.ready import Ready
 from serving.api.standing import Number, Reason, judged
-from serving.api.tags import tag_of
 
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
-
-
-class Answer(NamedTuple):
-    """The JSON of a `PredictionAnswer`, and its ETag."""
-
-    body: bytes
-    tag: str
 
 
 class _Prepared(NamedTuple):
@@ -31,7 +24,7 @@ class _Prepared(NamedTuple):
     body: bytes
     prediction: Prediction
     reasons: list[Reason]
-    answer: Answer
+    answer: Ready
 
 
 class _Standing(msgspec.Struct, frozen=True):
@@ -59,7 +52,7 @@ class Prepared:
         self._bodies = Coalesced(reader.bodies)
         self._stored = Coalesced(reader.stored)
 
-    async def one(self, ticker: str) -> Answer | None:
+    async def one(self, ticker: str) -> Ready | None:
         """The latest prediction of a ticker, from the database where the cache has none. Raises RetryableError where
         neither answers."""
         body = await self._bodies.get(ticker)
@@ -80,7 +73,7 @@ class Prepared:
         answers |= {ticker: self._old(prediction) for ticker, prediction in stored.items()}
         return {ticker: answer.body for ticker, answer in answers.items()}
 
-    def _current(self, ticker: str, body: bytes, now: datetime) -> Answer | None:
+    def _current(self, ticker: str, body: bytes, now: datetime) -> Ready | None:
         """None where another version of the product has written the body."""
         kept = self._kept.get(ticker)
         same = kept is not None and kept.body == body
@@ -93,11 +86,10 @@ class Prepared:
             # Where no flag came to it, its JSON is the cached one.
             plain = number.prediction is prediction and body.endswith(b"}")
             json = body[:-1] + b"," + _encode(_Standing.of(number))[1:] if plain else _encode(prediction_answer(number))
-            kept = self._kept[ticker] = _Prepared(body, prediction, reasons, Answer(json, tag_of(json)))
+            kept = self._kept[ticker] = _Prepared(body, prediction, reasons, Ready.of(json))
         return kept.answer
 
-    def _old(self, prediction: Prediction) -> Answer:
+    def _old(self, prediction: Prediction) -> Ready:
         """A stored prediction: a newer one may exist."""
         number = self._reader.judge(prediction, self._reader.clock.now(), current=False)
-        json = _encode(prediction_answer(number))
-        return Answer(json, tag_of(json))
+        return Ready.of(_encode(prediction_answer(number)))

@@ -1,6 +1,5 @@
 """Reading predictions and explanations: from the cache, and from the database where it has none."""
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from riskee.storage import keys
 from riskee.storage.cache import Cache, decoded
 from riskee.storage.explanations import explanation_of
 from riskee.storage.predictions import find_prediction, latest_predictions
+from serving.api.bounded import Bounded
 from serving.api.standing import Number, Reason, Standings, judged
 from serving.database import Database
 
@@ -43,8 +43,9 @@ class Reader:
     llm: str
     # An outage is worth one line in the log, not one a request.
     _cache_away: bool = False
-    # What the database did not answer in time: until that ends nothing else is asked.
-    _unanswered: asyncio.Task[dict[str, Prediction]] | None = None
+
+    def __post_init__(self) -> None:
+        self._bounded = Bounded(self.database)
 
     async def latest(self, tickers: Sequence[str]) -> dict[str, Number]:
         """The latest prediction of each ticker that has one, with all that is against it: `stale` where it is old or
@@ -52,9 +53,7 @@ class Reader:
 
         Raises RetryableError where neither the cache nor the database answers.
         """
-        bodies = await self.bodies(tickers)
-        decodable = {ticker: decoded(body, Prediction) for ticker, body in bodies.items()}
-        found = {ticker: prediction for ticker, prediction in decodable.items() if prediction is not None}
+        found = await self.cached(tickers)
         missing = [ticker for ticker in tickers if ticker not in found]
         stored = await self.missing(missing, others=bool(found))
         now = self.clock.now()
@@ -74,6 +73,12 @@ class Reader:
         if now > stale_at or not current:
             reasons.append(Reason(Status.STALE, min(stale_at, now)))
         return reasons
+
+    async def cached(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+        """The cached predictions, of those that the cache has; none where it is away."""
+        bodies = await self.bodies(tickers)
+        decodable = {ticker: decoded(body, Prediction) for ticker, body in bodies.items()}
+        return {ticker: prediction for ticker, prediction in decodable.items() if prediction is not None}
 
     async def bodies(self, tickers: Sequence[str]) -> dict[str, bytes]:
         """The cached predictions as JSON, of those that the cache has; none where it is away."""
@@ -101,17 +106,8 @@ class Reader:
 
     async def stored(self, tickers: Sequence[str], seconds: float = _PATIENT_SECONDS) -> dict[str, Prediction]:
         """The latest predictions in the database. Raises RetryableError where it does not answer in time."""
-        trouble = RetryableError("the database does not answer in time", "see `riskee status`")
-        if self._unanswered is not None and not self._unanswered.done():
-            raise trouble
         now = self.clock.now()
-        asked = asyncio.create_task(self.database.run(lambda connection: latest_predictions(connection, tickers, now)))
-        try:
-            # The thread that waits for the server cannot be cancelled.
-            return await asyncio.wait_for(asyncio.shield(asked), seconds)
-        except TimeoutError:
-            self._unanswered = asked
-            raise trouble from None
+        return await self._bounded.run(lambda connection: latest_predictions(connection, tickers, now), seconds)
 
     async def explanation(self, prediction: Prediction) -> Explanation | None:
         """The explanation of a prediction, where there is one already that lasts: of this prompt and model, or a

@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from serving.api.answers import JSON
 from serving.api.backend import Backend
+from serving.api.ready import REVALIDATE
 from serving.api.security.caller import Caller
 from serving.api.tags import tag_of
 
 # All answers are the caller's own: no shared cache may keep them.
-REVALIDATE = "private, no-cache"
 MINUTE = "private, max-age=60"
 HOUR = "private, max-age=3600"
 NEVER = "no-store"

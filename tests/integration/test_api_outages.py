@@ -21,10 +21,12 @@ from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from riskee.storage.recording import PREDICTIONS, record
 from tests.faults.proxy import Proxy
+from tests.integration.answering import Answering, answering
 from tests.integration.conftest import all_ok, eventually, heard, serving
 from tests.integration.made_predictions import made, put, sealed
 from tests.integration.test_api import problem
 
+__all__ = ["answering"]
 pytestmark = pytest.mark.integration
 # Long enough to tell who waited for it.
 TIMEOUT = 1.5
@@ -176,6 +178,19 @@ async def test_a_database_that_hangs_spoils_nothing_that_the_cache_knows(
         problem(await client.get("/v1/predict/IBM"), 503, "unavailable")
         proxy.flow()
         await eventually(lambda: unpredicted(client, "IBM"))
+
+
+async def test_a_fresh_prediction_needs_no_database(
+    beating: None, cache: Cache, known: Settings, answering: Answering
+) -> None:
+    """Which model predicted a ticker last is asked, but not needed."""
+    async with proxied(known) as (proxy, client):
+        body = {"tickers": ["AAPL"], "fresh": True, "wait_seconds": 10}
+        proxy.stall()
+        hanging = (await client.post("/v1/predict", json=body)).raise_for_status().json()
+        await proxy.stop()
+        gone = (await client.post("/v1/predict", json=body)).raise_for_status().json()
+        assert [one["ticker"] for one in hanging["predictions"] + gone["predictions"]] == ["AAPL", "AAPL"]
 
 
 async def unpredicted(client: httpx.AsyncClient, ticker: str) -> bool:

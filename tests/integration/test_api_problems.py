@@ -9,7 +9,9 @@ from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
-from serving.api.routes import statuses
+from riskee.telemetry import HTTP_REQUESTS
+from serving.api.routes import predictions, statuses
+from serving.api.security.origin import Origins
 from tests.integration.answering import Answering, answering
 from tests.integration.api_callers import bearer, guarded, key_for
 from tests.integration.conftest import all_ok, eventually, serving
@@ -28,7 +30,12 @@ async def test_a_defect_is_told_without_what_is_inside(
         raise RuntimeError("postgresql://user:hidden@db")
 
     monkeypatch.setattr(statuses, "status_answers", broken)
+    counter = HTTP_REQUESTS.labels("/v1/statuses", 500)
+    before = counter._value.get()
     response = await client.get("/v1/statuses", headers={"X-Request-ID": "of-a-defect"})
+    assert counter._value.get() == before + 1
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
     document = problem(response, 500, "internal")
     assert "hidden" not in response.text
     assert "Traceback" not in response.text
@@ -37,7 +44,34 @@ async def test_a_defect_is_told_without_what_is_inside(
     assert "of-a-defect" in capsys.readouterr().out
 
 
+async def test_a_defect_of_what_changes_something_is_audited(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_request: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(predictions, "changes_nothing", broken)
+    problem(await client.post("/v1/predict", json={"tickers": ["AAPL"]}), 500, "internal")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "audit" in line]
+    assert "failed" in line
+    assert "500" in line
+
+
+async def test_a_defect_in_the_judgement_of_a_request_is_answered_too(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(Origins, "refusal", broken)
+    response = await client.get("/v1/statuses")
+    problem(response, 500, "internal")
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
 ERRORS = (
+    ("GET", "/v1/predict/", 404, "not_found"),
+    ("GET", "/v1/tickers/", 404, "not_found"),
     ("GET", "/v1/nowhere", 404, "not_found"),
     ("GET", "/dashboard/nowhere", 404, "not_found"),
     ("GET", "/v2/predict/AAPL", 404, "not_found"),

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -21,7 +22,7 @@ from websockets.exceptions import InvalidStatus
 from riskee.access.grants import ALL_GRANTS
 from riskee.cli.app import app
 from riskee.settings import Settings
-from riskee.storage.api_keys import read_keys
+from riskee.storage.api_keys import note_used, read_keys
 from tests.conftest import REPOSITORY
 from tests.integration.api_callers import ISSUER, KID, SHARED, bearer, claims, key_for, token, unsigned
 from tests.integration.live_processes import free_port
@@ -82,6 +83,16 @@ async def test_it_is_open_on_loopback_and_says_so(known: Settings, tmp_path: Pat
         await _answers(one)
         assert httpx.get(f"{one.url}/v1/statuses").status_code == 200
         assert any(str(line["event"]).startswith("open to everybody on this machine") for line in one.lines())
+
+
+async def test_it_ends_where_work_in_the_background_does(known: Settings, engine: Engine, tmp_path: Path) -> None:
+    """Whoever watches the process starts it again; without the keys, say, it would go on with revoked ones."""
+    with process(known, tmp_path) as one:
+        await _answers(one)
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE api_keys RENAME COLUMN digest TO something_else"))
+        assert await asyncio.to_thread(one.popen.wait, 30) == 1
+    assert any(line.get("work") == "keys" for line in one.lines())
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
@@ -184,6 +195,13 @@ def test_keys_are_made_listed_and_revoked(commands: CliRunner, engine: Engine) -
     for shown in (commands.invoke(app, ["keys", "list"]), commands.invoke(app, ["keys", "list", "--json"])):
         assert listed["key_id"] in shown.stdout
         assert token_.split("_", 2)[2] not in shown.output
+    assert listed["last_used_at"] == "never"
+    used = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+    with engine.begin() as connection:
+        note_used(connection, {listed["key_id"]: used})
+        note_used(connection, {listed["key_id"]: used - timedelta(hours=1)})
+    (listed,) = json.loads(commands.invoke(app, ["keys", "list", "--json"]).stdout)
+    assert listed["last_used_at"] == "2026-11-22 10:30", "of several processes' the latest"
     with engine.connect() as connection:
         (stored,) = read_keys(connection)
     assert token_.split("_", 2)[2].encode() not in stored.digest

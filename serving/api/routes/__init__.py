@@ -1,5 +1,5 @@
 """The routes, a module for each noun. Those of `VERSIONED` live under `/v1`, those of `PLAIN` at the root, and those of
-`FIRST` where they say."""
+`FIRST` where they say: they are served without FastAPI."""
 
 from serving.api import events, stream
 from serving.api.routes import (
@@ -16,7 +16,6 @@ from serving.api.routes import (
     track_record,
 )
 
-# Looked at before all others, and part of the application itself.
 FIRST = (predictions.latest,)
 VERSIONED = (
     predictions.router,

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from riskee.access.grants import Grant
 from riskee.messaging.messages import ModelType
@@ -24,7 +26,6 @@ from serving.api.job_store import Result
 from serving.api.latest import latest_answer
 from serving.api.parameters import LONGEST_WAIT_SECONDS, TICKER, TickerPath
 from serving.api.paths import PREFIX
-from serving.api.plain import PlainRoute
 from serving.api.problems import ProblemError
 from serving.api.replies import backend_of, caller_of, encoded, kept_body, reply
 from serving.api.routes.jobs import JobAnswer, told_later
@@ -67,14 +68,19 @@ class _Batch(msgspec.Struct, frozen=True):
     failures: list[FailureAnswer]
 
 
-async def predict(request: Request, ticker: TickerPath) -> Response:
+async def predict(request: Request, ticker: TickerPath) -> ASGIApp:
     """The latest prediction of a ticker."""
-    return kept_body(request, *await latest_answer(backend_of(request), ticker))
+    answer = await latest_answer(backend_of(request), ticker)
+    if any(name == b"if-none-match" for name, _ in request.scope["headers"]):
+        return kept_body(request, answer.body, answer.tag)
+    return answer
 
 
-latest = PlainRoute(
+latest = APIRoute(
     f"{PREFIX}/predict/{{ticker}}",
     predict,
+    methods=["GET"],
+    response_model=None,
     operation_id="predict",
     responses=answers(PredictionAnswer, 404),
     tags=router.tags,
@@ -123,10 +129,7 @@ async def _fresh(
     request: Request, tickers: list[str], problems: dict[str, ProblemError], wait_seconds: float | None
 ) -> Response:
     backend = backend_of(request)
-    last = await backend.reader.latest(tickers)
-    types: dict[str, ModelType] = {
-        ticker: last[ticker].prediction.model_type if ticker in last else "normal" for ticker in tickers
-    }
+    types = await _last_types(backend, tickers)
     refused = {ticker: Result(failure=_as_failure(ticker, problem)) for ticker, problem in problems.items()}
     job = backend.jobs.begin(caller_of(request), types, refused)
     seconds = backend.settings.api.fresh_timeout_seconds if wait_seconds is None else wait_seconds
@@ -136,6 +139,13 @@ async def _fresh(
     judged = [backend.reader.judge(one.prediction, now) for one in results if one.prediction is not None]
     found = [msgspec.Raw(encoded(prediction_answer(number))) for number in judged]
     return _batch(found, [one.failure for one in results if one.failure is not None], problems)
+
+
+async def _last_types(backend: Backend, tickers: list[str]) -> dict[str, ModelType]:
+    """Which model predicted each ticker last; the normal one, where neither the cache nor the database says."""
+    last = await backend.reader.cached(tickers)
+    last |= await backend.reader.missing([ticker for ticker in tickers if ticker not in last], others=True)
+    return {ticker: last[ticker].model_type if ticker in last else "normal" for ticker in tickers}
 
 
 def _batch(found: list[msgspec.Raw], failures: list[FailureAnswer], problems: dict[str, ProblemError]) -> Response:

@@ -1,8 +1,6 @@
 """Who is let in: the judgement on one request, from its headers alone."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv6Address
@@ -14,10 +12,10 @@ from riskee.access.api_keys import parse_key
 from riskee.access.exposure import is_open
 from riskee.clock import Clock
 from riskee.errors import RetryableError
-from riskee.logs import get_logger
 from riskee.settings import Settings
-from riskee.storage.api_keys import read_keys
+from riskee.storage.api_keys import note_used, read_keys
 from riskee.storage.cache import Cache
+from serving.api.background import Background
 from serving.api.problems import ProblemError, problem_of
 from serving.api.security.caller import NOBODY, OPEN, Caller, forbidden
 from serving.api.security.credentials import bearer, take_protocol_token
@@ -28,8 +26,6 @@ from serving.api.security.origin import Origins
 from serving.api.security.scopes import WEBSOCKET, Rule
 from serving.api.security.tokens import BadTokenError, Tokens
 from serving.database import Database
-
-_log = get_logger(__name__)
 
 
 class Admission(NamedTuple):
@@ -86,18 +82,12 @@ class Guard:
             clock=clock,
         )
 
-    @asynccontextmanager
-    async def on_duty(self, database: Database, cache: Cache) -> AsyncIterator[None]:
+    def on_duty(self, database: Database, cache: Cache, background: Background) -> None:
         """Read the keys again and again, and count in the cache."""
         self.keyring.read = lambda: database.run(read_keys)
+        self.keyring.note = lambda used: database.run(lambda connection: note_used(connection, used))
         self.limiter.evaluate = cache.evaluate
-        keeping = asyncio.create_task(self.keyring.keep())
-        keeping.add_done_callback(_tell_end)
-        try:
-            yield
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+        background.start("keys", self.keyring.keep())
 
     async def admit(self, scope: Scope, method: str, headers: Mapping[bytes, bytes], rule: Rule | None) -> Admission:
         """Who is let in. Raises DeniedError.
@@ -146,12 +136,6 @@ class Guard:
         if not allowance.allowed:
             raise DeniedError(_too_many(kind, allowance), caller, allowance)
         return allowance
-
-
-def _tell_end(keeping: asyncio.Task[None]) -> None:
-    """A defect must not pass for a quiet database: soon nobody would be let in."""
-    if not keeping.cancelled() and (error := keeping.exception()):
-        _log.error("the API keys are read no more", exc_info=error)
 
 
 def address_of(scope: Scope) -> str:

@@ -73,6 +73,8 @@ ROUTES = (
 
 # The longest path of a route with a usual parameter has less.
 _REMEMBERED_LENGTH = 128
+# More than the tickers: who asks for one after another would find none of fewer, and all patterns be tried each time.
+_REMEMBERED = 16_384
 _PATTERNS = [(rule, compile_path(rule.path)[0]) for rule in ROUTES]
 
 
@@ -94,7 +96,7 @@ def _rule_of(method: str, path: str) -> Found | None:
     return Found(of_path[0], exact=False) if of_path else None
 
 
-_remembered_rule = lru_cache(4096)(_rule_of)
+_remembered_rule = lru_cache(_REMEMBERED)(_rule_of)
 
 
 def methods_of(path: str) -> list[str]:
