@@ -14,6 +14,10 @@ Message = dict[str, Any]
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 
 
+class RefusedError(Exception):
+    """The API cannot meet the request, however often it is asked."""
+
+
 class Follower:
     """What is known of some tickers: `latest` has the newest prediction of each."""
 
@@ -28,7 +32,10 @@ class Follower:
         self._complete = False
 
     async def follow(self) -> AsyncIterator[Message]:
-        """Each message, for ever. Raises InvalidStatus where the API refuses the credential."""
+        """Each message, for ever.
+
+        Raises InvalidStatus where the API refuses the credential, RefusedError where it refuses the request.
+        """
         pause = FIRST_PAUSE
         while True:
             try:
@@ -37,8 +44,12 @@ class Follower:
                     async for text in socket:
                         message = json.loads(text)
                         self._take(message)
-                        pause = FIRST_PAUSE
+                        if self._complete:
+                            pause = FIRST_PAUSE
                         yield message
+                        if message["type"] == "error":
+                            # Nothing more will come on this connection: the next one asks again.
+                            break
             except InvalidStatus as refused:
                 if refused.response.status_code in {401, 403}:
                     raise
@@ -62,6 +73,8 @@ class Follower:
             self._complete = True
         elif message["type"] == "prediction":
             self.latest[message["prediction"]["ticker"]] = message
+        elif message["type"] == "error" and message["problem"]["status"] < 500:
+            raise RefusedError(f"{message['problem']['detail']}: {message['problem']['next_step']}")
         self._sequence = message["sequence"]
 
 

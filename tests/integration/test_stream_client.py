@@ -1,11 +1,13 @@
 """The client of the documentation, through a relay that breaks connections and holds them up at random."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,7 +16,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Request, Response
 
-from docs.examples.stream_client import Follower
+from docs.examples import stream_client
+from docs.examples.stream_client import Follower, RefusedError
 from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
@@ -105,8 +108,9 @@ class Watched:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_its_last_numbers_are_the_servers_whatever_happened(
-    client: httpx.AsyncClient, cache: Cache, bus: Bus, seed: int
+    client: httpx.AsyncClient, cache: Cache, bus: Bus, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stream_client, "FIRST_PAUSE", 0.02)
     chance = random.Random(seed)
     await put(cache, *(made(ticker, 0.5) for ticker in TICKERS))
     async with relayed(client) as relay:
@@ -114,6 +118,7 @@ async def test_its_last_numbers_are_the_servers_whatever_happened(
             Watched(Follower(f"ws://127.0.0.1:{relay.port}", tickers)) for tickers in (list(TICKERS[:2]), ["*"])
         )
         tasks = [asyncio.create_task(watched.run()) for watched in (some, everything)]
+        await eventually(lambda: all(w.messages and w.messages[-1]["type"] == "complete" for w in (some, everything)))
         last: dict[str, float] = {}
         for price in range(1, 151):
             ticker = chance.choice(TICKERS)
@@ -150,3 +155,47 @@ async def test_it_does_not_try_again_where_it_is_refused(status: HTTPStatus) -> 
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(InvalidStatus):
             await anext(Follower(f"ws://127.0.0.1:{port}", ["*"]).follow())
+
+
+@asynccontextmanager
+async def refusing(*statuses: HTTPStatus) -> AsyncIterator[tuple[Follower, list[dict[str, Any]]]]:
+    """A follower of a server that answers its first requests with errors, and what it was asked."""
+    asked: list[dict[str, Any]] = []
+
+    async def answer(socket: ServerConnection) -> None:
+        asked.append(json.loads(await socket.recv()))
+        said: list[dict[str, Any]] = [{"type": "subscribed", "epoch": "e", "resumed": False, "tickers": ["IBM"]}]
+        if len(asked) <= len(statuses):
+            problem = {"status": statuses[len(asked) - 1], "detail": "planted", "next_step": "none"}
+            said.append({"type": "error", "problem": problem})
+        else:
+            said.append({"type": "complete"})
+        for message in said:
+            await socket.send(json.dumps({**message, "sequence": 7}))
+        await socket.wait_closed()
+
+    async with serve(answer, "127.0.0.1", 0) as server, asyncio.timeout(20):
+        yield Follower(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", ["IBM"]), asked
+
+
+async def test_after_an_error_it_asks_again_and_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def paused(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async with refusing(*[HTTPStatus.SERVICE_UNAVAILABLE] * 3) as (follower, asked):
+        monkeypatch.setattr(stream_client, "asyncio", SimpleNamespace(sleep=paused))
+        async for message in follower.follow():
+            if message["type"] == "complete":
+                break
+    assert [request.get("resume") for request in asked] == [None] * 4, "there is nothing to go on from"
+    assert pauses == [0.5, 1.0, 2.0]
+
+
+async def test_what_can_never_be_met_is_told_instead_of_asked_again() -> None:
+    async with refusing(HTTPStatus.NOT_FOUND) as (follower, asked):
+        with pytest.raises(RefusedError, match="planted: none"):
+            async for _ in follower.follow():
+                pass
+    assert len(asked) == 1
