@@ -1,5 +1,6 @@
 """From a prediction and its drivers to the message that explains it."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ class Explainer:
     async def facts(self, prediction: Prediction, drivers: Sequence[Driver], progress: Progress) -> Facts:
         """All that may be said of a prediction. What cannot be found out is left out."""
         await progress.at("documents")
-        documents = await self._documents(prediction, drivers)
-        read, record = await self._record(prediction)
+        documents, (read, record) = await asyncio.gather(
+            self._documents(prediction, drivers), self._record(prediction)
+        )
         return Facts(prediction, tuple(drivers), documents or (), record, documents is not None, read)
 
     async def explain(

@@ -54,6 +54,11 @@ class Materiality:
         self._ordered: list[float] = []
         self._first: dict[str, tuple[date, float]] = {}
 
+    def opened(self, ticker: str, session: date, price: float) -> None:
+        """The price that a session began with, where it was not heard: before a start."""
+        if price > 0:
+            self._first.setdefault(ticker, (session, price))
+
     def material(self, seen: Glance) -> bool:
         """Whether the move is material; remembers the prediction in any case."""
         half = math.log(seen.interval.p90 / seen.interval.p10) / 2

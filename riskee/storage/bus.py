@@ -5,6 +5,7 @@ again (after a timeout, say) stores it once.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import DEFAULT_SUB_PENDING_BYTES_LIMIT
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
@@ -26,11 +28,14 @@ from riskee.messaging.streams import MIB, STREAMS, Stream
 from riskee.messaging.subjects import Subject
 from riskee.settings import NatsSettings
 from riskee.storage.client import MESSAGE_ID, LightClient
+from riskee.storage.complaints import Complaints
 from riskee.storage.receipts import Receipts
 
 # Publications awaiting their acknowledgement at once: beyond it the throughput no longer grows.
 WINDOW = 512
 ACK_TIMEOUT = 5.0
+# What may wait for a listener.
+UNREAD_BYTES = DEFAULT_SUB_PENDING_BYTES_LIMIT
 # Long enough for a publisher to restart and send its unfinished work again.
 DUPLICATE_WINDOW = timedelta(minutes=10)
 SMALLEST_STREAM = 16 * MIB
@@ -72,9 +77,6 @@ class Bus:
         Raises RetryableError where the server has not answered within the timeout.
         """
 
-        async def complain(error: Exception) -> None:
-            _log.warning("bus error", error=str(error) or type(error).__name__)
-
         async def connected_again() -> None:
             _log.info("bus connected again")
 
@@ -96,7 +98,8 @@ class Bus:
                     connect_timeout=2,
                     ping_interval=10,
                     max_outstanding_pings=2,
-                    error_cb=complain,
+                    # Its bound method: the client takes no object that is called.
+                    error_cb=Complaints(time.monotonic).__call__,
                     disconnected_cb=disconnected,
                     reconnected_cb=connected_again,
                 ),
@@ -204,9 +207,12 @@ class Bus:
             with suppress(nats.errors.Error):
                 await self.client.publish(subject.name, codec_of(subject).encode(envelope))
 
-    async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> None:
-        """Call back for each message published from now on, without history or acknowledgement."""
-        await self.client.subscribe(subject, cb=callback)
+    async def listen(
+        self, subject: str, callback: Callable[[Msg], Awaitable[None]], unread_bytes: int = UNREAD_BYTES
+    ) -> None:
+        """Call back for each message published from now on, without history or acknowledgement; what comes while so
+        many bytes wait for it is lost."""
+        await self.client.subscribe(subject, cb=callback, pending_bytes_limit=unread_bytes)
 
 
 def _configuration(stream: Stream, max_bytes: int) -> StreamConfig:

@@ -1,6 +1,5 @@
 """What moved a published prediction: the model's own attributions on the very features that it was made from."""
 
-import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from riskee.storage.cache import Cache, decoded
 from riskee.storage.database import database_errors
 from riskee.storage.tables import quotes
 from serving.consumers.knowledge import Knowledge
+from serving.consumers.lookups import Lookups
 
 # Contributions add up to the expected return; another prediction's features would not.
 _TOLERANCE = 1e-9
@@ -36,6 +36,7 @@ class Attributions:
 
     cache: Cache
     knowledge: Knowledge
+    lookups: Lookups
     settings: ModelSettings
     drivers: int
     _predictors: dict[str, Predictor] = field(default_factory=dict)
@@ -43,7 +44,7 @@ class Attributions:
     async def of(self, prediction: Prediction) -> tuple[Driver, ...]:
         """The drivers; none where the prediction's features or model are gone."""
         try:
-            predictor = await asyncio.to_thread(self._predictor, prediction.model_version)
+            predictor = await self.lookups.of(self._predictor, prediction.model_version)
             for source in (self._cached, self._computed):
                 features = await source(prediction)
                 drivers = self._drivers(predictor, prediction, features) if features else None
@@ -88,7 +89,7 @@ class Attributions:
         return {name: math.nan if value is None else value for name, value in features.items()}
 
     async def _computed(self, prediction: Prediction) -> dict[str, float] | None:
-        return await asyncio.to_thread(self._compute, prediction)
+        return await self.lookups.of(self._compute, prediction)
 
     def _compute(self, prediction: Prediction) -> dict[str, float] | None:
         with database_errors(), self.knowledge.engine.connect() as connection:

@@ -104,6 +104,11 @@ class Knowledge:
         with self._connection() as connection:
             return newest_quotes(connection, tickers)
 
+    def newest_quotes(self) -> list[Quote]:
+        """The newest quote of each known ticker that was recorded."""
+        with self._connection() as connection:
+            return newest_quotes(connection, known_tickers(connection))
+
     def session_quotes(self, feed: str, day: date, tickers: Collection[str], until: datetime) -> list[Quote]:
         """Each ticker's last quote of a session, by its own time, of those that a feed had brought until a moment."""
         with self._connection() as connection:

@@ -1,6 +1,5 @@
 """What became of earlier predictions, for explanations: read from the marts of the track record."""
 
-import asyncio
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -9,6 +8,7 @@ from riskee.messaging.explanations import Record
 from riskee.messaging.messages import Prediction
 from riskee.model.live_record import standing_before
 from riskee.storage.database import database_errors
+from serving.consumers.lookups import Lookups
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Records:
     """The record of a ticker by a model."""
 
     engine: Engine
+    lookups: Lookups
 
     async def of(self, prediction: Prediction) -> Record | None:
         """Of this ticker's predictions by the model of this one, as it was known when its session began; None where
@@ -23,7 +24,7 @@ class Records:
 
         Raises RetryableError where the database is away, or the mart was not made yet.
         """
-        return await asyncio.to_thread(self._read, prediction)
+        return await self.lookups.of(self._read, prediction)
 
     def _read(self, prediction: Prediction) -> Record | None:
         wanted = (prediction.ticker, prediction.model_version, prediction.session_date)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from riskee.model.live_record import standings
+from serving.consumers.lookups import Lookups
 from serving.consumers.records import Records
 from tests.integration.test_marts import FIRST, hit, made_record, stored
 from tests.unit.messaging import samples
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 async def test_an_old_prediction_is_explained_with_the_outcomes_of_its_time(engine: Engine) -> None:
     rows = stored(engine, made_record())
-    records = Records(engine)
+    records = Records(engine, Lookups(1))
     for days in (0, 1, 2, 20, 39, 90):
         session = FIRST + timedelta(days)
         prediction = msgspec.structs.replace(

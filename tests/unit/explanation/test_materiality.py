@@ -81,6 +81,18 @@ def test_a_price_far_from_the_session_s_first_is_material() -> None:
     assert not materiality.material(_glance(price=104.2, session_date=date(2026, 1, 6)))
 
 
+def test_after_a_start_a_session_that_is_under_way_began_with_its_recorded_price() -> None:
+    materiality, today = Materiality(SETTINGS), date(2026, 1, 5)
+    materiality.opened("AAPL", today, 96.0)
+    materiality.opened("IBM", today, 0.0)  # none was recorded
+    assert materiality.material(_glance(price=100))
+    assert not materiality.material(_glance(price=100, ticker="IBM"))
+    tomorrow = date(2026, 1, 6)
+    assert not materiality.material(_glance(price=96, session_date=tomorrow))
+    materiality.opened("AAPL", today, 50.0)  # what was heard counts
+    assert not materiality.material(_glance(price=97, session_date=tomorrow))
+
+
 @pytest.mark.parametrize("flag", [Flag.STALE, Flag.HALTED, Flag.COLD_WINDOW, Flag.MODEL_EXPIRED])
 def test_a_number_that_is_not_to_be_relied_on_is_never_material(flag: Flag) -> None:
     assert not _used_to_calm().material(_glance(0.9, flags=(Flag.REPLAY, flag)))
