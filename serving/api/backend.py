@@ -29,6 +29,7 @@ from serving.api.problems import without_particulars
 from serving.api.reading import Reader
 from serving.api.records import Records
 from serving.api.standing import Standings
+from serving.api.streaming.snapshots import Snapshots
 from serving.api.streaming.streams import Streams
 from serving.api.streaming.subscribing import Subscribing
 from serving.database import Database
@@ -161,7 +162,7 @@ async def open_backend(
         jobs=Jobs(asker, JobStore(cache), clock, settings.api.job_seconds),
         hub=hub,
         streams=Streams(settings.stream, hub, clock, time.monotonic),
-        subscribing=Subscribing(hub, directory, reader, standings, clock, most_tickers),
+        subscribing=Subscribing(hub, directory, Snapshots(hub, reader, clock), standings, most_tickers),
         asker=asker,
         standings=standings,
     )

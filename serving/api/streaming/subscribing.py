@@ -4,18 +4,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from riskee.clock import Clock
 from riskee.errors import RiskeeError
 from riskee.telemetry import STREAM_RESUMES
 from serving.api.directory import Directory
 from serving.api.hub import Hub
 from serving.api.problems import ProblemError
-from serving.api.reading import Reader
-from serving.api.standing import Number, Standings
+from serving.api.standing import Standings
 from serving.api.streaming.messages import CompleteMessage, ErrorMessage, Resume, SubscribedMessage
 from serving.api.streaming.newest import Fates
 from serving.api.streaming.outlet import Outlet
-from serving.api.streaming.update import ALL, Key, Kind, Update, prediction_update
+from serving.api.streaming.snapshots import Snapshots
+from serving.api.streaming.update import ALL, Key, Kind, Update
 
 # Snapshots that are read, and wait for a client, at once.
 _BATCH = 64
@@ -27,9 +26,8 @@ class Subscribing:
 
     hub: Hub
     directory: Directory
-    reader: Reader
+    snapshots: Snapshots
     standings: Standings
-    clock: Clock
     most_tickers: int
 
     async def wanted(self, tickers: Sequence[str], already: Collection[str] = ()) -> list[str]:
@@ -98,21 +96,18 @@ class Subscribing:
         if ALL in wanted:
             tickers = [info.ticker for info in await self.directory.infos() if not info.is_index]
         for batch in _batches(tickers):
-            known = await self.reader.latest(batch)
+            known = await self.snapshots.known(batch)
             for ticker in batch:
+                key = Key(Kind.PREDICTION, ticker)
                 # Of those that came since, this client has got an update.
-                if self.hub.log.sequence_of(Key(Kind.PREDICTION, ticker)) <= since:
-                    self._offer_snapshot(outlet, ticker, known.get(ticker))
+                if self.hub.log.sequence_of(key) > since:
+                    continue
+                snapshot = self.snapshots.update(ticker, known.get(ticker))
+                if snapshot is not None:
+                    outlet.listener.offer(key, snapshot)
             await outlet.drained()
             if not outlet.connection.open:
                 return
-
-    def _offer_snapshot(self, outlet: Outlet, ticker: str, known: Number | None) -> None:
-        newer = self.hub.newer(ticker, known.prediction if known else None)
-        number = self.reader.judge(newer, self.clock.now()) if newer else known
-        if number:
-            update = prediction_update(self.hub.log.sequence, number, snapshot=True)
-            outlet.listener.offer(Key(Kind.PREDICTION, ticker), update)
 
 
 def _batches(tickers: Sequence[str]) -> Iterator[Sequence[str]]:

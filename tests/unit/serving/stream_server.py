@@ -14,6 +14,7 @@ from serving.api.hub import Hub
 from serving.api.reading import Reader
 from serving.api.standing import Number, judged
 from serving.api.streaming.outlet import Pump
+from serving.api.streaming.snapshots import Snapshots
 from serving.api.streaming.subscribing import Subscribing
 from tests.unit.serving.standings import World
 
@@ -58,8 +59,9 @@ class Server:
     """A hub, and readers of it that stand in for cache and database: they know the prediction before."""
 
     size: int
-    stored: dict[str, Prediction] = field(default_factory=dict)
+    known: dict[str, Prediction] = field(default_factory=dict)
     away: bool = False
+    database_away: bool = False
     reads: int = 0
 
     def __post_init__(self) -> None:
@@ -69,9 +71,8 @@ class Server:
         self.hub = Hub(world.standings, self.size)
         self.pump = Pump(lambda: 0.0)
         own = cast("Any", self)
-        self.subscribing = Subscribing(
-            self.hub, cast("Directory", own), cast("Reader", own), world.standings, world, 10
-        )
+        snapshots = Snapshots(self.hub, cast("Reader", own), world)
+        self.subscribing = Subscribing(self.hub, cast("Directory", own), snapshots, world.standings, 10)
 
     async def predicted(self, ticker: str) -> str:
         return ticker
@@ -84,13 +85,20 @@ class Server:
         if self.away:
             raise RetryableError("the servers are away", "wait")
 
-    async def latest(self, tickers: Sequence[str]) -> dict[str, Number]:
-        self._answer()
+    async def cached(self, tickers: Sequence[str]) -> dict[str, Prediction]:
+        if self.away:
+            return {}
         self.reads += 1
-        found = {ticker: self.stored[ticker] for ticker in tickers if ticker in self.stored}
+        found = {ticker: self.known[ticker] for ticker in tickers if ticker in self.known}
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        return {ticker: self.judge(prediction) for ticker, prediction in found.items()}
+        return found
 
-    def judge(self, prediction: Prediction, *_: object) -> Number:
+    async def stored(self, _: Sequence[str]) -> dict[str, Prediction]:
+        self._answer()
+        if self.database_away:
+            raise RetryableError("the database is away", "wait")
+        return {}
+
+    def judge(self, prediction: Prediction, *_: object, current: bool = True) -> Number:
         return judged(prediction, self.world.standings.reasons(prediction))

@@ -64,3 +64,15 @@ async def test_one_who_gives_up_takes_nobody_along() -> None:
     assert await stays == 1
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_a_read_is_of_about_so_many_names() -> None:
+    source = Source()
+    reads = Coalesced(source.read, 3)
+    wanted = (["a"], ["b", "c"], ["c", "d", "e"], ["f"])
+    source.go_on.set()
+    found = await asyncio.gather(*map(reads.all, wanted))
+    assert source.asked == [["a", "b", "c"], ["c", "d", "e"], ["f"]], "whoever asks has all of one read"
+    assert [{name: each[name] for name in names} for names, each in zip(wanted, found, strict=True)] == [
+        {"a": 1}, {"b": 1, "c": 1}, {"c": 2, "d": 2, "e": 2}, {"f": 3},
+    ]  # fmt: skip

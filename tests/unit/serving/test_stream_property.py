@@ -112,9 +112,9 @@ async def _play(steps: list[Step], tickers: list[str], size: int) -> None:
             )
             world.hub.publish(made)
             if place:
-                world.stored[made.ticker] = made
+                world.known[made.ticker] = made
             else:  # of this ticker the cache is always behind
-                world.stored.setdefault(made.ticker, made)
+                world.known.setdefault(made.ticker, made)
         elif kind == "stale":
             world.hub.notify(world.world.standings.stale(_stale(TICKERS[place])))
         elif kind == "mute":
