@@ -150,7 +150,7 @@ MODEL_WATCHED = Gauge(
     "riskee_model_watched_timestamp_seconds", "when Dagster last tested a champion for decay and drift", ["model_type"]
 )
 BACKUP_COMPLETED = Gauge(
-    "riskee_backup_completed_timestamp_seconds", "when the newest complete backup was made; 0: there is none", ["kind"]
+    "riskee_backup_completed_timestamp_seconds", "when the newest complete backup began; 0: there is none", ["kind"]
 )
 
 EXPOSITION_TYPE = CONTENT_TYPE_LATEST

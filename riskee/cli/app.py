@@ -10,6 +10,7 @@ from riskee.cli import (
     backup,
     bench,
     data,
+    dead_letters,
     doctor,
     documents,
     explain,
@@ -64,6 +65,7 @@ app.command(rich_help_panel=_PREDICTIONS)(explain.explain)
 app.command(rich_help_panel=_PREDICTIONS)(watch.watch)
 app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
 data.app.command()(fetch.fetch)
+data.app.command("dead-letters")(dead_letters.dead_letters)
 models.app.command()(retrain.retrain)
 app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
 app.command("track-record", rich_help_panel=_MODELS)(track_record.track_record)

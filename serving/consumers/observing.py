@@ -17,6 +17,7 @@ from riskee.messaging.subjects import WATCH_OF
 from riskee.storage.condition import Outcomes, champion_outcomes, condition
 from riskee.storage.follow import Follower
 from riskee.telemetry import (
+    BACKUP_COMPLETED,
     BUS_STREAM_LIMIT,
     BUS_STREAM_MESSAGES,
     BUS_STREAM_SIZE,
@@ -65,6 +66,7 @@ class Observer:
             "streams": self._look_at_streams,
             "champions": self._look_at_champions,
             "disk": self._look_at_disk,
+            "backups": self._look_at_backups,
         }
         for part, look in parts.items():
             try:
@@ -84,7 +86,7 @@ class Observer:
             DATABASE_CONNECTIONS.labels(state).set(count)
 
     async def _look_at_outcomes(self) -> None:
-        _show_outcomes(await self._database.run(lambda connection: champion_outcomes(connection, OUTCOME_DAYS)))
+        show_outcomes(await self._database.run(lambda connection: champion_outcomes(connection, OUTCOME_DAYS)))
 
     async def _look_at_streams(self) -> None:
         try:
@@ -114,6 +116,17 @@ class Observer:
             if found.drift_p_value is not None:
                 DRIFT_P_VALUE.labels(model_type).set(found.drift_p_value)
 
+    async def _look_at_backups(self) -> None:
+        """Where they are made: the newest complete one, or that there is none."""
+        if self._service.settings.backup.target:
+            # Cryptography takes memory that record has no other use for.
+            from riskee.backup.newest import completed_at
+
+            times = await asyncio.to_thread(completed_at, self._service.settings)
+            BACKUP_COMPLETED.labels("full").set(0)
+            for kind, at in times.items():
+                BACKUP_COMPLETED.labels(kind).set(at.timestamp())
+
     async def _look_at_disk(self) -> None:
         home = self._service.settings.home
         usage = await asyncio.to_thread(shutil.disk_usage, home)
@@ -122,7 +135,7 @@ class Observer:
         DISK_FREE.labels("home").set(usage.free)
 
 
-def _show_outcomes(outcomes: Sequence[Outcomes]) -> None:
+def show_outcomes(outcomes: Sequence[Outcomes]) -> None:
     for metric in (OUTCOMES, OUTCOME_BRIER, OUTCOME_COVERAGE):
         metric.clear()
     of_type: defaultdict[str, list[Outcomes]] = defaultdict(list)
