@@ -1,5 +1,6 @@
 """An address and the password that goes with it, which may come from elsewhere: a file, say."""
 
+import re
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -7,11 +8,17 @@ from pydantic import Field, SecretStr, model_validator
 
 from riskee.settings.section import Section
 
+# Of a list of addresses; the hosts of one address are parted by commas too.
+_PARTS = re.compile(r",(?=[a-z+]+://)")
 PASSWORD: SecretStr | None = Field(None, description="password of the user that the address names, in place of its own")
 
 
 def with_password(url: str, password: str) -> str:
-    """The address with this password for its user. Raises ValueError where it names none."""
+    """The address with this password for its user; each of several that commas part. Raises ValueError for no user."""
+    return ",".join(_with_password(one, password) for one in _PARTS.split(url))
+
+
+def _with_password(url: str, password: str) -> str:
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     name = user.partition(":")[0]

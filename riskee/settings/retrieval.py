@@ -13,10 +13,10 @@ class RetrievalSettings(Section):
     recency: float = Field(0.35, ge=0, description="weight of how lately a document became known")
     ticker: float = Field(0.15, ge=0, description="weight of a document on the ticker itself, not on the whole market")
     substance: float = Field(
-        0.25, ge=0, description="weight of how many sentences say with a number which way something went"
+        0.5, ge=0, description="weight of how many sentences say with a number which way something went"
     )
     similarity_span: float = Field(
-        0.2, gt=0, description="cosine below the best of its collection at which a document counts as unlike"
+        0.3, gt=0, description="cosine below the best of its collection at which a document counts as unlike"
     )
     half_life_days: float = Field(60.0, gt=0, description="age at which a document's recency is halved")
     diversity: float = Field(

@@ -37,7 +37,9 @@ class RedisSettings(Address):
 class NatsSettings(Address):
     """The message bus."""
 
-    url: SecretStr = Field(SecretStr("nats://localhost:4222"), description="address of the NATS server")
+    url: SecretStr = Field(
+        SecretStr("nats://localhost:4222"), description="address of the NATS server; several with commas between"
+    )
     password: SecretStr | None = PASSWORD
     replicas: int = Field(1, ge=1, le=5, description="servers of a NATS cluster that keep each stream")
     store_limit_bytes: int = Field(

@@ -89,8 +89,10 @@ class Bus:
         try:
             await asyncio.wait_for(
                 client.connect(
-                    settings.url.get_secret_value(),
+                    settings.url.get_secret_value().split(","),
                     name=name,
+                    # An inbox of its own: where the server knows users, none may listen to the answers of another.
+                    inbox_prefix=f"_INBOX.{name}",
                     # Ours come from the table of subjects, and the server's replies from the server.
                     skip_subject_validation=True,
                     max_reconnect_attempts=-1,
@@ -129,7 +131,10 @@ class Bus:
             await self.client.close()
 
     async def ensure_streams(self) -> None:
-        """Create or update every stream of the table. Doing it again changes nothing."""
+        """Create or update every stream of the table. Doing it again changes nothing.
+
+        Those that are as they should be are left alone: that needs no right but to look.
+        """
         for stream in STREAMS:
             await self._ensure(stream)
 
@@ -137,7 +142,7 @@ class Bus:
         size = min(stream.max_bytes, self.settings.store_limit_bytes or stream.max_bytes)
         while True:
             try:
-                await self._put_stream(_configuration(stream, size))
+                await self._put_stream(_configuration(stream, size, self.settings.replicas))
             except APIError as error:
                 no_room = error.err_code in _NO_ROOM
                 if not no_room and (error.code or 0) >= _SERVERS_FAULT:
@@ -158,9 +163,12 @@ class Bus:
 
     async def _put_stream(self, configuration: StreamConfig) -> None:
         try:
-            await self.jetstream.update_stream(configuration)
+            info = await self.jetstream.stream_info(str(configuration.name))
         except NotFoundError:
             await self.jetstream.add_stream(configuration)
+        else:
+            if _differs(configuration, info.config):
+                await self.jetstream.update_stream(configuration)
 
     async def publish(self, subject: Subject[PayloadT], *envelopes: Envelope[PayloadT]) -> None:
         """Publish and wait until JetStream has acknowledged every one.
@@ -215,7 +223,13 @@ class Bus:
         await self.client.subscribe(subject, cb=callback, pending_bytes_limit=unread_bytes)
 
 
-def _configuration(stream: Stream, max_bytes: int) -> StreamConfig:
+def _differs(wanted: StreamConfig, found: StreamConfig) -> bool:
+    """Whether the server has another configuration in anything that we ask for."""
+    asked, there = wanted.as_dict(), found.as_dict()
+    return any(there.get(name) != value for name, value in asked.items())
+
+
+def _configuration(stream: Stream, max_bytes: int, replicas: int) -> StreamConfig:
     return StreamConfig(
         name=stream.name,
         description=stream.purpose,
@@ -226,6 +240,6 @@ def _configuration(stream: Stream, max_bytes: int) -> StreamConfig:
         max_age=stream.max_age.total_seconds(),
         max_bytes=max_bytes,
         max_msgs=-1,
-        num_replicas=1,
+        num_replicas=replicas,
         duplicate_window=DUPLICATE_WINDOW.total_seconds(),
     )

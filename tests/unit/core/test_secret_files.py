@@ -7,6 +7,7 @@ import pytest
 from riskee.cli.settings import values
 from riskee.errors import FatalError
 from riskee.settings import ENV_PREFIX, Settings, load_settings
+from riskee.settings.addresses import with_password
 from riskee.settings.files import secrets_of
 
 
@@ -17,9 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_password_is_read_from_its_file_and_put_into_the_address(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_is_read_from_its_file_and_put_into_the_address(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "password").write_text("a/b@c:d\n")
     monkeypatch.setenv("RISKEE_DATABASE__URL", "postgresql+psycopg://riskee_api:old@db:5432/riskee?sslmode=verify-full")
     monkeypatch.setenv("RISKEE_DATABASE__PASSWORD_FILE", str(home / "password"))
@@ -35,6 +34,11 @@ def test_a_password_goes_with_the_default_address_too(monkeypatch: pytest.Monkey
     assert settings.redis.url.get_secret_value() == "redis://:made-up@localhost:6379/0"
     assert "made-up" not in repr(settings)
     assert "made-up" not in str(values(settings, ENV_PREFIX))
+
+
+def test_a_password_goes_into_each_address_of_a_list() -> None:
+    assert with_password("nats://a@n1:4222,nats://a@n2:4222", "p") == "nats://a:p@n1:4222,nats://a:p@n2:4222"
+    assert with_password("postgresql://a@h1:5432,h2:5432/db", "p") == "postgresql://a:p@h1:5432,h2:5432/db"
 
 
 def test_a_password_without_a_user_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,122 @@
+"""The job that runs before the services: roles, schema, grants, streams and the key of the metrics' reader.
+
+`python -m infra.deployment.migrate`, with the folder of secrets in `DEPLOY_SECRETS` (see docs/deployment.md). May
+be run again, by several at once: what is there is left or mended.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import Connection
+
+from infra.deployment.identities import OWNER, POSTGRES_ROLES, SUPERUSER
+from infra.deployment.roles import grant, make_roles
+from infra.deployment.secrets import METRICS_TOKEN
+from riskee.access.api_keys import digest_of, parse_key
+from riskee.access.grants import Grant
+from riskee.clock import Clock, SystemClock
+from riskee.errors import FatalError, RetryableError, RiskeeError
+from riskee.logs import configure_logs, get_logger
+from riskee.settings import Settings, load_settings
+from riskee.settings.addresses import with_password
+from riskee.storage.api_keys import StoredKey, add_key, read_keys
+from riskee.storage.bus import Bus
+from riskee.storage.database import database_errors, make_engine
+from riskee.storage.migrations import migrate
+
+FOLDER = "DEPLOY_SECRETS"  # not RISKEE_*: it is no setting of a service
+NAME = "migrate"
+_PATIENCE_SECONDS = 300.0
+_PAUSE_SECONDS = 2.0
+_CONNECT_SECONDS = 5.0
+
+_log = get_logger(__name__)
+
+
+def deploy(settings: Settings, secrets: Path, clock: Clock) -> None:
+    """Bring database and bus to this version. `settings` has the owner's address of the database.
+
+    Raises RetryableError where a server does not answer, FatalError where a secret is missing or the schema is newer.
+    """
+    passwords = {role: _secret(secrets / f"postgres_{role}") for role in (SUPERUSER, *POSTGRES_ROLES)}
+    owner = settings.database.url.get_secret_value()
+    libpq = owner.replace("postgresql+psycopg://", "postgresql://", 1)
+    make_roles(superusers(libpq, passwords[SUPERUSER]), passwords)
+    migrate(SecretStr(owner), settings, clock)
+    grant(libpq)
+    _with_database(settings, lambda connection: add_metrics_key(connection, settings, secrets, clock))
+    asyncio.run(_make_streams(settings))
+    _log.info("the database and the bus are ready")
+
+
+def superusers(url: str, password: str) -> str:
+    """The superuser's address of the server that `url` names, of the database that is always there."""
+    before, _, after = with_password(url.replace(f"//{OWNER}:", f"//{SUPERUSER}:", 1), password).rpartition("/")
+    _, question, options = after.partition("?")
+    return f"{before}/{SUPERUSER}{question}{options}"
+
+
+def add_metrics_key(connection: Connection, settings: Settings, secrets: Path, clock: Clock) -> None:
+    """Let the key that Prometheus has be one of the API's, for metrics alone."""
+    presented = parse_key(_secret(secrets / METRICS_TOKEN))
+    if presented is None:
+        raise FatalError(f"{secrets / METRICS_TOKEN} is no key of the API", "remove it, and make the secrets again")
+    if any(key.key_id == presented.key_id for key in read_keys(connection)):
+        return
+    pepper = settings.api.guard.key_pepper
+    digest = digest_of(presented, pepper.get_secret_value() if pepper else "")
+    add_key(connection, StoredKey(presented.key_id, "prometheus", digest, frozenset({Grant.METRICS_READ}), clock.now()))
+
+
+def _secret(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise FatalError(f"{file} cannot be read: {error.strerror}", "see docs/deployment.md, Secrets") from error
+
+
+def _with_database(settings: Settings, work: Callable[[Connection], None]) -> None:
+    engine = make_engine(settings.database.url, 1)
+    try:
+        with database_errors(), engine.begin() as connection:
+            work(connection)
+    finally:
+        engine.dispose()
+
+
+async def _make_streams(settings: Settings) -> None:
+    bus = await Bus.connect(settings.nats, NAME, timeout=_CONNECT_SECONDS)
+    try:
+        await bus.ensure_streams()
+    finally:
+        await bus.close()
+
+
+def main() -> None:
+    """The command: tries again for minutes while a server is away; exits with 1 where there is no way on."""
+    configure_logs(NAME, "INFO")
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    try:
+        settings, folder = load_settings(), Path(os.environ.get(FOLDER, "/run/secrets"))
+        while True:
+            try:
+                deploy(settings, folder, SystemClock())
+            except RetryableError as error:
+                if time.monotonic() > deadline:
+                    raise
+                _log.warning("waiting", cause=str(error))
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
+    except RiskeeError as error:
+        _log.critical("cannot go on", error=str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

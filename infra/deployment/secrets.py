@@ -1,0 +1,95 @@
+"""Secrets for docker-compose.yml: `python3 -m infra.deployment.secrets [folder]`. Needs nothing but Python.
+
+A secret that is there is kept, so it may be run again after an update; one that is removed is made anew. Each is a file
+of its own, so that a container gets those that it needs. Files that servers read in a format of theirs are written
+from the same secrets.
+"""
+
+import json
+import secrets
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS, SUPERUSER
+
+FOLDER = Path("secrets")
+REDIS_USERS_TEMPLATE = Path(__file__).parents[1] / "redis" / "users.acl"
+METRICS_TOKEN = "metrics_token"  # noqa: S105 (the name of a file)
+
+
+def password() -> str:
+    """256 random bits, of characters that need no escape in any address or file."""
+    return secrets.token_urlsafe(32)
+
+
+def api_token() -> str:
+    """A key of the API, as `riskee keys create` makes them (riskee/access/api_keys.py)."""
+    return f"rk_{secrets.token_hex(6)}_{urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b'=').decode()}"
+
+
+def wanted() -> dict[str, Callable[[], str]]:
+    """Every secret by the name of its file, and what makes it."""
+    names = (
+        *(f"postgres_{role}" for role in (SUPERUSER, *POSTGRES_ROLES)),
+        *(f"redis_{user}" for user in REDIS_USERS),
+        *(f"nats_{user}" for user in NATS_USERS),
+        "qdrant_api_key",
+        "api_key_pepper",
+        "grafana_admin_password",
+    )
+    return {**dict.fromkeys(names, password), METRICS_TOKEN: api_token}
+
+
+def rendered(values: Mapping[str, str], redis_host: str = "redis") -> dict[str, str]:
+    """The files that servers read in a format of theirs, by name."""
+    acl = REDIS_USERS_TEMPLATE.read_text()
+    for user in REDIS_USERS:
+        acl = acl.replace(f"@{user}@", sha256(values[f"redis_{user}"].encode()).hexdigest())
+    nats = "".join(f"NATS_{user.upper()}: {json.dumps(values[f'nats_{user}'])}\n" for user in NATS_USERS)
+    return {
+        "redis_users.acl": acl,
+        "nats_users.conf": nats,
+        "qdrant.yaml": f"service:\n  api_key: {json.dumps(values['qdrant_api_key'])}\n",
+        "redis_exporter.json": json.dumps({f"redis://exporter@{redis_host}:6379": values["redis_exporter"]}) + "\n",
+    }
+
+
+def write_secrets(folder: Path) -> list[str]:
+    """Make what is missing; gives the names of what was made.
+
+    The folder is the owner's alone. Its files can be read by every user, because a container's user is not the one of
+    this machine that owns them; only the folder keeps others from them.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    values, made = {}, []
+    for name, make in wanted().items():
+        file = folder / name
+        if not file.exists():
+            _write(file, make())
+            made.append(name)
+        values[name] = file.read_text().strip()
+    for name, text in rendered(values).items():
+        _write(folder / name, text)
+    return made
+
+
+def _write(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.tmp")
+    temporary.write_text(text)
+    temporary.chmod(0o444)
+    temporary.replace(file)
+
+
+def main() -> None:
+    """The command."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    made = write_secrets(folder)
+    print(f"{folder}: {len(made)} secrets made, {len(wanted()) - len(made)} were there")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""PostgreSQL, Redis and NATS with the configuration files that docker-compose.yml mounts, as the embedded binaries run
+them: the files as they are; ports, folders and the loopback's address are said on the command line.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.deployment.secrets import write_secrets
+from infra.embedded import binaries, readiness
+from infra.embedded.files import Home
+from infra.embedded.postgres import Postgres, connection_url
+from infra.embedded.readiness import NotReadyError
+from tests.conftest import REPOSITORY
+from tests.integration.front_server import free_port
+
+HOST = "127.0.0.1"
+_READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The three servers and the secrets that were made for them."""
+
+    secrets: Path
+    logs: Path
+    postgres: int
+    redis: int
+    nats: int
+
+    def secret(self, name: str) -> str:
+        return (self.secrets / name).read_text()
+
+    def environment(self, service: str, *, redis: bool = False) -> dict[str, str]:
+        """What a service of docker-compose.yml is told, with these addresses and files."""
+        told = {
+            "RISKEE_PROFILE": "compose",
+            "RISKEE_DATABASE__URL": f"postgresql+psycopg://riskee_{service}@{HOST}:{self.postgres}/riskee",
+            "RISKEE_DATABASE__PASSWORD_FILE": str(self.secrets / f"postgres_riskee_{service}"),
+            "RISKEE_NATS__URL": f"nats://{service}@{HOST}:{self.nats}",
+            "RISKEE_NATS__PASSWORD_FILE": str(self.secrets / f"nats_{service}"),
+            # The disk of a test is small: the streams' sizes are not what is tested.
+            "RISKEE_NATS__STORE_LIMIT_BYTES": str(64 * 2**20),
+        }
+        if redis:
+            told["RISKEE_REDIS__URL"] = f"redis://{service}@{HOST}:{self.redis}/0"
+            told["RISKEE_REDIS__PASSWORD_FILE"] = str(self.secrets / f"redis_{service}")
+        return told
+
+
+@contextmanager
+def running_servers(folder: Path) -> Iterator[Servers]:
+    """The servers, ready; ended when the context is left."""
+    folder.chmod(0o711)
+    secrets = folder / "run" / "secrets"
+    secrets.parent.mkdir()
+    write_secrets(secrets)
+    servers = Servers(secrets, folder, free_port(), free_port(), free_port())
+    with ExitStack() as stack:
+        for start in (_postgres, _redis, _nats):
+            stack.enter_context(start(folder, servers))
+        yield servers
+
+
+@contextmanager
+def _process(command: Sequence[str], log: Path, ready: Callable[[], None], stop: signal.Signals) -> Iterator[None]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
+    try:
+        _await(process, ready, log)
+        yield
+    finally:
+        process.send_signal(stop)
+        process.wait(30)
+
+
+def _await(process: subprocess.Popen[bytes], ready: Callable[[], None], log: Path) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        with suppress(NotReadyError):
+            return ready()
+        assert process.poll() is None, log.read_text()[-3000:]
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        time.sleep(0.05)
+
+
+def _postgres(folder: Path, servers: Servers) -> AbstractContextManager[None]:
+    home = Home(folder / "home")
+    home.create()
+    cluster = Postgres(home, binaries.postgres_folder())
+    identity = cluster.identity()
+    password = servers.secret("postgres_postgres")
+    cluster.prepare(identity, password)
+    files = [folder / name for name in ("postgresql.conf", "pg_hba.conf")]
+    for file in files:
+        shutil.copy(REPOSITORY / "infra" / "postgres" / file.name, file)
+        identity.own(file)
+    command = (
+        *cluster.command(identity, servers.postgres), "-c", f"config_file={files[0]}", "-c", f"hba_file={files[1]}",
+        "-c", f"listen_addresses={HOST}", "-c", "unix_socket_directories=", "-c", "fsync=off",
+    )  # fmt: skip
+    ready = readiness.postgres(connection_url(servers.postgres, password, "postgres"))
+    return _process(command, folder / "postgres.log", ready, signal.SIGINT)
+
+
+def _redis(folder: Path, servers: Servers) -> AbstractContextManager[None]:
+    data = folder / "redis"
+    data.mkdir()
+    command = (
+        str(binaries.valkey_server()), str(REPOSITORY / "infra" / "redis" / "redis.conf"), "--bind", HOST,
+        "--port", str(servers.redis), "--dir", str(data), "--aclfile", str(servers.secrets / "redis_users.acl"),
+    )  # fmt: skip
+    url = f"redis://health:{servers.secret('redis_health')}@{HOST}:{servers.redis}/0"
+    return _process(command, folder / "redis.log", readiness.valkey(url), signal.SIGTERM)
+
+
+def _nats(folder: Path, servers: Servers) -> AbstractContextManager[None]:
+    # The file includes that of the passwords by a path relative to itself.
+    file = folder / "etc" / "nats" / "nats.conf"
+    file.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "infra" / "nats" / "nats.conf", file)
+    monitor = free_port()
+    command = (
+        str(binaries.nats_server()), "-c", str(file), "-a", HOST, "-p", str(servers.nats), "-m", str(monitor),
+        "--store_dir", str(folder / "nats"),
+    )  # fmt: skip
+    ready = readiness.nats(servers.nats, monitor, "api", servers.secret("nats_api"))
+    return _process(command, folder / "nats.log", ready, signal.SIGTERM)
