@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from riskee.messaging.messages import ModelType, Prediction
 from riskee.storage.predictions import prediction_from
-from riskee.storage.tables import predictions, track_record
+from riskee.storage.tables import predictions, track_record, trading_sessions
 
 Each = Literal["quote", "session"]
 
@@ -50,9 +50,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PastPrediction:
-    """A prediction, and what happened, where that is known. A hit is what the mart `prediction_outcomes` calls one."""
+    """A prediction, the session whose close it is of, where the calendar reaches so far, and what happened, where that
+    is known. A hit is what the mart `prediction_outcomes` calls one."""
 
     prediction: Prediction
+    for_session: date | None
     outcome: Outcome | None
 
     @property
@@ -66,7 +68,9 @@ def past_predictions(connection: Connection, wanted: Wanted, limit: int) -> list
     chosen = _chosen(wanted).limit(limit).subquery()
     # Of a session that was played again the record has the first prediction alone; what happened is the same.
     same = and_(*(track_record.c[name] == chosen.c[name] for name in ("ticker", "data_time", "model_version")))
-    query = select(chosen, track_record.c.outcome_session, track_record.c.realised_return)
+    day = trading_sessions.c.session_date
+    following = select(func.min(day)).where(day > chosen.c.session_date).scalar_subquery().label("for_session")
+    query = select(chosen, following, track_record.c.outcome_session, track_record.c.realised_return)
     rows = query.select_from(chosen.outerjoin(track_record, same)).order_by(*_newest(chosen.c, wanted.each))
     return [_past(row) for row in connection.execute(rows)]
 
@@ -101,8 +105,10 @@ def _comes_after(place: Place, each: Each) -> ColumnElement[bool]:
 def _past(row: Row[Any]) -> PastPrediction:
     values = dict(row._mapping)
     session, realised = values.pop("outcome_session"), values.pop("realised_return")
+    for_session = values.pop("for_session")
     prediction = prediction_from(values)
-    return PastPrediction(prediction, None if session is None else _outcome(prediction, session, realised))
+    outcome = None if session is None else _outcome(prediction, session, realised)
+    return PastPrediction(prediction, for_session, outcome)
 
 
 def _outcome(prediction: Prediction, session: date, realised: float) -> Outcome:

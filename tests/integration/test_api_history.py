@@ -12,10 +12,12 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
+from riskee.market.sessions import Session
 from riskee.messaging.messages import Prediction
 from riskee.settings import Settings
 from riskee.storage.database import make_engine
 from riskee.storage.recording import PREDICTIONS, record
+from riskee.storage.sessions import write_sessions
 from riskee.storage.track_record import Head, append
 from tests.integration.made_predictions import made, sealed
 from tests.integration.marts import make_marts
@@ -105,6 +107,17 @@ async def test_the_last_of_each_session(client: httpx.AsyncClient, recorded: lis
     answer = await page(client, each="session", limit=2)
     assert ids(answer) == wanted[:2]
     assert ids(await page(client, each="session", limit=2, before=answer["next"])) == wanted[2:]
+
+
+async def test_each_is_for_the_session_that_the_calendar_says(
+    client: httpx.AsyncClient, engine: Engine, recorded: list[Prediction]
+) -> None:
+    assert {one["for_session"] for one in (await page(client))["predictions"]} == {None}, "the calendar is not known"
+    calendar = (FIRST, FIRST + timedelta(days=1), FIRST + timedelta(days=6))
+    with engine.begin() as connection:
+        write_sessions(connection, [Session(day, NOW, NOW) for day in calendar])
+    found = (await page(client, each="session"))["predictions"]
+    assert [one["for_session"] for one in found] == ["2013-01-07", "2013-01-07", "2013-01-02"]
 
 
 async def test_what_is_no_question_is_refused(client: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """Past predictions."""
 
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -19,8 +20,10 @@ router = APIRouter(tags=["predictions"])
 
 
 class PastPredictionAnswer(PredictionAnswer, frozen=True, kw_only=True):
-    """A prediction as it was published, with the status of its own flags; `outcome` is null until it is known."""
+    """A prediction as it was published, with the status of its own flags; `for_session` is the session whose close it
+    is of, null where the calendar ends before that, and `outcome` null until it is known."""
 
+    for_session: date | None
     outcome: Outcome | None
 
 
@@ -79,5 +82,6 @@ def _answer(past: PastPrediction) -> PastPredictionAnswer:
         status=gravest(prediction.flags),
         status_since=None,
         session=session_of(prediction),
+        for_session=past.for_session,
         outcome=past.outcome,
     )

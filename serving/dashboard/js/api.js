@@ -15,6 +15,7 @@ export class Problem extends Error {
 
   // The cause and the next step, as sentences.
   get told() {
+    if (this.keyWanted) return "The API asks for a key.";
     return [this.message, this.nextStep].filter(Boolean).map((text) => `${sentence(text)}.`.replace(/\.\.$/, ".")).join(" ");
   }
 
@@ -29,6 +30,8 @@ const AWAY = {
   next_step: "`riskee status` shows whether it runs; this page tries again by itself",
 };
 
+const CUT_OFF = { ...AWAY, title: "the answer was cut off", detail: "The API's answer did not come whole." };
+
 async function ask(path, options) {
   let response;
   try {
@@ -39,6 +42,7 @@ async function ask(path, options) {
   }
   heard(response.headers.get("date"));
   const body = await response.json().catch(() => null);
+  if (response.ok && body === null) throw new Problem(CUT_OFF);
   if (!response.ok) throw new Problem({ title: response.statusText, ...body, status: response.status });
   return body;
 }

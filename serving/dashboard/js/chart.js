@@ -4,7 +4,7 @@ import { createChart, LineSeries } from "../vendor/lightweight-charts-5.2.1.mjs"
 import { byId, element, write } from "./dom.js";
 import { ForecastBands } from "./forecast_bands.js";
 import { arrow, change, price } from "./format.js";
-import { bandOf, counted, drawn, newestOf, nextSession } from "./sessions.js";
+import { bandOf, counted, drawn, newestOf } from "./sessions.js";
 import { colour, onChange } from "./theme.js";
 
 const SHOWN_SESSIONS = 60;
@@ -39,6 +39,8 @@ export class TickerChart {
   #series;
   #prices = [];
   #bands = [];
+  // The session after the last one that is drawn.
+  #coming = "";
   #feed = "";
 
   constructor() {
@@ -50,7 +52,7 @@ export class TickerChart {
     this.#make();
     const anew = this.#prices.length === 0 || this.#feed !== newestOf(predictions).feed;
     this.#feed = newestOf(predictions).feed;
-    ({ prices: this.#prices, bands: this.#bands } = drawn(predictions));
+    ({ prices: this.#prices, bands: this.#bands, coming: this.#coming } = drawn(predictions));
     this.#line.setData(this.#prices);
     this.#series.setData(this.#bands);
     const last = Math.max(this.#prices.length, this.#bands.length);
@@ -71,7 +73,7 @@ export class TickerChart {
   follow(prediction) {
     const last = this.#prices.at(-1);
     if (last?.time !== prediction.session_date) return false;
-    const band = bandOf(prediction, null, nextSession(prediction.session_date), true);
+    const band = bandOf(prediction, null, this.#coming, true);
     this.#line.update({ time: prediction.session_date, value: prediction.price });
     if (this.#bands.at(-1)?.time <= band.time) this.#series.update(band);
     this.#prices[this.#prices.length - 1] = { ...last, value: prediction.price };

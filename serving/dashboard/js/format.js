@@ -7,7 +7,9 @@ const counts = new Intl.NumberFormat("en");
 export const price = (value) => prices.format(value);
 export const count = (value) => counts.format(value);
 export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
-export const words = (name) => name.replaceAll("_", " ");
+// Names that would say little to a reader.
+const PLAIN = { predict_silent: "predictor not heard" };
+export const words = (name) => PLAIN[name] ?? name.replaceAll("_", " ");
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export const clockTime = (iso) => `${iso.slice(11, 19)} UTC`;
 export const moment = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;

@@ -2,14 +2,13 @@
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
-import { secondsSince } from "./clock.js";
+import { momentOf, secondsSince } from "./clock.js";
 import { byId, element, write, writeWords } from "./dom.js";
 import { age, clockTime, count, sentence, words } from "./format.js";
 
 const CHECK_MS = 15_000;
-const SAID = {
-  connecting: "feed connecting", ok: "feed ok", connection_lost: "feed not heard", predict_silent: "predictor not heard", stale: "feed stale",
-};
+const CONNECTION = { live: "live", lost: "connection lost, trying again", held: "API key needed" };
+const SAID = { connecting: "feed connecting", ok: "feed ok", connection_lost: "feed unknown", stale: "feed stale" };
 const GOOD = new Set(["ok", "session_closed"]);
 
 export class Health {
@@ -27,11 +26,11 @@ export class Health {
   connection(detail) {
     const before = this.#stream.state;
     this.#stream = detail;
-    const said = detail.state === "live" ? "live" : "connection lost, trying again";
+    const said = CONNECTION[detail.state];
     byId("connection").dataset.state = detail.state;
     write(byId("connection-said"), said);
     if (before !== detail.state && before !== "connecting") announce(said);
-    if (detail.state === "lost") this.#market.connected(false);
+    if (detail.state !== "live") this.#market.connected(false);
     this.#drawFeed();
   }
 
@@ -51,23 +50,26 @@ export class Health {
     const state = lastKnown ? "lost" : GOOD.has(status) ? "live" : "connecting";
     byId("feed").dataset.state = state;
     const all = this.#market.entries.size;
-    const share = some < all && status !== "ok" ? `${count(some)} of ${count(all)} tickers: ` : "";
-    write(byId("feed-said"), share + (SAID[status] ?? words(status)));
-    const told = lastKnown || status === "session_closed";
+    const share = some < all && status !== "ok" ? `${count(some)} of ${count(all)} tickers` : "";
+    write(byId("feed-said"), [share, SAID[status] ?? words(status)].filter(Boolean).join(": "));
+    // Without a ticker there is no number that it could be said of; the list says what is the matter.
+    const told = all > 0 && (lastKnown || status === "session_closed");
     const banner = byId("banner");
     banner.hidden = !told;
     banner.dataset.grade = lastKnown ? "grave" : "note";
-    const from = since ? `${sentence(words(status))} since ${clockTime(since)}. ` : "";
+    const whose = sentence([share, since ? `since ${momentOf(since)}` : ""].filter(Boolean).join(", "));
     // A reason's next step, after the colon, is taken by the page itself.
     const [cause] = (this.#stream.reason ?? "").split(":");
-    const reason = this.#stream.state === "lost" && cause ? ` (${cause})` : "";
-    writeWords(banner, told ? `${share}${from}${meaning} ${sentence(step)}${step ? "." : ""}${reason}` : "");
+    const reason = this.#stream.state === "lost" && cause ? `(${cause})` : "";
+    const said = [`${whose}${whose ? ": " : ""}${meaning}`, step ? `${sentence(step)}.` : "", reason].filter(Boolean);
+    writeWords(banner, told ? said.join(" ") : "");
     this.#drawAge();
   }
 
   #drawAge() {
     const { heard, feedName, complete } = this.#market;
-    const text = heard ? `${feedName} · last quote ${age(secondsSince(heard))}` : complete ? "no quote yet" : "Loading …";
+    const awaited = this.#stream.state === "connecting" || this.#stream.state === "live" ? "Loading …" : "";
+    const text = heard ? `${feedName} · last quote ${age(secondsSince(heard))}` : complete ? "no quote yet" : awaited;
     write(byId("feed-age"), text);
     byId("feed-age").title = heard ? `${heard.slice(0, 10)} ${clockTime(heard)}` : "";
   }

@@ -99,7 +99,7 @@ stream.addEventListener("state", ({ detail: told }) => {
   health.connection(told);
   // A connection that is refused says not why: the API does.
   if (told.state === "lost") learn();
-  else {
+  else if (told.state === "live") {
     keyDialog.taken();
     if (market.entries.size) detail.again();
   }

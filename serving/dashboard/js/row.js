@@ -28,6 +28,7 @@ export class Row {
   #chance = element("b");
   #chanceBar = element("i");
   #bar = new IntervalBar();
+  #shortChance = element("small", "when-narrow");
   #low = element("small");
   #high = element("small");
   #status = element("span", "mark");
@@ -46,7 +47,7 @@ export class Row {
       cell("price", this.#price, this.#shortStatus),
       cell("expected", this.#expected, this.#predicted),
       cell("chance", this.#chance, chance),
-      cell("interval", this.#bar.node, ends),
+      cell("interval", this.#bar.node, ends, this.#shortChance),
       cell("status", this.#status, this.#more)
     );
     this.node.setAttribute("role", "row");
@@ -80,7 +81,7 @@ export class Row {
 
   #showNothing() {
     for (const each of [this.#price, this.#expected, this.#chance]) write(each, MUTE);
-    for (const each of [this.#predicted, this.#low, this.#high]) write(each, "");
+    for (const each of [this.#predicted, this.#low, this.#high, this.#shortChance]) write(each, "");
     this.#expected.className = "";
     this.#chanceBar.style.width = "0";
   }
@@ -92,6 +93,7 @@ export class Row {
     this.#expected.className = likelier(prediction.p_up);
     write(this.#predicted, price(prediction.predicted_price));
     write(this.#chance, percent(prediction.p_up));
+    write(this.#shortChance, `up ${percent(prediction.p_up)}`);
     this.#drawChance(prediction.p_up);
     this.#bar.draw(prediction, reach);
     write(this.#low, price(interval.p10));

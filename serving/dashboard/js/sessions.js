@@ -2,8 +2,8 @@
 
 const DAY_MS = 86_400_000;
 
-// The next weekday: the session after the last one, as far as this page knows the calendar.
-export function nextSession(day) {
+// Where the exchange's calendar is not known: the next weekday.
+function nextWeekday(day) {
   const next = new Date(Date.parse(`${day}T00:00:00Z`) + DAY_MS);
   while (next.getUTCDay() === 0 || next.getUTCDay() === 6) next.setTime(next.getTime() + DAY_MS);
   return next.toISOString().slice(0, 10);
@@ -24,8 +24,13 @@ export function bandOf(prediction, outcome, target, ahead) {
 export const newestOf = (predictions) =>
   predictions.reduce((one, other) => (other.prediction_time > one.prediction_time ? other : one));
 
-// From the API's answer, the newest first, to prices and bands in the order of time. A replay tells the same sessions
-// again in each pass: only the newest one's are shown.
+// The session that a prediction is for; where the calendar is not known, that of the prediction that follows it.
+function targetOf({ for_session: target, outcome, session_date: made }, following) {
+  return outcome?.session ?? target ?? following?.session_date ?? nextWeekday(made);
+}
+
+// From the API's answer, the newest first, to prices, bands in the order of time, and the session that comes next. A
+// replay tells the same sessions again in each pass: only the newest one's are shown.
 export function drawn(predictions) {
   const newest = newestOf(predictions);
   const ofSession = new Map();
@@ -34,11 +39,11 @@ export function drawn(predictions) {
   }
   const inOrder = [...ofSession.values()].sort((one, other) => (one.session_date < other.session_date ? -1 : 1));
   const prices = inOrder.map(({ session_date: time, price }) => ({ time, value: price }));
-  const bands = inOrder.map((each, place) => {
-    const target = each.outcome?.session ?? inOrder[place + 1]?.session_date ?? nextSession(each.session_date);
-    return bandOf(each, each.outcome, target, target > inOrder.at(-1).session_date);
-  });
-  return { prices, bands: [...new Map(bands.map((band) => [band.time, band])).values()] };
+  const last = inOrder.at(-1);
+  const bands = inOrder.map((each, place) =>
+    bandOf(each, each.outcome, targetOf(each, inOrder[place + 1]), each === last && !each.outcome)
+  );
+  return { prices, bands: [...new Map(bands.map((band) => [band.time, band])).values()], coming: targetOf(last) };
 }
 
 export function counted(bands) {

@@ -1,7 +1,8 @@
 // Where the numbers stand: what each status means, what holds of all of them or of some tickers, and what happened to a
 // ticker since its prediction.
 
-import { clockTime, words } from "./format.js";
+import { momentOf } from "./clock.js";
+import { words } from "./format.js";
 
 const WELL = { status: "ok", since: "1970-01-01T00:00:00Z" };
 const UNHEARD = { status: "connecting", last_known: false };
@@ -86,7 +87,7 @@ export class Standing {
     const meaning = this.#meanings.get(flag);
     const lastKnown = Boolean(meaning?.last_known);
     const grade = lastKnown ? "grave" : meaning && !NOTED.has(flag) ? "warn" : "note";
-    const since = from ? ` since ${clockTime(from)}` : "";
+    const since = from ? ` since ${momentOf(from)}` : "";
     return {
       flag,
       grade,

@@ -16,6 +16,8 @@ export class Stream extends EventTarget {
   // Whether this connection has told everything, so that only what is new will come.
   #complete = false;
   #refused = "";
+  // Whether it waits for a key, without which each try would be refused.
+  #held = false;
   #socket = null;
   #timer = 0;
   #watch = 0;
@@ -43,13 +45,16 @@ export class Stream extends EventTarget {
   reset() {
     this.#pause = FIRST_PAUSE_MS;
     this.#read = null;
+    this.#held = false;
     if (this.#socket) this.#socket.close();
     else this.connect();
   }
 
-  // No more tries until the next `reset`: without a key each would be refused.
+  // No more tries until the next `reset`.
   hold() {
+    this.#held = true;
     clearTimeout(this.#timer);
+    this.#tell("held");
   }
 
   #receive(message) {
@@ -90,6 +95,10 @@ export class Stream extends EventTarget {
   #lost(opened, reason) {
     clearTimeout(this.#watch);
     this.#socket = null;
+    if (this.#held) {
+      this.#tell("held");
+      return;
+    }
     this.#timer = setTimeout(() => this.connect(), this.#pause);
     this.#tell("lost", { opened, reason, again: this.#pause / 1000 });
     this.#refused = "";

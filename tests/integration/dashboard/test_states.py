@@ -73,6 +73,7 @@ async def test_without_a_predictor_everything_is_last_known(bus: Bus, cache: Cac
         await dashboard.shows("The predictor or the message bus is not heard", "#banner")
         await eventually(lambda: _count(dashboard, ".row.last-known", len(TICKERS)))
         await dashboard.shows("predictor not heard", "#feed")
+        assert "silent" not in await dashboard.text("body")
         await dashboard.picture("predictor-silent")
 
 
@@ -180,6 +181,7 @@ async def test_where_the_api_asks_for_a_key_the_page_does(
         await dashboard.press("Escape")
         await dashboard.shows("This API asks for a key.", "#key-banner")
         assert not await dashboard.page.locator("#banner").is_visible(), "what is missing is the key"
+        assert await dashboard.text("#connection") == "API key needed"
         await dashboard.page.click("#enter-key")
         await dashboard.page.fill("#key", "rk_wrong")
         await dashboard.press("Enter")

@@ -1,19 +1,24 @@
 """One ticker: its chart of predictions and outcomes, its record, its model and the health of the system."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from sqlalchemy import Engine
 
+from riskee.market.sessions import Session
 from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
+from riskee.storage.sessions import write_sessions
 from tests.integration.dashboard.browser import PHONE, WIDE, Dashboard, opened
 from tests.integration.dashboard.made_history import LAST, prediction, wandering, write_history
 from tests.integration.made_predictions import put, sealed
 
 pytestmark = pytest.mark.integration
 SESSIONS = 90
+NOON = datetime(2012, 9, 6, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -39,6 +44,19 @@ async def test_the_chart_tells_hits_misses_and_intervals(past: None, dashboard: 
     await dashboard.shows("612.25", "#figures")
     await dashboard.page.hover("#chart", position={"x": 420, "y": 120})
     await dashboard.shows("predicted", "#readout")
+
+
+async def test_the_open_prediction_stands_over_the_next_session_of_the_calendar(
+    past: None, dashboard: Dashboard, engine: Engine
+) -> None:
+    monday = LAST + timedelta(days=4)
+    with engine.begin() as connection:
+        write_sessions(connection, [Session(day, NOON, NOON) for day in (LAST, monday)])
+    await dashboard.open("AAPL")
+    await dashboard.shows("Of the last 89 settled predictions")
+    await dashboard.page.click("text=As a table")
+    rows = await dashboard.page.locator("#past tr").all_inner_texts()
+    assert rows[0].split()[0] == monday.isoformat(), "the Friday between is a holiday"
 
 
 async def test_a_ticker_without_a_past_has_none_of_another(past: None, dashboard: Dashboard) -> None:

@@ -63,7 +63,8 @@ async def test_the_feed_is_as_grave_as_that_of_any_ticker(dashboard: Dashboard, 
     stream.stand("predict_silent", "IBM", "MSFT")
     stream.say(type="complete")
     await dashboard.shows("2 of 3 tickers: predictor not heard", "#feed")
-    await dashboard.shows("The predictor or the message bus is not heard.", "#banner")
+    said = "2 of 3 tickers, since 2012-01-01 00:00 UTC: The predictor or the message bus is not heard."
+    assert await dashboard.text("#banner") == said
     stream.stand("ok", "IBM", "MSFT")
     await dashboard.shows("feed ok", "#feed")
     assert not await dashboard.page.locator("#banner").is_visible()
@@ -87,6 +88,16 @@ async def test_a_failed_read_keeps_the_chart_and_is_tried_again(
     await dashboard.page.unroute(PAST)
     async with dashboard.page.expect_response(PAST):
         await dashboard.page.clock.run_for(6000)
+
+
+async def test_an_answer_that_is_cut_off_is_asked_for_again(dashboard: Dashboard, stream: MadeStream) -> None:
+    cut_off = {"content_type": "application/json", "body": '{"predictions": ['}
+    await dashboard.page.route(PAST, lambda route: route.fulfill(**cut_off))
+    await dashboard.open("AAPL")
+    await dashboard.shows("The API's answer did not come whole.", "#chart-box")
+    await dashboard.page.unroute(PAST)
+    await dashboard.page.click("#chart-again")
+    await dashboard.shows("No prediction of this ticker is stored yet.", "#chart-box")
 
 
 async def test_the_record_is_that_of_the_choice(
