@@ -1,5 +1,7 @@
 """`python -m riskee_dagster.bootstrap [--if-needed]`: materialise every asset, in this process.
 
+With --if-needed nothing, where all are there; but SQL models that were made by another definition are made again.
+
 Writes one JSON object a line to stdout as things happen:
 {"asset": "market_data", "state": "start" | "done" | "failed", "done": 3, "total": 40, "seconds": 1.2, "detail": "…"}
 A step that has news of itself repeats its `start` with another `detail`. Exit code 0: everything is materialised.
@@ -28,6 +30,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobO
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from riskee.settings import Settings, load_settings
+from riskee_dagster.defs.features import MODELS, model_key
 from riskee_dagster.launcher import HOST_TAG, worker_tags
 from riskee_dagster.partitions import ONLY_CHANGED, range_tags
 
@@ -106,6 +109,26 @@ def missing_assets(instance: DagsterInstance, definitions: dg.Definitions) -> li
     return [key for key in keys if key not in made]
 
 
+def outdated_models(
+    instance: DagsterInstance, definitions: dg.Definitions, models: Set[dg.AssetKey]
+) -> set[dg.AssetKey]:
+    """Of the SQL models those that were last made by another definition, and what is made from these."""
+    graph = definitions.resolve_asset_graph()
+    made_by = instance.get_latest_materialization_code_versions(models)
+    changed = [key for key in models if graph.get(key).code_version != made_by[key]]
+    return set(dg.AssetSelection.assets(*changed).downstream().resolve(graph)) & models
+
+
+def needed(instance: DagsterInstance, definitions: dg.Definitions) -> dg.JobDefinition | None:
+    """What an installation lacks of the whole job, None where nothing: after an update the views of a home that has
+    everything are still those of the version before."""
+    job = definitions.resolve_job_def(JOB)
+    if missing_assets(instance, definitions):
+        return job
+    outdated = outdated_models(instance, definitions, {model_key(model.name) for model in MODELS.models})
+    return job.get_subset(asset_selection=outdated) if outdated else None
+
+
 Days = Callable[[], tuple[date, date] | None]
 """Called once the history is there: its first and last day, or None without any."""
 
@@ -173,7 +196,7 @@ def stored_days(settings: Settings) -> tuple[date, date] | None:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m riskee_dagster.bootstrap", description=__doc__)
-    parser.add_argument("--if-needed", action="store_true", help="do nothing when every asset is materialised")
+    parser.add_argument("--if-needed", action="store_true", help="only what is missing or was made by another version")
     arguments = parser.parse_args()
     from riskee_dagster.definitions import riskee
 
@@ -183,9 +206,8 @@ def main() -> int:
     definitions = riskee()
     # Dagster redirects the standard output while a step runs: the lines go to where it was pointed before.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out, DagsterInstance.get() as instance:
-        if arguments.if_needed and not missing_assets(instance, definitions):
-            return 0
-        failures = run(instance, definitions.resolve_job_def(JOB), out, lambda: stored_days(settings))
+        job = needed(instance, definitions) if arguments.if_needed else definitions.resolve_job_def(JOB)
+        failures = run(instance, job, out, lambda: stored_days(settings)) if job else []
     for failure in failures:
         print(failure, file=sys.stderr)  # noqa: T201 - the command's answer
     return 1 if failures else 0

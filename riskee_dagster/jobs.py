@@ -29,9 +29,10 @@ BACKFILL = dg.define_asset_job(
     description="The feature tables of any range of days, in one run, with what they are made from.",
     tags=LIMITS,
 )
+# With the marts that they read: after an update the views are those of this version within the hour, on each profile.
 MONITOR = dg.define_asset_job(
     "monitor",
-    WATCHED,
+    WATCHED | (WATCHED.upstream() & dg.AssetSelection.groups("marts")),
     description="Scores predictions whose outcome is known, and looks whether models should be trained again.",
     tags=LIMITS,
 )

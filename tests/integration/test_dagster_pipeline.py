@@ -18,7 +18,7 @@ from riskee.settings import Settings
 from riskee.storage.bars import last_sessions
 from riskee.storage.vectors import Vectors
 from riskee_dagster import definitions
-from riskee_dagster.bootstrap import missing_assets
+from riskee_dagster.bootstrap import missing_assets, needed
 from riskee_dagster.declare import WHY_TAG
 from riskee_dagster.defs.documents import document_key
 from riskee_dagster.defs.models import candidate_key, champion_key
@@ -40,6 +40,7 @@ def made(
 def test_everything_is_materialised(made: Materialised) -> None:
     assert made.failures == []
     assert missing_assets(made.instance, definitions.riskee()) == []
+    assert needed(made.instance, definitions.riskee()) is None
     last = made.lines[-1]
     assert (last["state"], last["done"]) == ("done", last["total"])
 

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from riskee.errors import FatalError, RetryableError
-from riskee_dagster.bootstrap import missing_assets, run
+from riskee_dagster.bootstrap import missing_assets, outdated_models, run
 from riskee_dagster.declare import product_errors
 
 
@@ -115,3 +115,36 @@ def test_its_run_can_be_executed_again_from_the_ui() -> None:
         (done,) = instance.get_runs()
     assert done.remote_job_origin is not None
     assert (done.remote_job_origin.location_name, done.remote_job_origin.job_name) == ("riskee", "pipeline")
+
+
+def test_after_an_update_models_of_another_definition_and_what_is_made_from_them_are_made_again() -> None:
+    made: list[str] = []
+
+    def assets(version: str) -> list[dg.AssetsDefinition]:
+        @dg.asset(code_version=version)
+        def lower() -> None:
+            made.append("lower")
+
+        @dg.asset(deps=[lower], code_version="1")
+        def upper() -> None:
+            made.append("upper")
+
+        @dg.asset(deps=[lower], code_version="1")
+        def no_sql() -> None:
+            made.append("no_sql")
+
+        @dg.asset(code_version="1")
+        def beside() -> None:
+            made.append("beside")
+
+        return [lower, upper, no_sql, beside]
+
+    models = {dg.AssetKey(name) for name in ("lower", "upper", "beside")}
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(instance, job_of(*assets("1")), io.StringIO()) == []
+        assert outdated_models(instance, dg.Definitions(assets=assets("1")), models) == set()
+        outdated = outdated_models(instance, dg.Definitions(assets=assets("2")), models)
+        made.clear()
+        assert run(instance, job_of(*assets("2")).get_subset(asset_selection=outdated), io.StringIO()) == []
+        assert made == ["lower", "upper"]
+        assert outdated_models(instance, dg.Definitions(assets=assets("2")), models) == set()
