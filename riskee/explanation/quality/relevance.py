@@ -1,36 +1,33 @@
-"""How well documents are found: labels from metadata and by hand, against plainer ways of finding.
+"""How well documents are found: by their dates and by hand, against plainer ways of finding.
 
-A label from metadata: at a moment after a company's call, the passages of its newest call known by then are relevant,
-those of its earlier calls are not. It measures whether the newest is found, not whether a passage is worth quoting;
-that is what the labels by hand say (`judgements.json`).
+Fresh is told by dates: the passages of a company's newest call known at a moment, or its posts of the last month. It
+measures whether the newest is found, not whether it is worth quoting; that is what the labels by hand say
+(`judgements`). An explanation wants both: what is telling and fresh.
 """
 
 import random
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from importlib.resources import files
+from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 
-from riskee.documents.document import Collection, Document
-from riskee.embedding.embedder import Embedder, Vectors
-from riskee.explanation import ranking
+from riskee.documents.document import Collection
+from riskee.embedding.embedder import Embedder
 from riskee.explanation.quality.corpus import Corpus
-from riskee.explanation.quality.made_facts import made_facts
+from riskee.explanation.quality.judgements import Judged, read_judgements
 from riskee.explanation.quality.measures import Mean, hit, mean, ndcg
+from riskee.explanation.quality.questions import Question, is_held_back, question, questions_of
 from riskee.explanation.quality.shelf import Shelf
+from riskee.explanation.quality.ways import Way, ways_of
 from riskee.explanation.retrieval import query
-from riskee.messaging.explanations import Driver
-from riskee.messaging.messages import Prediction
 from riskee.settings.retrieval import RetrievalSettings
 
 K = 5
 JUDGED_K = 3
-_CALLS: Collection = "earnings_calls"
-_DAYS_AFTER = (1, 30)
+HALVES = ("held back", "chosen on")
+
+Found = list[list[uuid.UUID]]
 
 
 @dataclass(frozen=True)
@@ -44,175 +41,129 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A made-up prediction at a moment after a real call, and what is relevant to it."""
-
-    prediction: Prediction
-    drivers: tuple[Driver, ...]
-    relevant: frozenset[uuid.UUID]
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """What a reader said of a passage found for a ticker at a moment: whether it tells of results."""
-
-    ticker: str
-    at: datetime
-    document_id: uuid.UUID
-    relevant: bool
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The measures of one way of finding."""
+class Fresh:
+    """How much that is fresh one way finds."""
 
     hit_rate: Mean
     ndcg: Mean
 
 
 @dataclass(frozen=True)
+class Telling:
+    """What a reader said of what one way finds: telling or not, telling and fresh, and the share that was judged."""
+
+    hit_rate: Mean
+    ndcg: Mean
+    fresh_ndcg: Mean
+    judged: float
+
+
+@dataclass(frozen=True)
 class Relevance:
-    """All ways by name; of plain similarity without conditions, the share from the future and of other companies."""
+    """Of one collection, all ways by name; of plain similarity without conditions, the share from the future and of
+    other companies. `telling` is by half of the companies: those that weights were chosen on, and the others."""
 
+    collection: Collection
     questions: int
-    passages: int
-    ways: dict[str, Finding]
-    judged: dict[str, Finding] = field(default_factory=dict)
-    judgements: int = 0
-    from_the_future: float = 0.0
-    of_others: float = 0.0
+    companies: int
+    documents: int
+    fresh: dict[str, Fresh]
+    telling: dict[str, dict[str, Telling]]
+    asked: dict[str, int]
+    judged: int
+    from_the_future: float
+    of_others: float
 
 
-Way = Callable[[Question, Vectors], list[Document]]
-
-
-def questions_of(corpus: Corpus, seed: int) -> list[Question]:
-    """A question after each call of a ticker but its first."""
-    draw = random.Random(seed)  # noqa: S311 (a sample, no secret)
-    found = []
-    for ticker, moments in corpus.calls.items():
-        for moment, following in zip(
-            moments[1:], [*moments[2:], datetime.max.replace(tzinfo=moments[0].tzinfo)], strict=True
-        ):
-            at = min(moment + timedelta(days=draw.uniform(*_DAYS_AFTER)), following - timedelta(seconds=1))
-            newest = frozenset(
-                document.document_id
-                for document in corpus.documents
-                if (document.ticker, document.collection, document.known_at) == (ticker, _CALLS, moment)
-            )
-            if newest:
-                found.append(Question(*made_facts(ticker, at, draw), newest))
-    return found
-
-
-def ways_of(shelf: Shelf, settings: RetrievalSettings, seed: int) -> dict[str, Way]:
-    """The product's way of finding passages of calls, and plainer ones under the same conditions."""
-
-    def hybrid(weights: RetrievalSettings) -> Way:
-        def find(question: Question, vector: Vectors) -> list[Document]:
-            ticker, at = question.prediction.ticker, question.prediction.data_time
-            hits = ranking.known(shelf.search(vector, ticker, at, weights.candidates, [_CALLS]), ticker, at)
-            return [one.document for one in ranking.ranked(hits, at, weights, K)]
-
-        return find
-
-    def similar(question: Question, vector: Vectors) -> list[Document]:
-        prediction = question.prediction
-        return [hit.document for hit in shelf.search(vector, prediction.ticker, prediction.data_time, K, [_CALLS])]
-
-    def by_words(question: Question, _: Vectors) -> list[Document]:
-        return shelf.by_words(query(_CALLS, question.prediction, question.drivers), _eligible(shelf, question))[:K]
-
-    def at_random(question: Question, _: Vectors) -> list[Document]:
-        draw = random.Random(f"{seed}{question.prediction.prediction_id}")  # noqa: S311 (a sample, no secret)
-        places = _eligible(shelf, question)
-        return [shelf.documents[at] for at in draw.sample(places, min(K, len(places)))]
-
-    return {
-        "hybrid": hybrid(settings),
-        "hybrid without variety": hybrid(settings.model_copy(update={"diversity": 0.0})),
-        "hybrid without recency": hybrid(settings.model_copy(update={"recency": 0.0})),
-        "similarity": similar,
-        "words (BM25)": by_words,
-        "random": at_random,
-    }
-
-
-def relevance_of(ground: Ground, settings: RetrievalSettings) -> Relevance:
+def relevance_of(ground: Ground, settings: RetrievalSettings, collection: Collection) -> Relevance:
     """Ask every question in every way."""
-    corpus, shelf, embedder, seed = ground.corpus, ground.shelf, ground.embedder, ground.seed
-    questions = questions_of(corpus, seed)
-    texts = [query(_CALLS, question.prediction, question.drivers) for question in questions]
-    vectors = embedder.encode(texts)
-    ways = ways_of(shelf, settings, seed)
-    found = {
-        name: [
-            [document.document_id for document in way(question, vector)]
-            for question, vector in zip(questions, vectors, strict=True)
-        ]
-        for name, way in ways.items()
-    }
-    labels = [(question.prediction.ticker, question.relevant) for question in questions]
-    nearest = [
-        (question.prediction, document)
-        for question, vector in zip(questions, vectors, strict=True)
-        for document in shelf.nearest(vector, K, _CALLS)
-    ]
-    judgements = read_judgements()
+    questions = questions_of(ground.corpus, collection, ground.seed)
+    found = _found(ground, questions, ways_of(ground.shelf, settings, K, ground.seed))
+    telling, asked, judged = _by_hand(ground, settings, collection)
+    future, others = _without_conditions(ground, questions)
     return Relevance(
+        collection=collection,
         questions=len(questions),
-        passages=sum(document.collection == _CALLS for document in corpus.documents),
-        ways={name: _finding(lists, labels, K, seed) for name, lists in found.items()},
-        judged=_judged(judgements, shelf, embedder, ways, seed),
-        judgements=len(judgements),
-        from_the_future=float(np.mean([document.known_at > asked.data_time for asked, document in nearest])),
-        of_others=float(np.mean([document.ticker != asked.ticker for asked, document in nearest])),
+        companies=len({one.prediction.ticker for one in questions}),
+        documents=sum(document.collection == collection for document in ground.corpus.documents),
+        fresh={name: _fresh(lists, questions, ground.seed) for name, lists in found.items()},
+        telling=telling,
+        asked=asked,
+        judged=judged,
+        from_the_future=future,
+        of_others=others,
     )
 
 
-def read_judgements() -> list[Judgement]:
-    """The labels by hand."""
-    labels = files("riskee.explanation.quality").joinpath("judgements.json").read_bytes()
-    return msgspec.json.decode(labels, type=list[Judgement])
+def _found(ground: Ground, questions: Sequence[Question], ways: dict[str, Way]) -> dict[str, Found]:
+    """What each way finds for each question."""
+    if not questions:
+        return {name: [] for name in ways}
+    vectors = ground.embedder.encode([query(one.collection, one.prediction, one.drivers) for one in questions])
+    pairs = list(zip(questions, vectors, strict=True))
+    return {name: [[one.document_id for one in way(*pair)] for pair in pairs] for name, way in ways.items()}
 
 
-def _eligible(shelf: Shelf, question: Question) -> list[int]:
-    return shelf.eligible(question.prediction.ticker, question.prediction.data_time, [_CALLS])
+def _means(measure: Callable[[int], float], questions: Sequence[Question], seed: int) -> Mean:
+    """The mean over questions, resampled by company."""
+    return mean([measure(at) for at in range(len(questions))], [one.prediction.ticker for one in questions], seed)
 
 
-def _finding(
-    lists: Sequence[Sequence[uuid.UUID]], labels: Sequence[tuple[str, frozenset[uuid.UUID]]], k: int, seed: int
-) -> Finding:
-    groups = [ticker for ticker, _ in labels]
-    pairs = list(zip(lists, labels, strict=True))
-    return Finding(
-        mean([hit(ids, relevant, k) for ids, (_, relevant) in pairs], groups, seed),
-        mean([ndcg(ids, relevant, k) for ids, (_, relevant) in pairs], groups, seed),
+def _fresh(lists: Found, questions: Sequence[Question], seed: int) -> Fresh:
+    return Fresh(
+        _means(lambda at: hit(lists[at], questions[at].fresh, K), questions, seed),
+        _means(lambda at: ndcg(lists[at], questions[at].fresh, K), questions, seed),
     )
 
 
-def _judged(
-    judgements: Sequence[Judgement], shelf: Shelf, embedder: Embedder, ways: dict[str, Way], seed: int
-) -> dict[str, Finding]:
-    """The measures on the labels by hand. What nobody judged counts as irrelevant."""
-    asked = sorted({(one.ticker, one.at) for one in judgements})
-    here = {document.document_id for document in shelf.documents}
-    if not asked or not all(one.document_id in here for one in judgements):
-        return {}
-    questions = [
-        Question(
-            *made_facts(ticker, at, random.Random(seed)),  # noqa: S311 (a sample, no secret)
-            frozenset(one.document_id for one in judgements if (one.ticker, one.at) == (ticker, at) and one.relevant),
-        )
-        for ticker, at in asked
+def _by_hand(
+    ground: Ground, settings: RetrievalSettings, collection: Collection
+) -> tuple[dict[str, dict[str, Telling]], dict[str, int], int]:
+    """The measures on the labels by hand by half, the questions of each half, and how many documents were judged; none
+    where the judged documents are not here. What nobody judged counts as not telling."""
+    here = {document.document_id for document in ground.shelf.documents}
+    labels = [one for one in read_judgements() if one.collection == collection]
+    if not all(one.documents <= here for one in labels):
+        return {}, {}, 0
+    ways = ways_of(ground.shelf, settings, JUDGED_K, ground.seed)
+    telling, asked = {}, {}
+    for half in HALVES:
+        own = [one for one in labels if is_held_back(one.ticker) == (half == HALVES[0])]
+        if own:
+            questions = [_judged_question(ground, one) for one in own]
+            found = _found(ground, questions, ways)
+            telling[half] = {name: _telling(lists, questions, own, ground.seed) for name, lists in found.items()}
+            asked[half] = len(own)
+    return telling, asked, sum(len(one.documents) for one in labels)
+
+
+def _judged_question(ground: Ground, judged: Judged) -> Question:
+    draw = random.Random(f"{ground.seed}{judged.ticker}{judged.at}")  # noqa: S311 (a sample, no secret)
+    return question(ground.corpus, judged.collection, judged.ticker, judged.at, draw)
+
+
+def _telling(lists: Found, questions: Sequence[Question], labels: Sequence[Judged], seed: int) -> Telling:
+    telling = [frozenset(one.telling) for one in labels]
+    both = [one & asked.fresh for one, asked in zip(telling, questions, strict=True)]
+    judged = [one in label.documents for ids, label in zip(lists, labels, strict=True) for one in ids]
+    return Telling(
+        _means(lambda at: hit(lists[at], telling[at], JUDGED_K), questions, seed),
+        _means(lambda at: ndcg(lists[at], telling[at], JUDGED_K), questions, seed),
+        _means(lambda at: ndcg(lists[at], both[at], JUDGED_K), questions, seed),
+        float(np.mean(judged)),
+    )
+
+
+def _without_conditions(ground: Ground, questions: Sequence[Question]) -> tuple[float, float]:
+    """Of what plain similarity finds: the share that was not known yet, and that is of other companies."""
+    if not questions:
+        return 0.0, 0.0
+    vectors = ground.embedder.encode([query(one.collection, one.prediction, one.drivers) for one in questions])
+    nearest = [
+        (one.prediction, document)
+        for one, vector in zip(questions, vectors, strict=True)
+        for document in ground.shelf.nearest(vector, K, one.collection)
     ]
-    vectors = embedder.encode([query(_CALLS, question.prediction, question.drivers) for question in questions])
-    labels = [(question.prediction.ticker, question.relevant) for question in questions]
-    return {
-        name: _finding(
-            [[one.document_id for one in way(q, v)] for q, v in zip(questions, vectors, strict=True)],
-            labels,
-            JUDGED_K,
-            seed,
-        )
-        for name, way in ways.items()
-    }
+    future = np.mean([document.known_at > asked.data_time for asked, document in nearest])
+    others = np.mean([document.ticker != asked.ticker for asked, document in nearest])
+    return float(future), float(others)

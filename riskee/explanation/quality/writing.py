@@ -12,7 +12,8 @@ from riskee.explanation.explainer import Explainer
 from riskee.explanation.facts import Facts
 from riskee.explanation.gate import Gate, Turn
 from riskee.explanation.progress import Progress
-from riskee.explanation.quality.relevance import Ground, questions_of
+from riskee.explanation.quality.questions import TEXTS, Question
+from riskee.explanation.quality.relevance import Ground
 from riskee.explanation.retrieval import Retrieval
 from riskee.explanation.writer import LanguageModel, Writer
 from riskee.messaging.explanations import ExplainProgress, Explanation
@@ -23,9 +24,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Written:
-    """The explanations that one language model was asked for."""
+    """The explanations that one language model was asked for on one kind of texts."""
 
     model: str
+    texts: str
     explanations: tuple[Explanation, ...]
     # Sentences that held, in all of them.
     kept: int
@@ -40,27 +42,37 @@ class Written:
 
 
 async def written_by(
-    llm: LanguageModel, ground: Ground, settings: ExplanationSettings, clock: Clock, count: int, tell: Tell
+    llm: LanguageModel,
+    ground: Ground,
+    questions: Sequence[Question],
+    settings: ExplanationSettings,
+    clock: Clock,
+    tell: Tell,
 ) -> Written:
-    """Ask for `count` explanations, one after the other."""
+    """Ask for an explanation of each question of one collection, one after the other."""
     retrieval = Retrieval(ground.embedder, ground.shelf, settings.documents, settings.retrieval)
     writer = Writer(llm, ground.embedder, Breaker(time.monotonic), Gate(1, 0), time.monotonic)
     explainer = Explainer(retrieval, _no_record, writer, clock, time.monotonic)
     await writer.warm_up()
-    questions = questions_of(ground.corpus, ground.seed)
-    draw = random.Random(ground.seed)  # noqa: S311 (a sample, no secret)
-    chosen = draw.sample(questions, min(count, len(questions)))
+    texts = TEXTS[questions[0].collection]
     found: list[Explanation] = []
     kept = 0
-    for number, question in enumerate(chosen, start=1):
+    for number, question in enumerate(questions, start=1):
         heard = _Heard()
         progress = Progress(question.prediction.prediction_id, question.prediction.ticker, heard, time.monotonic)
         facts: Facts = await explainer.facts(question.prediction, question.drivers, progress)
         turn = Turn(urgent=True)
         found.append(await explainer.explain(facts, "request", settings.answer_within_seconds, turn, progress))
         kept += len(heard.sentences)
-        tell(f"{llm.model}: {number} of {len(chosen)}, {found[-1].generator}, {found[-1].seconds:.1f} s")
-    return Written(llm.model, tuple(found), kept)
+        done = f"{number} of {len(questions)} on {texts}"
+        tell(f"{llm.model}: {done}, {found[-1].generator}, {found[-1].seconds:.1f} s")
+    return Written(llm.model, texts, tuple(found), kept)
+
+
+def drawn(questions: Sequence[Question], count: int, seed: int) -> list[Question]:
+    """At most `count` of the questions."""
+    draw = random.Random(seed)  # noqa: S311 (a sample, no secret)
+    return draw.sample(questions, min(count, len(questions)))
 
 
 class _Heard:

@@ -11,13 +11,16 @@ import pytest
 
 from riskee.clock import FixedClock
 from riskee.documents.document import Collection, Document
+from riskee.explanation.quality import relevance
 from riskee.explanation.quality.corpus import Corpus
+from riskee.explanation.quality.judgements import Judged, read_judgements
 from riskee.explanation.quality.made_facts import made_facts
 from riskee.explanation.quality.measures import hit, mean, ndcg
-from riskee.explanation.quality.relevance import Ground, questions_of, read_judgements, relevance_of
+from riskee.explanation.quality.questions import FRESH, TEXTS, is_held_back, questions_of
+from riskee.explanation.quality.relevance import Ground, relevance_of
 from riskee.explanation.quality.report import BEGIN, END, report, write_section
 from riskee.explanation.quality.shelf import Shelf
-from riskee.explanation.quality.writing import percentile, written_by
+from riskee.explanation.quality.writing import drawn, percentile, written_by
 from riskee.messaging.messages import Prediction
 from riskee.settings import ExplanationSettings
 from riskee.settings.retrieval import RetrievalSettings
@@ -43,9 +46,19 @@ def _call(ticker: str, number: int, passage: int, collection: Collection = "earn
     )
 
 
+def _post(ticker: str, day: int) -> Document:
+    return msgspec.structs.replace(
+        _call(ticker, day, 0, "market_news"),
+        body=f"{ticker} rose on day {day}.",
+        published_at=FIRST + timedelta(days=day),
+        known_at=FIRST + timedelta(days=day),
+    )
+
+
 @pytest.fixture(scope="module")
 def ground() -> Ground:
     documents = [_call(ticker, n, p) for ticker in ("AAPL", "IBM") for n in range(3) for p in range(3)]
+    documents += [_post("AAPL", 3 * day) for day in range(40)]
     calls = {ticker: tuple(FIRST + n * QUARTER for n in range(3)) for ticker in ("AAPL", "IBM")}
     embedder = BagOfWords()
     return Ground(Corpus(tuple(documents), calls), Shelf(documents, embedder), embedder, 1)
@@ -89,29 +102,76 @@ def test_words_find_what_has_them(ground: Ground) -> None:
 
 
 def test_a_question_comes_after_its_call_and_before_the_next(ground: Ground) -> None:
-    questions = questions_of(ground.corpus, 1)
+    questions = questions_of(ground.corpus, "earnings_calls", 1)
     assert len(questions) == 4
     for question in questions:
-        newest = [d for d in ground.corpus.documents if d.document_id in question.relevant]
+        newest = [d for d in ground.corpus.documents if d.document_id in question.fresh]
         assert len(newest) == 3
         assert {d.ticker for d in newest} == {question.prediction.ticker}
-        later = {d.known_at for d in ground.corpus.documents if d.known_at > newest[0].known_at}
+        calls = {d.known_at for d in ground.corpus.documents if d.collection == "earnings_calls"}
+        later = {at for at in calls if at > newest[0].known_at}
         assert all(newest[0].known_at < question.prediction.data_time < at for at in later)
 
 
-def test_recency_finds_the_newest_call_and_chance_does_not(ground: Ground) -> None:
-    found = relevance_of(ground, RetrievalSettings())
-    assert found.ways["hybrid"].hit_rate.value == 1.0
-    assert found.ways["hybrid"].ndcg.value > found.ways["random"].ndcg.value
-    assert found.ways["hybrid"].ndcg.value > found.ways["hybrid without recency"].ndcg.value
+def test_posts_of_the_month_before_are_fresh(ground: Ground) -> None:
+    questions = questions_of(ground.corpus, "market_news", 1)
+    assert [question.prediction.ticker for question in questions] == ["AAPL"] * 4
+    for question in questions:
+        at = question.prediction.data_time
+        fresh = [d for d in ground.corpus.documents if d.document_id in question.fresh]
+        assert 9 <= len(fresh) <= 11
+        assert all(d.collection == "market_news" and at - FRESH <= d.known_at <= at for d in fresh)
+
+
+@pytest.mark.parametrize("collection", [*TEXTS])
+def test_recency_finds_what_is_fresh_and_chance_does_not(ground: Ground, collection: Collection) -> None:
+    found = relevance_of(ground, RetrievalSettings(), collection)
+    assert found.fresh["hybrid"].ndcg.value > found.fresh["random"].ndcg.value
+    assert found.fresh["hybrid"].ndcg.value > found.fresh["hybrid without recency"].ndcg.value
     assert found.from_the_future > 0
-    assert found.judged == {}  # their passages are not here
+    assert (found.telling, found.judged) == ({}, 0)  # their documents are not here
 
 
-def test_labels_by_hand_are_of_both_kinds() -> None:
+def _judged(ground: Ground, ticker: str) -> Judged:
+    """A reader who finds telling what is said of margins."""
+    (question, *_) = [
+        one for one in questions_of(ground.corpus, "earnings_calls", 1) if one.prediction.ticker == ticker
+    ]
+    calls = [d for d in ground.corpus.documents if (d.ticker, d.collection) == (ticker, "earnings_calls")]
+    known = [d for d in calls if d.known_at <= question.prediction.data_time]
+    telling = tuple(d.document_id for d in known if d.body.startswith("Margins"))
+    others = tuple(d.document_id for d in known if d.document_id not in telling)
+    return Judged("earnings_calls", ticker, question.prediction.data_time, telling, others)
+
+
+def test_labels_by_hand_are_measured_by_halves(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = [_judged(ground, ticker) for ticker in ("AAPL", "IBM")]
+    monkeypatch.setattr(relevance, "read_judgements", lambda: labels)
+    found = relevance_of(ground, RetrievalSettings(), "earnings_calls")
+    halves = {"held back" if is_held_back(ticker) else "chosen on" for ticker in ("AAPL", "IBM")}
+    assert found.telling.keys() == halves
+    assert found.judged == sum(len(one.documents) for one in labels)
+    for ways in found.telling.values():
+        assert all(way.judged == 1.0 for way in ways.values())
+        # One passage of two is telling and of the newest call: the first of three makes it whole.
+        assert 0 < ways["hybrid"].fresh_ndcg.value <= 1
+        assert ways["hybrid"].hit_rate.value == 1.0
+    unjudged = [msgspec.structs.replace(labels[0], telling=labels[0].telling[:1], others=())]
+    monkeypatch.setattr(relevance, "read_judgements", lambda: unjudged)
+    (ways,) = relevance_of(ground, RetrievalSettings(), "earnings_calls").telling.values()
+    assert ways["random"].judged < 1.0
+
+
+def test_labels_by_hand_are_many_of_both_kinds_and_of_both_halves() -> None:
     labels = read_judgements()
-    assert len({(one.ticker, one.at, one.document_id) for one in labels}) == len(labels) >= 60
-    assert 0.2 < sum(one.relevant for one in labels) / len(labels) < 0.8
+    for collection in TEXTS:
+        own = [one for one in labels if one.collection == collection]
+        assert len({(one.ticker, one.at) for one in own}) == len(own)
+        telling, judged = (sum(len(getattr(one, name)) for one in own) for name in ("telling", "documents"))
+        assert judged >= 150
+        assert 0.15 < telling / judged < 0.85
+        assert all(len(one.documents) == len(one.telling) + len(one.others) for one in own)
+        assert min(sum(is_held_back(one.ticker) == half for one in own) for half in (True, False)) >= 8
 
 
 async def test_what_was_written_is_counted_and_reported(ground: Ground, tmp_path: Path) -> None:
@@ -119,12 +179,14 @@ async def test_what_was_written_is_counted_and_reported(ground: Ground, tmp_path
     llm = Script(*[good] * 8)
     settings = ExplanationSettings(answer_within_seconds=20)
     told: list[str] = []
-    written = await written_by(llm, ground, settings, FixedClock(FIRST), 3, told.append)
+    questions = drawn(questions_of(ground.corpus, "earnings_calls", 1), 3, 1)
+    written = await written_by(llm, ground, questions, settings, FixedClock(FIRST), told.append)
     assert len(written.explanations) == len(told) == 3
     assert written.kept + written.dropped.total() > 0
     page = tmp_path / "page.md"
     page.write_text(f"# Explanations\n\nAbove.\n\n{BEGIN}\nold\n{END}\n\nBy hand.\n")
-    section = report(relevance_of(ground, RetrievalSettings()), 2, [written], "riskee bench explanations", "a machine")
+    measured = [relevance_of(ground, RetrievalSettings(), one) for one in TEXTS]
+    section = report(measured, [written], "riskee bench explanations", "a machine")
     write_section(page, section)
     text = page.read_text()
     assert text.startswith(
@@ -134,7 +196,8 @@ async def test_what_was_written_is_counted_and_reported(ground: Ground, tmp_path
     write_section(page, section)
     assert page.read_text() == text
     assert "old" not in text
-    assert "| scripted | 3 |" in text
+    assert "| scripted | transcripts of calls | 3 |" in text
+    assert "### Found: posts" in text
 
 
 def test_made_facts_are_the_same_again() -> None:

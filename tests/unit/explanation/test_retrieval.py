@@ -4,20 +4,18 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
 from riskee.documents.document import COLLECTIONS, Collection, Document
-from riskee.embedding.embedder import Vectors
 from riskee.errors import RetryableError
 from riskee.explanation.retrieval import Found, Retrieval
 from riskee.settings.retrieval import RetrievalSettings
-from riskee.storage.vectors import Hit
 from tests.unit.explanation.examples import NOW, TREND, prediction
+from tests.unit.explanation.stores import Store
 from tests.unit.explanation.test_writer import BagOfWords
 
 DAY = timedelta(days=1)
@@ -41,41 +39,9 @@ def _document(
     )
 
 
-class Store:
-    """Gives what it holds, whatever it is asked for: a search that forgets its conditions."""
-
-    def __init__(self, *hits: tuple[float, Document]) -> None:
-        self._hits = [Hit(score, document) for score, document in hits]
-
-    def search(
-        self,
-        vector: Vectors,
-        ticker: str,
-        known_at: datetime,
-        limit: int,
-        collections: Sequence[Collection] = COLLECTIONS,
-    ) -> list[Hit]:
-        return [hit for hit in self._hits if hit.document.collection in collections]
-
-
-class Away(Store):
-    """Fails for some collections."""
-
-    def __init__(self, *collections: Collection) -> None:
-        super().__init__((0.9, _document(DROP)), (0.8, _document(RISE, collection="technical_patterns")))
-        self._away = collections
-
-    def search(
-        self,
-        vector: Vectors,
-        ticker: str,
-        known_at: datetime,
-        limit: int,
-        collections: Sequence[Collection] = COLLECTIONS,
-    ) -> list[Hit]:
-        if not set(collections).isdisjoint(self._away):
-            raise RetryableError("Qdrant does not answer", "see its log")
-        return super().search(vector, ticker, known_at, limit, collections)
+def _away(*collections: Collection) -> Store:
+    documents = (0.9, _document(DROP)), (0.8, _document(RISE, collection="technical_patterns"))
+    return Store(*documents, away=collections)
 
 
 async def _found(store: Store, documents: int = 3, **settings: float) -> Found:
@@ -105,7 +71,7 @@ async def test_of_another_company_nothing_is_taken() -> None:
 async def test_the_newer_of_two_like_documents_comes_first() -> None:
     store = Store((0.60, _document(RISE, age=300 * DAY)), (0.55, _document(DROP, age=3 * DAY)))
     assert await _bodies(store, 1) == [DROP]
-    assert await _bodies(store, 1, recency=0.0) == [RISE]
+    assert await _bodies(store, 1, recency=0.0, substance=0.0) == [RISE]
 
 
 async def test_a_much_better_old_document_beats_a_new_one() -> None:
@@ -113,9 +79,30 @@ async def test_a_much_better_old_document_beats_a_new_one() -> None:
     assert await _bodies(store, 1) == [RISE]
 
 
+async def test_among_equally_new_passages_the_more_similar_comes_first_though_cosines_lie_close_together() -> None:
+    """The weight of similarity is one of fact: a tenth of cosine outweighs a month of age."""
+    near, far = _document(RISE, age=40 * DAY), _document(DROP, age=10 * DAY)
+    assert (await _bodies(Store((0.60, near), (0.42, far)), substance=0.0))[0] == RISE
+
+
+async def test_each_collection_is_told_by_its_own_best() -> None:
+    """Each is asked another question: a higher cosine there does not mean that it says more."""
+    pattern = _document(RISE, collection="technical_patterns", age=20 * DAY)
+    (first, _) = await _bodies(Store((0.9, pattern), (0.3, _document(DROP))), substance=0.0)
+    assert first == DROP
+
+
+async def test_a_document_with_more_to_report_comes_first() -> None:
+    said = "Revenue rose 4% to 2 billion dollars. Costs fell 3%. Margins rose 2 points in the quarter."
+    plain = "The average of the close rose above the yearly mean."
+    store = Store((0.5, _document(plain)), (0.5, _document(said)))
+    assert (await _bodies(store))[0] == said
+    assert (await _found(store, similarity=0, recency=0, ticker=0)).documents[0].score == pytest.approx(1.0)
+
+
 async def test_the_half_life_is_what_it_says() -> None:
     store = Store((0.5, _document(DROP, age=60 * DAY)))
-    (found,) = (await _found(store, similarity=0.0, ticker=0.0)).documents
+    (found,) = (await _found(store, similarity=0.0, ticker=0.0, substance=0.0)).documents
     assert found.score == pytest.approx(0.5)
 
 
@@ -150,13 +137,13 @@ async def test_what_says_the_same_waits_behind_what_says_more() -> None:
 
 
 async def test_a_collection_that_is_away_is_left_out_and_named() -> None:
-    found = await _found(Away("technical_patterns"))
+    found = await _found(_away("technical_patterns"))
     assert [each.snippet for each in found.documents] == [DROP]
     assert found.unsearched == ("technical_patterns",)
 
 
 async def test_without_the_vector_server_it_is_an_error_that_can_be_told() -> None:
-    retrieval = Retrieval(BagOfWords(), Away(*COLLECTIONS), 3)
+    retrieval = Retrieval(BagOfWords(), _away(*COLLECTIONS), 3)
     assert (await retrieval.found(prediction(), (TREND,))).unsearched == COLLECTIONS
     with pytest.raises(RetryableError, match="no collection"):
         await retrieval.documents_for(prediction(), (TREND,))
@@ -166,9 +153,8 @@ async def test_a_search_that_hangs_holds_nobody_up() -> None:
     ended = threading.Event()
 
     class Hanging(Store):
-        def search(self, *arguments: object) -> list[Hit]:
+        def pause(self) -> None:
             ended.wait(20)
-            return []
 
     try:
         found = await _found(Hanging(), timeout_seconds=0.05)
@@ -177,16 +163,17 @@ async def test_a_search_that_hangs_holds_nobody_up() -> None:
     assert found.unsearched == COLLECTIONS
 
 
-async def test_a_crowd_waits_for_threads_and_not_for_nothing() -> None:
-    class Slow(Store):
-        def search(self, *arguments: Any) -> list[Hit]:
-            time.sleep(0.05)
-            return super().search(*arguments)
+async def test_who_waits_for_a_thread_does_not_wait_in_vain() -> None:
+    """Five searches and one thread: together they take longer than a search may, each alone far less."""
 
-    settings = RetrievalSettings(timeout_seconds=0.5)
-    retrieval = Retrieval(BagOfWords(), Slow((0.9, _document(DROP))), 3, settings)
-    found = await asyncio.gather(*(retrieval.found(prediction(), (TREND,)) for _ in range(40)))
-    assert [each.unsearched for each in found] == [()] * 40
+    class Slow(Store):
+        def pause(self) -> None:
+            time.sleep(0.3)
+
+    settings = RetrievalSettings(timeout_seconds=1.2)
+    one_thread, turn = ThreadPoolExecutor(1), asyncio.Semaphore(1)
+    retrieval = Retrieval(BagOfWords(), Slow((0.9, _document(DROP))), 3, settings, one_thread, turn)
+    assert (await retrieval.found(prediction(), (TREND,))).unsearched == ()
 
 
 async def test_a_document_in_which_nothing_can_be_reported_is_the_last_choice() -> None:

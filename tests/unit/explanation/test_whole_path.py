@@ -1,17 +1,14 @@
 """From documents and a language model's raw answer to the bytes of the message: nothing false gets on it, and what is
 predicted stays as it is whatever the texts say."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 
 import msgspec
 import pytest
 
 from riskee.breaker import Breaker
 from riskee.clock import FixedClock
-from riskee.documents.document import COLLECTIONS, Collection, Document
-from riskee.embedding.embedder import Vectors
+from riskee.documents.document import Document
 from riskee.explanation import composition, prompt, wording
 from riskee.explanation.explainer import Explainer
 from riskee.explanation.gate import Gate, Turn
@@ -22,40 +19,22 @@ from riskee.messaging.envelope import wrap
 from riskee.messaging.explanations import Explanation, SourceDocument
 from riskee.messaging.messages import Prediction
 from riskee.messaging.subjects import EXPLAINED
+from riskee.settings.retrieval import RetrievalSettings
 from riskee.storage.bus import codec_of
-from riskee.storage.vectors import Hit
 from tests.unit.explanation.adversarial.cases import FALSE, TRUE, Case
 from tests.unit.explanation.examples import NOW
+from tests.unit.explanation.stores import Store
 from tests.unit.explanation.test_adversarial import KEPT
 from tests.unit.explanation.test_writer import BagOfWords, Script, Told
 
 # What comes from the facts alone, whatever a language model says.
 FIXED = ("prediction_id", "ticker", "data_time", "drivers", "record", "facts_sha256", "occasion", "created_at")
 CANARY = "canary"
+# Of the documents: the newest first.
+IN_THEIR_ORDER = RetrievalSettings(similarity=0, ticker=0, substance=0, diversity=0)
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """Gives the documents of a case, in their order."""
-
-    sources: Sequence[SourceDocument]
-
-    def search(
-        self,
-        vector: Vectors,
-        ticker: str,
-        known_at: datetime,
-        limit: int,
-        collections: Sequence[Collection] = COLLECTIONS,
-    ) -> list[Hit]:
-        return [
-            Hit(1 - place / 10, _document(source))
-            for place, source in enumerate(self.sources)
-            if source.collection in collections
-        ]
-
-
-def _document(source: SourceDocument) -> Document:
+def _document(source: SourceDocument, days: int) -> Document:
     return msgspec.convert(
         {
             "document_id": source.document_id,
@@ -65,7 +44,7 @@ def _document(source: SourceDocument) -> Document:
             "body": source.snippet,
             "source": source.source,
             "published_at": NOW,
-            "known_at": NOW,
+            "known_at": NOW - timedelta(days=days),
         },
         Document,
     )
@@ -74,8 +53,9 @@ def _document(source: SourceDocument) -> Document:
 async def _told(case: Case, answer: str) -> tuple[Prediction, Explanation, bytes, list[str]]:
     """The prediction as it is afterwards, its explanation, the message's bytes and the sentences told on the way."""
     facts, told = case.facts, Told()
+    placed = [(1.0, _document(source, place)) for place, source in enumerate(facts.documents)]
     explainer = Explainer(
-        Retrieval(BagOfWords(), Shelf(facts.documents), 3),
+        Retrieval(BagOfWords(), Store(*placed), 3, IN_THEIR_ORDER),
         _no_record,
         Writer(Script(answer, answer), BagOfWords(), Breaker(lambda: 0.0), Gate(1, 1), lambda: 0.0),
         FixedClock(NOW),
