@@ -9,7 +9,10 @@ from riskee.explanation.prompt import Draft
 from riskee.explanation.verification import invented_numbers
 from riskee.messaging.explanations import SourceDocument
 
-_CITATION = re.compile(r"\[([A-Z])\]")
+_CITATION = re.compile(r"\[[A-Z]\]")
+_CITED = re.compile(r" \[([A-Z])\]\. ?")
+# The paragraph of the cited documents.
+_BACKGROUND = 2
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,36 @@ def from_draft(facts: Facts, draft: Draft) -> Composed:
 
 
 def holds_only_facts(composed: Composed, facts: Facts) -> bool:
-    """Whether every number of the text is a fact's and every citation has its source.
+    """Whether every number of the text is a fact's where it stands, and every citation has its source: what a sentence
+    cites, be it but the number in a title, is no fact of any other sentence.
 
     Directions, names, advice and certainty in a draft's sentences are checked before (`verification`). Neither checks
     the whole meaning of a sentence.
     """
-    p = facts.prediction
-    known = [*_opening(facts), *template.drivers(facts), *_closing(facts)]
-    known += [f"{template.report(source)} {source.snippet}" for source in composed.sources]
-    cited = set(_CITATION.findall(composed.text))
-    return not invented_numbers(composed.text, [*known, p.ticker]) and cited == set(LABELS[: len(composed.sources)])
+    paragraphs = composed.text.split("\n")
+    known = [_opening(facts), template.drivers(facts), [], _closing(facts)]
+    if len(paragraphs) != len(known):
+        return False
+    background = _CITED.split(paragraphs.pop(_BACKGROUND))
+    del known[_BACKGROUND]
+    ticker = facts.prediction.ticker
+    own = all(
+        not invented_numbers(text, [*said, ticker]) and not _CITATION.search(text)
+        for text, said in zip(paragraphs, known, strict=True)
+    )
+    return own and _cites_its_sources(background, composed.sources)
+
+
+def _cites_its_sources(background: list[str], sources: tuple[SourceDocument, ...]) -> bool:
+    """Whether each sentence has the label of the next source, and no number but that source's. `background` is sentence
+    and label by turns, and what follows the last label."""
+    sentences, labels = background[:-1:2], background[1::2]
+    if labels != list(LABELS[: len(sources)]):
+        return False
+    return not invented_numbers(background[-1], []) and all(
+        not invented_numbers(sentence, [template.report(source), source.snippet])
+        for sentence, source in zip(sentences, sources, strict=True)
+    )
 
 
 def _opening(facts: Facts) -> list[str]:

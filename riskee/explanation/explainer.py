@@ -36,9 +36,7 @@ class Explainer:
     async def facts(self, prediction: Prediction, drivers: Sequence[Driver], progress: Progress) -> Facts:
         """All that may be said of a prediction. What cannot be found out is left out."""
         await progress.at("documents")
-        documents, (read, record) = await asyncio.gather(
-            self._documents(prediction, drivers), self._record(prediction)
-        )
+        documents, (read, record) = await asyncio.gather(self._documents(prediction, drivers), self._record(prediction))
         return Facts(prediction, tuple(drivers), documents or (), record, documents is not None, read)
 
     async def explain(

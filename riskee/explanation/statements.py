@@ -80,7 +80,7 @@ def statements(text: str, itself: frozenset[str], *, claim: bool = False) -> lis
 def _parts(sentence: str) -> Iterator[str]:
     """Parts of a sentence; a first one without a verb belongs to the next, unless it only says when or where."""
     waiting = ""
-    for part in filter(None, (part.strip(" .") for part in wording.PARTS.split(sentence))):
+    for part in filter(None, (part.strip(" .") for part in wording.PARTS.split(wording.ASIDES.sub("", sentence)))):
         joined = f"{waiting} and {part}" if waiting else part
         if not waiting and not has_verb(part) and not _is_adjunct(part):
             waiting = part

@@ -109,7 +109,9 @@ def _writing(claim: Claim) -> str | None:
 
 def _form(claim: Claim) -> str | None:
     text = claim.sentence
-    one = len(sentences(text)) == 1 and text[0].isupper() and text.endswith(".")
+    # Some names begin small: iPhone, eBay.
+    begins = text[:2] != text[:2].lower()
+    one = len(sentences(text)) == 1 and begins and text.endswith(".")
     return None if one and wording.has_verb(text) else "not one whole sentence"
 
 

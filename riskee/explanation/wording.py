@@ -57,6 +57,11 @@ PARTS = re.compile(
     r"\s+(?:while|but|whereas|although|though|however|yet|and)\s+",
     re.IGNORECASE,
 )
+# Between two commas they divide nothing: traffic, however, declined.
+ASIDES = re.compile(
+    r",\s+(?:however|though|meanwhile|moreover|therefore|thus|in turn|by contrast|of course|as well|too)\s*,",
+    re.IGNORECASE,
+)
 PREPOSITIONS = _words(
     "over in on at for with within since during after before against by from to under of through among per versus"
 )
@@ -66,11 +71,13 @@ DETERMINERS = _words("the a an its their his her our this that these those of an
 ADVICE = re.compile(
     r"\b(?:b\W?u\W?y(?:s|ing|er|ers)?|bought|s\W?e\W?l\W?l(?:s|ing)?|purchas\w*|invest|invests|investing|invested|"
     r"investors?|traders?|recommend\w*|advis\w*|advice|should|must|ought|consider\w*|opportunit\w*|short(?:ing|ed)?"
-    r"(?!-| interest)|go(?:es|ing)? long|hold(?:ing|ers?)?|accumulat\w*|bet|bets|take profits?|portfolio|positions?|"
+    r"(?!-| interest)|go(?:es|ing)? long|hold(?:ing|ers?)?|accumulat\w*|bet|bets|take profits?|portfolio|"
+    r"(?<!cash )(?<!market )(?<!competitive )positions?|"
     r"stakes?|worth|worthy|load(?:ing)? up|back up the|exit\w*|trim\w*|dump\w*|grab\w*|"
     r"get(?:ting)? (?:in|out)|"
     r"cash (?:in|out)|cut your|cheap\w*|bargain\w*|undervalued|overvalued|attractive\w*|entry|overweight|underweight|"
-    r"steer|stay away|avoid|wise|smart|deserves?|merits?|own|miss|time to|do well to|want to|safe|you|your|yours|let|"
+    r"steer|stay away|avoid|wise|smart|deserves?|merits?|(?<!its )(?<!their )own|miss|time to|do well to|want to|safe|"
+    r"you|your|yours|let|"
     r"upgrad\w*|downgrad\w*|outperform\w*|underperform\w*|a steal|no-brainers?|picks?|retirement|must-have|must-own|"
     r"pil(?:e|es|ed|ing) (?:in|into)|flock\w*|rush\w*|hurry|everyone|everybody|on sale|today only|last chance|"
     r"kaufen|verkaufen|comprar|vender|acheter|vendre|comprare|vendere)\b",
@@ -87,9 +94,10 @@ FIRST_PERSON = re.compile(r"\b(?:[Ww]e|[Oo]urs?|I|[Mm]y|[Mm]e|us|[Oo]urselves)\b
 META = re.compile(
     r"https?:|www\.|\b[\w-]+\.(?:com|net|org|io|ru|cn|info|biz)\b|[<>{}\[\]`|\\@#*_=]|&#?\w+;|\b(?:instruct\w*|ignore\w*|"
     r"disregard\w*|forget|prompt|json|assistant|language model|chatbot|pass(?:word|phrase|code)s?|code ?words?|"
-    r"api key|secret|canary\w*|hotline|call (?:now|us|the)|"
+    r"api key|secret|canary\w*|hotline|call (?:now|us|(?:the )?(?:number|desk|broker|help ?line|toll))|"
     r"previous(?:ly)? (?:text|message)|document|system|override|click|visit|subscribe|as an ai|decode\w*|obey\w*|"
-    r"repeat\w*|answer\w*|reply|respond|write|tell|print|translate|pretend)\b",
+    r"repeat\w*|answer\w*|reply|respond|write(?![- ](?:down|off|up)s?\b)|tell|print|translate|pretend)\b|"
+    r"^\W*call the\b",
     re.IGNORECASE,
 )
 # Claims about the future: documents report the past, and no document moved the forecast.

@@ -10,8 +10,8 @@ from riskee.explanation import prompt, support, verification
 from riskee.explanation.verification import refuse_drivers, refuse_report
 from tests.unit.explanation.adversarial.cases import FALSE, TRUE, Case
 
-# Of the true sentences. Dropped are those on what others said, and with names that begin small.
-KEPT = 0.95
+# Of the true sentences. Dropped are those on what others said, and of what follows an `after`.
+KEPT = 0.97
 
 
 def let_through(case: Case) -> list[str]:

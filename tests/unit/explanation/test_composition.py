@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from riskee.explanation.composition import Composed, from_draft, from_template, holds_only_facts
@@ -45,6 +46,36 @@ def test_only_cited_documents_are_sources() -> None:
 def test_an_invented_number_or_citation_is_seen() -> None:
     composed, given = _composed("model")
     for text in (composed.text + " It gains 7.77%.", composed.text + " [C]"):
+        assert not holds_only_facts(Composed(text, composed.sources), given)
+
+
+def _titled(title: str) -> Facts:
+    given = facts()
+    first = msgspec.structs.replace(given.documents[0], title=title)
+    return replace(given, documents=(first, *given.documents[1:]))
+
+
+def test_the_number_of_a_title_is_a_fact_of_what_cites_it_and_of_nothing_else() -> None:
+    given = _titled("The 77 largest companies of the country")
+    composed = from_template(given)
+    assert holds_only_facts(composed, given)
+    told = from_draft(given, Draft("", {"A": "77 companies are the largest.", "B": "The average of the close rose."}))
+    assert holds_only_facts(told, given)
+    for text in (
+        told.text.replace("of the close rose", "of the close rose to 77"),
+        told.text + " The close is 77.",
+        told.text.replace("[B].", "[B]. It is 77."),
+    ):
+        assert not holds_only_facts(Composed(text, told.sources), given)
+
+
+def test_a_citation_out_of_its_order_or_place_is_seen() -> None:
+    composed, given = _composed("model")
+    for text in (
+        composed.text.replace("[A]", "[B]"),
+        composed.text.replace("\n", " [A].\n", 1),
+        composed.text.replace("\n", "\n\n", 1),
+    ):
         assert not holds_only_facts(Composed(text, composed.sources), given)
 
 
