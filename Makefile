@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check docs bench faults contract reference vendors monitor tools
+.PHONY: help install up down status logs doctor test check docs bench faults drill contract reference vendors monitor tools
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ bench: install ## measure the live path; ARGS="live --quick" or ARGS="documents 
 faults: ## kill, stop, cut, fill and spoil while quotes flow; ARGS="-k kill" for a part
 	@$(PYTHON) infra/bootstrap/install.py dev
 	@RISKEE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults -q -s $(ARGS)
+
+drill: ## the restore drill with three million rows: load, back up, lose everything, restore to a moment; some minutes
+	@$(PYTHON) infra/bootstrap/install.py dev
+	@RISKEE_TEST_DRILL=full $(BIN)/python -m pytest tests/integration/backup/test_drill.py -q -s $(ARGS)
 
 contract: ## ask the API for all that its OpenAPI document allows, and for what it does not: 2,000 cases
 	@$(PYTHON) infra/bootstrap/install.py dev

@@ -145,7 +145,9 @@ def _save_database(making: _Making) -> None:
     making.facts |= server.facts()
     with making.storing("postgres", BASE) as write:
         server.base(write)
-    for database in server.databases():
+    databases = server.databases()
+    making.facts["databases"] = ",".join(databases)
+    for database in databases:
         making.telling.tell(database)
         with making.storing("postgres", f"{database}.dump") as write:
             counts = server.dump(database, write)

@@ -94,9 +94,9 @@ def restore_dumps(settings: Settings, repository: Repository, manifest: Manifest
     """
     server, part = PostgresServer(settings), _part(manifest, "postgres")
     counts: dict[str, int] = {}
-    databases = server.databases()
-    saved = [Path(one.name).stem for one in part.objects if one.name.endswith(".dump")]
-    wanted = [name for name in databases if name in saved]
+    there, saved = server.databases(), part.facts["databases"].split(",")
+    # The product's own may bear another name here; Dagster's is restored where there is one.
+    wanted = {there[0]: saved[0]} | {name: name for name in there[1:] if name in saved[1:]}
     for database in wanted:
         if server.tables(database):
             raise FatalError(
@@ -104,15 +104,14 @@ def restore_dumps(settings: Settings, repository: Repository, manifest: Manifest
                 f"drop it and make it anew (`DROP DATABASE {database}`, `CREATE DATABASE {database}`), or set "
                 "RISKEE_DATABASE__URL to another",
             )
-    for database in wanted:
-        dump = work / f"{database}.dump"
+    for database, name in wanted.items():
+        dump = work / f"{name}.dump"
         write_blocks(content_of(repository, manifest, "postgres", dump.name), dump)
         server.restore_dump(database, dump)
         dump.unlink()
-        found = server.rows(database)
-        counts |= {f"{database}.{table}": rows for table, rows in found.items()}
+        counts |= {f"{name}.{table}": rows for table, rows in server.rows(database).items()}
     for table, rows in part.counts.items():
-        if table.partition(".")[0] in wanted:
+        if table.partition(".")[0] in wanted.values():
             _require_count(table, counts.get(table, -1), rows)
     return counts
 
