@@ -20,12 +20,11 @@ def main() -> None:
     folder = stack.home / "run" / "prometheus"
     folder.mkdir(parents=True, exist_ok=True)
     services = {name: stack.ports[name] for name in (*consumers_of(stack.ports), "api")}
-    ports = free_ports()
-    lay_out(folder, services, ports)
-    with running(programs(settings, folder, ports), folder) as processes:
-        sys.stdout.write(
-            f"Prometheus http://localhost:{ports['prometheus']}, Alertmanager http://localhost:{ports['alertmanager']}\n"
-        )
+    chosen = programs(settings, folder, free_ports())
+    lay_out(folder, services, chosen)
+    with running(chosen, folder) as processes:
+        for program in chosen:
+            sys.stdout.write(f"{program.job:12} http://localhost:{program.port}\n")
         sys.stdout.flush()
         while True:
             time.sleep(1)

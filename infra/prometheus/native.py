@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ USUAL_PORTS: Mapping[str, int] = {
     "postgres": 9187,
 }
 _STOP_SECONDS = 10.0
+# Without it Debian's Alertmanager does not start, and it looks here only: it must be installed, not just unpacked.
+_TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 
 
 @dataclass(frozen=True)
@@ -46,60 +49,59 @@ def free_ports() -> dict[str, int]:
 
 
 def programs(settings: Settings, folder: Path, ports: Mapping[str, int]) -> tuple[Program, ...]:
-    """What runs. Raises FatalError where a program is not installed."""
+    """What runs: Prometheus, and of the others those that are installed. Raises FatalError where Prometheus is not."""
     home = settings.home.absolute()
+    chosen = []
+    for job, (name, arguments, environment) in _programs(settings, folder).items():
+        found = tools.require(name, home) if job == "prometheus" else tools.find(name, home)
+        if found is not None and (job != "alertmanager" or _TEMPLATES.exists()):
+            command = (str(found), f"--web.listen-address={HOST}:{ports[job]}", *arguments)
+            chosen.append(Program(job, ports[job], command, environment))
+    return tuple(chosen)
+
+
+def _programs(settings: Settings, folder: Path) -> dict[str, tuple[str, tuple[str, ...], dict[str, str]]]:
+    """By job: the program, its arguments besides where it listens, and what it learns from its environment."""
     redis = urlsplit(settings.redis.url.get_secret_value())
     database = settings.database.url.get_secret_value().replace("postgresql+psycopg://", "postgresql://", 1)
-
-    def listening(job: str) -> str:
-        return f"--web.listen-address={HOST}:{ports[job]}"
-
-    def program(job: str, name: str, *arguments: str, **environment: str) -> Program:
-        command = (str(tools.require(name, home)), listening(job), *arguments)
-        return Program(job, ports[job], command, environment)
-
-    return (
-        program(
-            "prometheus",
-            "prometheus",
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            "--storage.tsdb.retention.time=15d",
-        ),
-        program(
-            "alertmanager",
-            "prometheus-alertmanager",
-            f"--config.file={INFRA / 'alertmanager' / 'alertmanager.yml'}",
-            f"--storage.path={folder / 'alertmanager'}",
-            "--cluster.listen-address=",
-        ),
-        program("node", "prometheus-node-exporter"),
-        program(
-            "redis",
-            "prometheus-redis-exporter",
-            REDIS_ADDR=f"redis://{redis.hostname}:{redis.port}",
-            REDIS_PASSWORD=redis.password or "",
-        ),
-        program("postgres", "prometheus-postgres-exporter", DATA_SOURCE_NAME=f"{database}?sslmode=disable"),
+    prometheus = (
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        "--storage.tsdb.retention.time=15d",
     )
+    alertmanager = (
+        f"--config.file={INFRA / 'alertmanager' / 'alertmanager.yml'}",
+        f"--storage.path={folder / 'alertmanager'}",
+        "--cluster.listen-address=",
+    )
+    cache = {"REDIS_ADDR": f"redis://{redis.hostname}:{redis.port}", "REDIS_PASSWORD": redis.password or ""}
+    return {
+        "prometheus": ("prometheus", prometheus, {}),
+        "alertmanager": ("prometheus-alertmanager", alertmanager, {}),
+        "node": ("prometheus-node-exporter", (), {}),
+        "redis": ("prometheus-redis-exporter", (), cache),
+        "postgres": ("prometheus-postgres-exporter", (), {"DATA_SOURCE_NAME": f"{database}?sslmode=disable"}),
+    }
 
 
-def lay_out(folder: Path, services: Mapping[str, int], ports: Mapping[str, int], interval: str = "15s") -> None:
-    """Copy the configuration, and write the targets: Riskee's services by job and port, and the programs."""
+def lay_out(folder: Path, services: Mapping[str, int], chosen: Sequence[Program], interval: str = "15s") -> None:
+    """Copy the configuration, and write the targets: Riskee's services by name and port, and the programs."""
     source = INFRA / "prometheus"
     shutil.rmtree(folder / "rules", ignore_errors=True)
     shutil.copytree(source / "rules", folder / "rules")
     (folder / "targets").mkdir(exist_ok=True)
-    text = (source / "prometheus.yml").read_text()
-    (folder / "prometheus.yml").write_text(
-        text.replace("_interval: 15s", f"_interval: {interval}").replace("timeout: 10s", f"timeout: {interval}")
-    )
-    scraped = [*services.items(), *ports.items()]
+    text = re.sub(r"(_interval|_timeout): \d+s", rf"\1: {interval}", (source / "prometheus.yml").read_text())
+    (folder / "prometheus.yml").write_text(text)
+    ports = {program.job: program.port for program in chosen}
     # Several predictors are instances of one job. JSON is YAML too.
-    groups = [{"labels": {"job": name.partition("-")[0]}, "targets": [f"{HOST}:{port}"]} for name, port in scraped]
+    groups = [_group(name.partition("-")[0], port) for name, port in {**services, **ports}.items()]
     (folder / "targets" / "open-native.yml").write_text(json.dumps(groups, indent=2))
-    alertmanagers = [{"targets": [f"{HOST}:{ports['alertmanager']}"]}]
+    alertmanagers = [_group(job, port) for job, port in ports.items() if job == "alertmanager"]
     (folder / "targets" / "alertmanagers-native.yml").write_text(json.dumps(alertmanagers))
+
+
+def _group(job: str, port: int) -> dict[str, object]:
+    return {"labels": {"job": job}, "targets": [f"{HOST}:{port}"]}
 
 
 @contextmanager
