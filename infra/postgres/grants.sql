@@ -4,9 +4,9 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO riskee_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO riskee_reader;
 
--- Hashes of the keys that the API is called with: the API's alone.
+-- Hashes of the keys that the API is called with: the API's alone. It notes when each was used.
 REVOKE ALL ON api_keys FROM riskee_reader;
-GRANT SELECT ON api_keys TO riskee_api;
+GRANT SELECT, UPDATE (last_used_at) ON api_keys TO riskee_api;
 
 -- record: what travels on the bus becomes rows. It adds, and never changes or removes.
 GRANT INSERT ON quotes, predictions, explanations, quarantine TO riskee_record;
