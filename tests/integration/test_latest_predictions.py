@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import Engine
 
 from riskee.storage.predictions import latest_predictions
 from riskee.storage.recording import PREDICTIONS, record
 from tests.integration.made_predictions import made, sealed
+from tests.unit.messaging.samples import NOW
 
 pytestmark = pytest.mark.integration
 DAY = 86_400.0
@@ -21,3 +23,15 @@ def test_the_newest_counts_and_an_old_one_where_there_is_none_of_today(engine: E
     with engine.connect() as connection:
         found = latest_predictions(connection, ["AAPL", "MSFT", "IBM", "FB"], datetime.now(UTC) + timedelta(seconds=1))
     assert {ticker: one.price for ticker, one in found.items()} == {"AAPL": 101.0, "MSFT": 201.0, "IBM": 300.0}
+
+
+def test_every_field_comes_back_as_it_was_written(engine: Engine) -> None:
+    moments = [NOW - timedelta(seconds=ago) for ago in range(4)]
+    whole = msgspec.structs.replace(
+        made("AAPL", 101.0), p_up=0.61, data_time=moments[1], as_of=moments[2], bars_as_of=moments[3]
+    )
+    bare = msgspec.structs.replace(made("IBM", 102.0), flags=(), bars_as_of=None, market_quote_id=None)
+    record(engine, PREDICTIONS, [sealed(whole), sealed(bare)])
+    with engine.connect() as connection:
+        found = latest_predictions(connection, ["AAPL", "IBM"], datetime.now(UTC))
+    assert found == {"AAPL": whole, "IBM": bare}
