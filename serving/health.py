@@ -44,6 +44,10 @@ class Health:
         """Something worth knowing that is no trouble."""
         self._notes[name] = text
 
+    def unnote(self, name: str) -> None:
+        """It is not worth knowing any more."""
+        self._notes.pop(name, None)
+
     @property
     def ready(self) -> bool:
         return not any(self._troubles.values())

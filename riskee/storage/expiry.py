@@ -25,12 +25,15 @@ class Expiry:
         self._bus = bus
         self._stream = stream
         self._durable = durable
-        self._before = _Reading(0, 0, 0)
+        self._before: _Reading | None = None
 
     async def removed(self) -> int:
-        """How many of the messages that waited at the last call may have been removed unread: at most so many.
+        """How many messages may have been removed unread: at most so many.
 
-        The first call knows of none: what was removed before it stays untold.
+        The first call is about the time before, when nobody looked: all that the stream removed after the durable's
+        last delivery counts, of whatever subject, where something waits for the durable. One that never had a delivery,
+        or for which nothing waits, tells nothing: its subject may be a quiet one of a busy stream. Each later call is
+        about the messages that waited at the call before.
         Raises RetryableError where the bus does not answer.
         """
         try:
@@ -40,9 +43,10 @@ class Expiry:
             return 0
         except (nats.errors.Error, TimeoutError) as error:
             raise RetryableError(f"{self._durable}: {error!r}", "it is tried again") from error
-        before, last = self._before, consumer.delivered
-        self._before = _Reading(
-            last.stream_seq if last else 0, last.consumer_seq if last else 0, consumer.num_pending or 0
-        )
-        undelivered = before.waiting - (self._before.delivered - before.delivered)
+        last = consumer.delivered
+        now = _Reading(last.stream_seq if last else 0, last.consumer_seq if last else 0, consumer.num_pending or 0)
+        before, self._before = self._before, now
+        if before is None:
+            return max(0, first - 1 - now.place) if now.place and now.waiting else 0
+        undelivered = before.waiting - (now.delivered - before.delivered)
         return max(0, min(undelivered, first - 1 - before.place))

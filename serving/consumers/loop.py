@@ -2,8 +2,8 @@
 
 - A message that cannot be processed is published to `dead.<subject>` with the reason, then terminated; the rest of
   its batch goes on.
-- Where no message of a batch gets through, for one and the same defect, this process is more likely at fault than each
-  of them: they are kept, and tried again together with those that arrive.
+- Where no message of a batch gets through, for one and the same defect, or one alone after another, this process is
+  more likely at fault than each of them: they are kept, and tried again together with those that arrive.
 - While a server is away nothing is lost or used up: the batch is kept, its deliveries are renewed, and the health
   says what is waited for.
 - Where messages wait, the servers answer and still nothing is finished, the process ends, to be started anew.
@@ -28,6 +28,7 @@ from riskee.storage.inbox import Durable, Inbox
 from riskee.telemetry import BATCH_SECONDS, BATCH_SIZE, MESSAGES, RETRIES
 from serving.consumers.chapters import Chapters
 from serving.consumers.dead_letters import DEAD_PREFIX, dead_letter
+from serving.consumers.defects import Defects
 from serving.consumers.progress import Progress
 from serving.consumers.watching import Watch
 from serving.health import Health
@@ -44,7 +45,8 @@ class Consumption(Generic[PayloadT]):
     """What a service does with the messages of a durable.
 
     `handle` gets the envelopes of a batch, oldest first. It raises RetryableError where all may succeed later and
-    PoisonError where one never will; everything that it does must be harmless to do twice.
+    PoisonError where one never will; everything that it does must be harmless to do twice. Raises FatalError where
+    batches are to be handled side by side that cannot be.
     """
 
     durable: Durable
@@ -59,6 +61,13 @@ class Consumption(Generic[PayloadT]):
     # What a message belongs to where the order counts: nothing of a new chapter is handled while of the last one
     # something may still be on its way.
     chapter: Callable[[PayloadT], Hashable] | None = None
+
+    def __post_init__(self) -> None:
+        if self.side_by_side and (self.max_batch != 1 or self.chapter is not None):
+            raise FatalError(
+                f"{self.durable.name}: only batches of one message, without chapters, are handled side by side",
+                "set max_batch=1 and no chapter, or leave side_by_side out",
+            )
 
 
 class _Batch(NamedTuple, Generic[PayloadT]):
@@ -100,18 +109,20 @@ class ConsumerLoop(Generic[PayloadT]):
         self._name = consumption.durable.name
         self._inbox = Inbox(bus, consumption.durable)
         self._chapters = Chapters(consumption.chapter)
+        self._defects = Defects()
         self._progress = Progress(self._name, stalled_after_seconds, monotonic)
 
     async def run(self) -> None:
         """Consume until asked to stop; then finish what has arrived. Raises FatalError where nothing moves on."""
+        watch = Watch(self._bus, self._inbox, self._progress, self._health, self._clock)
         try:
-            await until_done(self._inbox.open, dependency=self._name, health=self._health, stopping=self._stopping)
+            await until_done(watch.begin, dependency=self._name, health=self._health, stopping=self._stopping)
         except StoppedError:
             return
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self._renew()),
-                group.create_task(Watch(self._bus, self._inbox, self._progress, self._health).run()),
+                group.create_task(watch.run()),
                 group.create_task(self._close_when_stopping()),
             ]
             try:
@@ -156,7 +167,8 @@ class ConsumerLoop(Generic[PayloadT]):
                 # A server is away: the health says so, and a new process would fare no better.
                 self._progress.made()
                 RETRIES.labels(self._name).inc()
-                if isinstance(error, _EveryMessageError):
+                # What is taken side by side is in other hands.
+                if isinstance(error, _EveryMessageError) and not self._consumption.side_by_side:
                     messages = await self._inbox.take_more(2 * self._consumption.max_batch - len(messages))
                 raise
 
@@ -196,21 +208,19 @@ class ConsumerLoop(Generic[PayloadT]):
     async def _handle(self, batch: _Batch[PayloadT]) -> None:
         """Handle what can be and bury the rest. Raises RetryableError where that is everything, for the same defect."""
         failures = await self._failures(batch)
-        defects = [failure for failure in failures if not isinstance(failure.error, PoisonError)]
-        if defects:
-            _log.error("a defect, not a bad message", durable=self._name, exc_info=defects[0].error)
-        kinds = {type(failure.error) for failure in defects}
-        common = len(failures) == len(batch.messages) and len(defects) > 1 and len(kinds) == 1
+        errors = [failure.error for failure in failures]
+        defect = next((error for error in errors if not isinstance(error, PoisonError)), None)
+        if defect is not None:
+            _log.error("a defect, not a bad message", durable=self._name, exc_info=defect)
+        ours = len(failures) == len(batch.messages) and self._defects.blame_process(errors)
         for message, error in failures:
             if isinstance(error, PoisonError):
                 await self._bury(message, str(error))
-            elif not common:
+            elif not ours:
                 await self._bury(message, "".join(traceback.format_exception(error)[-3:]))
-        if common:
-            raise _EveryMessageError(
-                f"all of {len(defects)} messages meet a defect: {defects[0].error!r}",
-                "mend it as the log shows; they are kept",
-            )
+        if ours:
+            cause = f"no message gets through, {len(failures)} at the last try: {defect!r}"
+            raise _EveryMessageError(cause, "mend it as the log shows; they are kept")
 
     async def _failures(self, batch: _Batch[PayloadT]) -> list[_Failure]:
         """The messages that cannot be handled, found by handling halves: among thousands in some dozen tries."""
@@ -225,6 +235,7 @@ class ConsumerLoop(Generic[PayloadT]):
                 return [_Failure(batch.messages[0], error)]
             first = await self._failures(_Batch(batch.messages[:middle], batch.envelopes[:middle]))
             return first + await self._failures(_Batch(batch.messages[middle:], batch.envelopes[middle:]))
+        self._defects.got_through()
         MESSAGES.labels(self._name, "ok").inc(len(batch.messages))
         await self._inbox.ack(batch.messages)
         return []

@@ -1,7 +1,9 @@
 """How a consumer stands, seen from its durable: what waits, whether it moves on, and what it has lost for good."""
 
 import asyncio
+from datetime import datetime, timedelta
 
+from riskee.clock import Clock
 from riskee.errors import RetryableError
 from riskee.logs import get_logger
 from riskee.messaging.streams import stream_of
@@ -13,20 +15,34 @@ from serving.consumers.progress import Progress
 from serving.health import Health
 
 _EVERY_SECONDS = 5.0
+# Long enough for whoever looks after an alarm; the counter and the log tell of what is longer ago.
+_TOLD_FOR = timedelta(hours=1)
 
 _log = get_logger(__name__)
 
 
 class Watch:
-    """Looks at a durable every few seconds."""
+    """Looks at a durable every few seconds. What was removed unread stands in the health for an hour after the last of
+    it."""
 
-    def __init__(self, bus: Bus, inbox: Inbox, progress: Progress, health: Health) -> None:
+    def __init__(self, bus: Bus, inbox: Inbox, progress: Progress, health: Health, clock: Clock) -> None:
         self._inbox = inbox
+        self._clock = clock
         self._progress = progress
         self._health = health
         self._name = inbox.durable.name
         self._stream = stream_of(inbox.durable.subject).name
         self._expiry = Expiry(bus, self._stream, self._name)
+        self._removed = 0
+        self._told_at: datetime | None = None
+
+    async def begin(self) -> None:
+        """Open the inbox, after a look at what was removed while nobody read.
+
+        Raises RetryableError where the bus does not answer.
+        """
+        self._tell(await self._expiry.removed())
+        await self._inbox.open()
 
     async def run(self) -> None:
         """Look until cancelled. Raises FatalError where messages wait and nothing is finished."""
@@ -43,8 +59,13 @@ class Watch:
             self._progress.check(backlog.due)
 
     def _tell(self, removed: int) -> None:
+        note, now = f"{self._name} removed unread", self._clock.now()
         if removed:
             MESSAGES_EXPIRED.labels(self._name).inc(removed)
             step = f"read faster, or raise the limits of {self._stream}; a feed's bars can be imported again"
-            _log.error("messages were removed unread", durable=self._name, count=removed, next_step=step)
-            self._health.note(f"{self._name} removed unread", f"some of {self._stream}: {step}")
+            _log.error("messages were removed unread", durable=self._name, at_most=removed, next_step=step)
+            self._removed, self._told_at = self._removed + removed, now
+            self._health.note(note, f"at most {self._removed} of {self._stream}, last noticed {now:%F %T} UTC: {step}")
+        elif self._told_at is not None and now - self._told_at >= _TOLD_FOR:
+            self._removed, self._told_at = 0, None
+            self._health.unnote(note)

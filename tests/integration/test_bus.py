@@ -48,13 +48,17 @@ class Reader:
         fail: Any = None,
         max_batch: int = 512,
         chapter: Callable[[Quote], int] | None = None,
+        *,
+        side_by_side: bool = False,
     ) -> None:
         self.batches: list[list[int]] = []
         self.handled: list[int] = []
         self.health = Health("test")
         self.stopping = asyncio.Event()
         self._fail = fail
-        consumption = Consumption(durable, codec_of(QUOTE), self._handle, max_batch, chapter=chapter)
+        consumption = Consumption(
+            durable, codec_of(QUOTE), self._handle, max_batch, chapter=chapter, side_by_side=side_by_side
+        )
         self._loop = ConsumerLoop(bus, consumption, health=self.health, clock=SystemClock(), stopping=self.stopping)
 
     async def _handle(self, batch: Sequence[Envelope[Quote]]) -> None:
@@ -197,6 +201,27 @@ async def test_a_defect_that_every_message_meets_buries_none(bus: Bus) -> None:
         await eventually(lambda: reader.health.ready)
     assert reader.handled == [0, 1, 2, 3, 4]
     assert await stored(bus, "DEAD_LETTER") == 0
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+async def test_a_defect_that_one_message_after_another_meets_buries_the_first_alone(
+    bus: Bus, *, side_by_side: bool
+) -> None:
+    mended = False
+
+    def fail(_numbers: list[int]) -> None:
+        if not mended:
+            raise KeyError("a defect")
+
+    await bus.publish(QUOTE, *quotes(4))
+    durable = Durable("test-alone", QUOTE.name)
+    async with Reader(bus, durable, fail, max_batch=1, side_by_side=side_by_side) as reader:
+        await eventually(lambda: "a defect" in str(reader.health.report()))
+        mended = True
+        await eventually(lambda: sorted(reader.handled) == [1, 2, 3])
+        await eventually(lambda: reader.health.ready)
+    (letter,) = await dead_letters(bus)
+    assert "a defect" in letter.reason
 
 
 async def test_messages_of_their_own_defect_are_buried_once_another_gets_through(bus: Bus) -> None:

@@ -1,12 +1,14 @@
 """What a stream removes before a slow reader has come to it is noticed, counted and told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from nats.js.api import StreamConfig
 
-from riskee.clock import SystemClock
 from riskee.messaging.envelope import Envelope
 from riskee.messaging.messages import Quote
 from riskee.messaging.subjects import QUOTE
@@ -30,38 +32,96 @@ async def shrink(bus: Bus, messages: int) -> None:
     await bus.jetstream.update_stream(known.evolve(max_msgs=messages))
 
 
+@dataclass
+class SetClock:
+    """Shows what it is set to."""
+
+    at: datetime = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class Reading:
+    """A loop that reads until the end of the test."""
+
+    def __init__(self, bus: Bus, durable: Durable, handle: Callable[[Sequence[Envelope[Quote]]], Any]) -> None:
+        self.health, self.clock, self._stopping = Health("test"), SetClock(), asyncio.Event()
+        consumption = Consumption(durable, codec_of(QUOTE), handle)
+        self._loop = ConsumerLoop(bus, consumption, health=self.health, clock=self.clock, stopping=self._stopping)
+
+    @property
+    def told(self) -> str:
+        return str(self.health.report().get("notes", ""))
+
+    async def __aenter__(self) -> "Reading":
+        self._task = asyncio.create_task(self._loop.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopping.set()
+        await asyncio.wait_for(self._task, 20)
+
+
 async def test_a_reader_that_is_overtaken_is_told_of_it(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serving.consumers.watching._EVERY_SECONDS", 0.05)
     durable = Durable("test-slow", QUOTE.name, max_pending=2)
-    health, stopping, go = Health("test"), asyncio.Event(), asyncio.Event()
+    go = asyncio.Event()
     handled: list[int] = []
 
     async def slow(batch: Sequence[Envelope[Quote]]) -> None:
         await go.wait()
         handled.extend(envelope.payload.sequence for envelope in batch)
 
-    loop = ConsumerLoop(
-        bus,
-        Consumption(durable, codec_of(QUOTE), slow),
-        health=health,
-        clock=SystemClock(),
-        stopping=stopping,
-    )
     await bus.publish(QUOTE, *quotes(10))
-    task = asyncio.create_task(loop.run())
-    try:
-        # Two are out with the reader, eight wait; then all but the newest three are removed.
-        await asyncio.sleep(0.5)
-        await shrink(bus, 3)
-        await eventually(lambda: "removed unread" in str(health.report()))
-        assert MESSAGES_EXPIRED.labels(durable.name)._value.get() == 5
-        go.set()
+    async with Reading(bus, durable, slow) as reading:
+        try:
+            # Two are out with the reader, eight wait; then all but the newest three are removed.
+            await asyncio.sleep(0.5)
+            await shrink(bus, 3)
+            await eventually(lambda: "at most 5 of MARKET_DATA" in reading.told)
+            assert MESSAGES_EXPIRED.labels(durable.name)._value.get() == 5
+        finally:
+            go.set()
         await eventually(lambda: len(handled) >= 5)
         assert handled == [0, 1, 7, 8, 9]
-    finally:
-        go.set()
-        stopping.set()
-        await asyncio.wait_for(task, 20)
+        reading.clock.at += timedelta(minutes=59)
+        await asyncio.sleep(0.3)
+        assert "removed unread" in reading.told
+        reading.clock.at += timedelta(minutes=1)
+        await eventually(lambda: "removed unread" not in reading.told)
+
+
+async def test_what_was_removed_while_nobody_read_is_told_at_the_start(bus: Bus) -> None:
+    durable = Durable("test-down", QUOTE.name)
+    handled: list[int] = []
+
+    async def handle(batch: Sequence[Envelope[Quote]]) -> None:
+        handled.extend(envelope.payload.sequence for envelope in batch)
+
+    await bus.publish(QUOTE, *quotes(2))
+    async with Reading(bus, durable, handle) as before:
+        await eventually(lambda: handled == [0, 1])
+    assert before.told == ""
+    await bus.publish(QUOTE, *quotes(10)[2:])
+    await shrink(bus, 3)
+    async with Reading(bus, durable, handle) as after:
+        await eventually(lambda: handled == [0, 1, 7, 8, 9])
+    assert "at most 5 of MARKET_DATA" in after.told
+    assert MESSAGES_EXPIRED.labels(durable.name)._value.get() == 5
+
+
+async def test_a_quiet_subject_of_a_busy_stream_lost_nothing(bus: Bus) -> None:
+    """Nothing waits for it, and nothing need have."""
+    durable = "test-quiet"
+    await bus.publish(QUOTE, *quotes(1))
+    subscription = await bus.jetstream.pull_subscribe(QUOTE.name, durable)
+    for message in await subscription.fetch(1):
+        await message.ack()
+    for number in range(5):
+        await bus.jetstream.publish("data.market.status", b"", headers={"Nats-Msg-Id": f"quiet-{number}"})
+    await shrink(bus, 2)
+    assert await Expiry(bus, STREAM, durable).removed() == 0
 
 
 async def test_what_was_read_may_be_removed(bus: Bus) -> None:
