@@ -7,11 +7,26 @@ from datetime import date, datetime
 from itertools import groupby
 
 import numpy as np
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from riskee.market.reports import Reports
 from riskee.storage.tables import earnings_calendar
+
+# Neither table says when a row was changed. The sum does not depend on the order of the rows.
+_MARK = text("""
+    SELECT concat_ws(
+        ' ',
+        (
+            SELECT concat(count(*), ':', sum(hashtextextended(CAST(report AS text), 0)))
+            FROM earnings_calendar AS report
+        ),
+        (
+            SELECT concat(count(*), ':', sum(hashtextextended(CAST(trading_day AS text), 0)))
+            FROM trading_sessions AS trading_day
+        )
+    )
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +85,8 @@ def reports(connection: Connection) -> dict[str, Reports]:
             np.array(results, np.float64),
         )
     return found
+
+
+def calendar_mark(connection: Connection) -> str:
+    """A text that is another one once a report or a trading session was added, changed or removed."""
+    return str(connection.scalar(_MARK))

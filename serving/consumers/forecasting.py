@@ -21,6 +21,7 @@ from riskee.messaging.statuses import Status
 from riskee.model.predictor import PredictionArrays, Predictor
 from riskee.telemetry import MODEL_SECONDS
 from serving.consumers.announced import Announced
+from serving.consumers.calendar import Calendar
 from serving.consumers.flagging import bits_of, flags_of, told_by, told_by_model
 
 # Sessions of a ticker from which every technical window is full.
@@ -74,10 +75,18 @@ class Forecaster:
     # The newest recording among the bars of the state.
     bars_as_of: datetime | None = None
     announced: Announced = field(default_factory=Announced)
+    # What the calendar said of itself when it was read.
+    calendar_mark: str = ""
     _market_quote: Quote | None = None
 
     def __post_init__(self) -> None:
         self._without_reports = np.array([ticker in self.unreported for ticker in self.state.tickers], np.bool_)
+
+    def follow(self, calendar: Calendar) -> None:
+        """Go on with a calendar that was read for this state."""
+        self.earnings, self.sessions = calendar.earnings, calendar.sessions
+        self.unreported, self.calendar_mark = calendar.unreported, calendar.mark
+        self.__post_init__()
 
     def knows(self, quote: Quote) -> bool:
         """Whether the ticker has a place in the state."""

@@ -9,7 +9,6 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 
 from riskee.features.definitions import WARM_UP_BARS
-from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
 from riskee.market.bars import BarMatrix
 from riskee.messaging.messages import ModelType, Quote
@@ -17,11 +16,11 @@ from riskee.model.artifact import ModelArtifact
 from riskee.model.registry import champion
 from riskee.settings import ModelSettings
 from riskee.storage.bars import newest_recording
-from riskee.storage.calendar import reports
+from riskee.storage.calendar import calendar_mark
 from riskee.storage.database import database_errors
 from riskee.storage.last_quotes import closing_quotes, newest_quotes, session_quotes
 from riskee.storage.recent_bars import CHUNK, bars_of, known_tickers
-from riskee.storage.sessions import read_sessions
+from serving.consumers.calendar import Calendar, read_calendar
 from serving.consumers.forecasting import Forecaster
 
 # Sessions without stored bars that a feed's recorded quotes stand in for: six weeks.
@@ -43,15 +42,15 @@ def forecaster_before(
     market = tuple(ticker for ticker in tickers if ticker == settings.market_ticker)
     for chunk in (market, *(tickers[start : start + CHUNK] for start in range(0, len(tickers), CHUNK))):
         state.load(bars_of(connection, chunk, before, WARM_UP_BARS, stored))
-    known = reports(connection)
-    days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")
+    calendar = read_calendar(connection, state, settings.earnings_window_sessions)
     return Forecaster(
         state=state,
-        earnings=EarningsFeatures(known, days, state, settings.earnings_window_sessions),
-        unreported=frozenset(ticker for ticker in tickers if ticker not in known),
-        sessions=days,
+        earnings=calendar.earnings,
+        unreported=calendar.unreported,
+        sessions=calendar.sessions,
         market_ticker=settings.market_ticker,
         bars_as_of=stored,
+        calendar_mark=calendar.mark,
     )
 
 
@@ -93,6 +92,13 @@ class Knowledge:
         """When the newest bar was stored."""
         with self._connection() as connection:
             return newest_recording(connection)
+
+    def newer_calendar(self, forecaster: Forecaster) -> Calendar | None:
+        """The calendar for a forecaster's state; None where it is as the forecaster has it."""
+        with self._connection() as connection:
+            if calendar_mark(connection) == forecaster.calendar_mark:
+                return None
+            return read_calendar(connection, forecaster.state, self.settings.earnings_window_sessions)
 
     def champion(self, model_type: ModelType) -> ModelArtifact | None:
         """The champion of a model type, if there is one. Raises PoisonError where it was altered."""

@@ -58,12 +58,12 @@ class MarketState:
         day, feed = wave[0].session_date, wave[0].feed
         forecaster = self.forecaster
         unknown = {quote.ticker for quote in wave if forecaster is None or not forecaster.knows(quote)}
-        if (
-            forecaster is None
-            or self.waves.must_rebuild(feed, day, unknown)
-            or (day != self.waves.day and await self._outdated(forecaster))
-        ):
+        if forecaster is None or self.waves.must_rebuild(feed, day, unknown):
             return await self._rebuild(wave)
+        if day != self.waves.day:
+            if await self._outdated(forecaster):
+                return await self._rebuild(wave)
+            await self._renew_calendar(forecaster)
         self.waves.advanced(day, forecaster.following(day))
         return forecaster
 
@@ -74,6 +74,17 @@ class MarketState:
         except RetryableError as error:
             _log.warning("the session begins with the bars as they were known before", cause=str(error))
             return False
+
+    async def _renew_calendar(self, forecaster: Forecaster) -> None:
+        """Know what was changed in the calendar since it was read. Without the database: it is as it was."""
+        try:
+            calendar = await asyncio.to_thread(self._knowledge.newer_calendar, forecaster)
+        except RetryableError as error:
+            _log.warning("the session begins with the calendar as it was known before", cause=str(error))
+            return
+        if calendar is not None:
+            forecaster.follow(calendar)
+            _log.info("the calendar was read anew", reports_of=len(forecaster.state.tickers) - len(calendar.unreported))
 
     async def _rebuild(self, wave: Sequence[Quote]) -> Forecaster:
         """The state from the database, and from the session's quotes that came before this wave, the market's above

@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
-from riskee.storage.calendar import Report, reports, write_reports
+from riskee.market.sessions import Session
+from riskee.storage.calendar import Report, calendar_mark, reports, write_reports
+from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import earnings_calendar
 
 pytestmark = pytest.mark.integration
@@ -41,6 +43,23 @@ def test_new_figures_replace_old_ones_and_a_moment_is_rounded_to_no_day(engine: 
     assert np.isnan(found["IBM"].eps_reported).all()
     assert found["IBM"].known_at.astype(str).tolist() == ["2012-07-25T13:30:00.000000"]
     assert found["IBM"].known_days().astype(str).tolist() == ["2012-07-26"]
+
+
+def test_the_mark_is_another_one_after_each_change_and_the_same_without(engine: Engine) -> None:
+    days = [Session(DAY, EARLY, LATE), Session(date(2012, 7, 25), EARLY, LATE)]
+    with engine.begin() as connection:
+        marks = [calendar_mark(connection)]
+        for reports_now in ([DATES], [ESTIMATED], [REPORTED], [Report("IBM", DAY, LATE, "dates")]):
+            write_reports(connection, reports_now)
+            marks.append(calendar_mark(connection))
+        write_reports(connection, [REPORTED])
+        assert calendar_mark(connection) == marks[-1]
+        connection.execute(delete(earnings_calendar).where(earnings_calendar.c.ticker == "IBM"))
+        assert calendar_mark(connection) == marks[3]
+        for each in days:
+            write_sessions(connection, [each])
+            marks.append(calendar_mark(connection))
+    assert len(set(marks)) == len(marks)
 
 
 @pytest.mark.parametrize("eps", [float("nan"), float("inf")])

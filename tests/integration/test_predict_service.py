@@ -33,9 +33,11 @@ from riskee.settings import Settings
 from riskee.storage import keys
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.cache import Cache
+from riskee.storage.calendar import Report, write_reports
 from riskee.storage.entries import Entry
 from riskee.storage.recent_bars import recent_bars
 from riskee.storage.recording import QUOTES, record
+from riskee.telemetry import STATE_REBUILDS
 from serving.consumers import models, predict
 from serving.consumers.ingest import screen
 from tests.integration.conftest import consumer, eventually
@@ -162,6 +164,27 @@ async def test_a_report_nearby_routes_to_the_earnings_model(
         await eventually(lambda: len(heard.latest()) == 3 and _all_final(heard))
     routed = {ticker: prediction.model_type for ticker, prediction in heard.latest().items()}
     assert routed == {"AAPL": "earnings", "IBM": "normal", "MSFT": "normal"}
+
+
+async def test_a_report_that_becomes_known_counts_from_the_next_session(
+    bus: Bus, cache: Cache, database_settings: Settings, engine: Engine, market: Market, heard: Heard
+) -> None:
+    """The state is not built anew for it."""
+
+    async def follow(place: int) -> str:
+        await play(bus, waves(market, place))
+        final = market.sessions[place].closes_at
+        await eventually(lambda: [each.data_time for each in heard.latest().values()] == [final] * len(TICKERS))
+        return str(heard.latest()["IBM"].model_type)
+
+    async with consumer("predict", database_settings, predict.main):
+        assert await follow(-30) == "normal"
+        built = STATE_REBUILDS._value.get()
+        announced = Report("IBM", market.sessions[-28].session_date, market.sessions[-30].opens_at, "made")
+        with engine.begin() as connection:
+            write_reports(connection, [announced])
+        assert await follow(-29) == "earnings"
+    assert STATE_REBUILDS._value.get() == built
 
 
 async def test_after_a_crash_the_same_quotes_give_the_same_predictions(

@@ -13,12 +13,15 @@ import pytest
 from prometheus_client import Counter
 
 from riskee.errors import RetryableError
+from riskee.features.earnings import EarningsFeatures
 from riskee.messaging.envelope import Envelope, wrap
-from riskee.messaging.messages import MODEL_TYPES, Prediction, PredictJob, Quote
+from riskee.messaging.messages import MODEL_TYPES, Flag, Prediction, PredictJob, Quote
 from riskee.model.predictor import Predictor
+from serving.consumers.calendar import Calendar
 from serving.consumers.forecasting import Failure, Forecast, Forecaster
 from serving.consumers.predict import Predict
 from tests.integration.live_data import MARKET, TICKERS, made_model
+from tests.unit.features.reference import made_reports
 from tests.unit.serving import test_forecasting
 from tests.unit.serving.test_forecasting import NOW, SESSIONS
 
@@ -51,6 +54,9 @@ class FakeKnowledge:
     away: int = 0
     rebuilt: list[tuple[date, str]] = field(default_factory=list)
     stored: list[Quote] = field(default_factory=list)
+    # What the database has of it that the state has not.
+    calendar: Calendar | None = None
+    calendar_away: bool = False
 
     def forecaster(self, before: date, feed: str, _owns: Callable[[str], bool]) -> Forecaster:
         self.rebuilt.append((before, feed))
@@ -59,6 +65,11 @@ class FakeKnowledge:
 
     def newest_recording(self) -> None:
         return None
+
+    def newer_calendar(self, _forecaster: Forecaster) -> Calendar | None:
+        if self.calendar_away:
+            raise AWAY
+        return self.calendar
 
     def latest_quotes(self, tickers: Collection[str]) -> list[Quote]:
         return [each for each in self.stored if each.ticker in tickers]
@@ -190,6 +201,36 @@ async def test_a_late_quote_of_an_earlier_session_leaves_the_state_where_it_is()
     assert [each.session_date for each in publisher.published.values() if each.ticker == "IBM"] == [
         SESSIONS[311].session_date
     ]
+
+
+def of_ibm(publisher: FakePublisher) -> Prediction:
+    return [each for each in publisher.published.values() if each.ticker == "IBM"][-1]
+
+
+async def test_a_session_begins_with_the_calendar_of_its_moment() -> None:
+    """And goes on with it: what becomes known within a session counts from the next one."""
+    knowledge, publisher = FakeKnowledge(), FakePublisher()
+    predict = made_predict(knowledge, publisher)
+    await predict.on_quotes(enveloped(quote(MARKET), quote("IBM")))
+    forecaster = predict._state.forecaster
+    assert forecaster is not None
+    days, names = forecaster.sessions, frozenset(forecaster.state.tickers)
+    earnings = EarningsFeatures({"IBM": made_reports(days[[312]])}, days, forecaster.state)
+    knowledge.calendar = Calendar(days, earnings, names - {"IBM"}, "changed")
+    await predict.on_quotes(enveloped(quote("IBM", moment=1)))
+    assert (of_ibm(publisher).model_type, Flag.EARNINGS_UNKNOWN in of_ibm(publisher).flags) == ("normal", True)
+    await predict.on_quotes(enveloped(quote(MARKET, 311), quote("IBM", 311)))
+    assert (of_ibm(publisher).model_type, Flag.EARNINGS_UNKNOWN in of_ibm(publisher).flags) == ("earnings", False)
+    assert forecaster.calendar_mark == "changed"
+    assert len(knowledge.rebuilt) == 1
+
+
+async def test_a_session_begins_though_the_calendar_cannot_be_read() -> None:
+    knowledge, publisher = FakeKnowledge(calendar_away=True), FakePublisher()
+    predict = made_predict(knowledge, publisher)
+    for place in (310, 311):
+        await predict.on_quotes(enveloped(quote(MARKET, place), quote("IBM", place)))
+    assert of_ibm(publisher).session_date == SESSIONS[311].session_date
 
 
 async def test_another_feed_may_begin_in_an_earlier_session() -> None:
