@@ -77,7 +77,20 @@ class Tail:
             raise RetryableError(f"{self.path} cannot be read: {error.strerror}", "it is tried again") from error
         return lines
 
+    @property
+    def idle(self) -> bool:
+        """Whether its path holds what was read of it and nothing more, or nothing at all any more."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return self.place is not None
+        except OSError:
+            # Reading says why.
+            return False
+        return self.place is not None and (found.st_ino, found.st_size) == (self.place.inode, self.place.offset)
+
     def close(self) -> None:
+        """Give the file back; the next read opens it again."""
         if self._file is not None:
             self._file.close()
         self._file = None

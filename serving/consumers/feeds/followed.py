@@ -13,6 +13,8 @@ from riskee.market.sources.tail import Line, Place, Tail
 # Lines read of one file at a time.
 _AT_ONCE = 1000
 _ENDINGS = (".csv", ".jsonl")
+# A process may have a thousand files open, a folder may have more.
+_MOST_OPEN = 64
 
 _Kept = TypeVar("_Kept")
 
@@ -43,7 +45,8 @@ class FollowedFiles:
     """Follows a file, or those of a folder, new ones too. Every method blocks: call it in a thread.
 
     Where files have a backlog, their rows are merged by time: a file is not read past what another one, of which
-    there is more, has not come to yet. A file has one reader, whatever it is renamed to within the folder.
+    there is more, has not come to yet. A file has one reader, whatever it is renamed to within the folder. The files
+    that grew last stay open: of those, what is written just before they leave the folder is read too.
     """
 
     path: Path
@@ -52,6 +55,8 @@ class FollowedFiles:
     # Why files cannot be read that are there; the others are.
     unreadable: dict[str, str] = field(default_factory=dict)
     _tails: dict[str, Tail] = field(default_factory=dict)
+    # Those whose files are open, the one that grew last at the end.
+    _open: dict[Tail, None] = field(default_factory=dict)
     _waiting: dict[str, deque[Found]] = field(default_factory=dict)
 
     def read(self) -> list[Found]:
@@ -67,7 +72,7 @@ class FollowedFiles:
             del self.places[name]
             self._waiting.pop(name, None)
             if (tail := self._tails.pop(name, None)) is not None:
-                tail.close()
+                self._give_back(tail)
 
     def close(self) -> None:
         for tail in self._tails.values():
@@ -97,6 +102,9 @@ class FollowedFiles:
         if not new:
             return
         self.places = _moved(self.places, new)
+        for name in new.values():
+            if name in self._tails and name not in new:
+                self._give_back(self._tails[name])
         self._tails = _moved(self._tails, new)
         self._waiting = {
             name: deque(replace(found, file=name) for found in waiting)
@@ -118,13 +126,31 @@ class FollowedFiles:
         waiting = self._waiting[name]
         if waiting:
             return True
+        tail = self._tails[name]
+        if tail not in self._open and tail.idle:
+            return False
         try:
-            lines = self._tails[name].read(_AT_ONCE)
+            lines = tail.read(_AT_ONCE)
         except RetryableError as error:
             self.unreadable[name] = error.cause
             return False
+        self._keep_open(tail, grew=bool(lines))
         waiting.extend(found for line in lines if (found := _parsed(name, line)) is not None)
         return len(lines) == _AT_ONCE
+
+    def _keep_open(self, tail: Tail, *, grew: bool) -> None:
+        """Leave a file open that grew, and give those back that did not for longest."""
+        if grew:
+            self._open.pop(tail, None)
+            self._open[tail] = None
+        elif tail not in self._open:
+            tail.close()
+        while len(self._open) > _MOST_OPEN:
+            self._give_back(next(iter(self._open)))
+
+    def _give_back(self, tail: Tail) -> None:
+        self._open.pop(tail, None)
+        tail.close()
 
     def _merged(self, more: set[str]) -> Iterator[Found]:
         while heads := [(name, waiting[0]) for name, waiting in self._waiting.items() if waiting]:

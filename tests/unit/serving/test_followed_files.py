@@ -8,6 +8,7 @@ import pytest
 
 from riskee.market.sources.live_rows import LiveRow
 from riskee.market.sources.tail import Place
+from serving.consumers.feeds import followed
 from serving.consumers.feeds.followed import FollowedFiles
 
 Follow = Callable[..., FollowedFiles]
@@ -115,3 +116,53 @@ def test_what_is_gone_is_forgotten_once_it_was_read(tmp_path: Path, follow: Foll
     files.forget_gone()
     assert list(files.places) == [str(tmp_path / "b.csv")]
     assert prices(files) == []
+
+
+def opened(folder: Path) -> int:
+    """How many files of a folder this process has open."""
+    links = Path("/proc/self/fd").iterdir()
+    return sum(link.is_symlink() and str(link.readlink()).startswith(f"{folder}/") for link in links)
+
+
+def test_of_many_files_those_are_open_that_grew_last(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "_MOST_OPEN", 2)
+    files = follow()
+    for number in range(5):
+        append(tmp_path / f"{number}.csv", number + 1)
+    assert prices(files) == [1, 2, 3, 4, 5]
+    assert opened(tmp_path) == 2
+    append(tmp_path / "1.csv", 6)
+    append(tmp_path / "0.csv", 7)
+    assert prices(files) == [6, 7]
+    assert prices(files) == []
+    assert opened(tmp_path) == 2
+    # What is written to open ones just before they go is read, what idle ones leave behind is no trouble.
+    append(tmp_path / "0.csv", 8)
+    for name in ("0", "3"):
+        (tmp_path / f"{name}.csv").unlink()
+    assert prices(files) == [8]
+    assert files.unreadable == {}
+    files.forget_gone()
+    assert sorted(files.places) == [str(tmp_path / f"{number}.csv") for number in (1, 2, 4)]
+    assert opened(tmp_path) == 1
+
+
+def test_a_file_that_was_given_back_goes_on_where_it_was_read_to(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "_MOST_OPEN", 0)
+    files = follow()
+    append(tmp_path / "a.csv", 1)
+    assert prices(files) == [1]
+    append(tmp_path / "a.csv", 2)
+    (tmp_path / "a.csv").rename(tmp_path / "a.1.csv")
+    append(tmp_path / "a.csv", 3)
+    assert prices(files) + prices(files) == [2, 3]
+    (tmp_path / "a.csv").write_text(f"{HEADER}\n")
+    append(tmp_path / "a.csv", 4)
+    assert prices(files) == []
+    append(tmp_path / "a.csv", 5)
+    assert prices(files) == [4, 5]
+    assert opened(tmp_path) == 0
