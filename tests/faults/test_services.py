@@ -39,8 +39,8 @@ async def test_a_killed_predictor_of_two(holds: Holds) -> None:
     """The other one takes over its tickers, or it comes back in time."""
 
     async def kill(scenario: Scenario) -> None:
-        for name in ("predict", "predict-2"):
-            await scenario.strike(lambda name=name: scenario.arena.kill(name), 2)  # type: ignore[misc]
+        for name in ("predict", "predict-2", "predict", "predict-2", "predict"):
+            await scenario.strike(lambda name=name: scenario.arena.kill(name), 1)  # type: ignore[misc]
 
     setup = Setup(services=("predict", "predict-2", "record"), environ={"RISKEE_PREDICT__PROCESSES": "2"})
     holds(await play("kill -9 of one of two predictors", load(1000), kill, setup=setup, bar=SERVICE_SECONDS))
