@@ -34,7 +34,10 @@ class Target:
     def writing(self, name: str) -> Iterator[IO[bytes]]:
         """Write an object anew. Where the block fails, the object is not there, or is as it was before."""
         path = self._path(name)
-        with self._errors(name), _local_file(Path(path)) if self._local else self._remote_file(path) as file:
+        with (
+            self._errors(name, missing=False),
+            _local_file(Path(path)) if self._local else self._remote_file(path) as file,
+        ):
             yield file
 
     @contextmanager
@@ -81,16 +84,17 @@ class Target:
         return f"{self._root}/{name}"
 
     @contextmanager
-    def _errors(self, name: str) -> Iterator[None]:
+    def _errors(self, name: str, *, missing: bool = True) -> Iterator[None]:
+        """What the target says as the product's errors; `missing`: something that is not there was asked for."""
         try:
             yield
-        except FileNotFoundError as error:
-            raise NotFoundError(f"{self.address} has no {name}", "`riskee backup list` shows what is there") from error
         except OSError as error:
-            raise RetryableError(
-                f"{self.address} does not take or give {name}: {error.strerror or error}",
-                "check its free space, owner and mode, or the access to it, then try again",
-            ) from error
+            if not (missing and isinstance(error, FileNotFoundError)):
+                raise RetryableError(
+                    f"{self.address} does not take or give {name}: {error.strerror or error}",
+                    "check its free space, owner and mode, or the access to it, then try again",
+                ) from error
+            raise NotFoundError(f"{self.address} has no {name}", "`riskee backup list` shows what is there") from error
 
 
 def target_of(settings: Settings) -> Target:

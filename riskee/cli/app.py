@@ -23,6 +23,7 @@ from riskee.cli import (
     reproduce,
     retrain,
     settings,
+    sizes,
     sql,
     stack,
     track_record,
@@ -65,6 +66,7 @@ app.command(rich_help_panel=_PREDICTIONS)(explain.explain)
 app.command(rich_help_panel=_PREDICTIONS)(watch.watch)
 app.command(rich_help_panel=_PREDICTIONS)(replay.replay)
 data.app.command()(fetch.fetch)
+data.app.command()(sizes.sizes)
 data.app.command("dead-letters")(dead_letters.dead_letters)
 models.app.command()(retrain.retrain)
 app.add_typer(models.app, name="models", rich_help_panel=_MODELS)
