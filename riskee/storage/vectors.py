@@ -5,6 +5,7 @@ ticker `*`, because a filter finds a keyword more simply than its absence.
 """
 
 import uuid
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,13 +42,16 @@ class Vectors:
 
     def __init__(self, settings: VectorSettings) -> None:
         self._url = settings.url
-        self._client = QdrantClient(
-            url=settings.url,
-            api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-            timeout=max(1, round(settings.timeout_seconds)),
-            prefer_grpc=False,
-            check_compatibility=False,  # it would connect here, and only warn
-        )
+        with warnings.catch_warnings():
+            # Of a key that is sent without TLS: whether it may be is for whoever runs the network to say.
+            warnings.simplefilter("ignore", UserWarning)
+            self._client = QdrantClient(
+                url=settings.url,
+                api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+                timeout=max(1, round(settings.timeout_seconds)),
+                prefer_grpc=False,
+                check_compatibility=False,  # it would connect here, and only warn
+            )
 
     def ensure_collections(self, dimensions: int, collections: Sequence[Collection] = COLLECTIONS) -> None:
         """Create the collections that are missing.

@@ -19,6 +19,7 @@ from infra.embedded.postgres import Postgres, connection_url
 from infra.embedded.readiness import NotReadyError
 from tests.conftest import REPOSITORY
 from tests.integration.front_server import free_port
+from tests.unit.deployment.compose import environment
 
 HOST = "127.0.0.1"
 _READY_SECONDS = 30.0
@@ -37,21 +38,20 @@ class Servers:
     def secret(self, name: str) -> str:
         return (self.secrets / name).read_text()
 
-    def environment(self, service: str, *, redis: bool = False) -> dict[str, str]:
-        """What a service of docker-compose.yml is told, with these addresses and files."""
-        told = {
-            "RISKEE_PROFILE": "compose",
-            "RISKEE_DATABASE__URL": f"postgresql+psycopg://riskee_{service}@{HOST}:{self.postgres}/riskee",
-            "RISKEE_DATABASE__PASSWORD_FILE": str(self.secrets / f"postgres_riskee_{service}"),
-            "RISKEE_NATS__URL": f"nats://{service}@{HOST}:{self.nats}",
-            "RISKEE_NATS__PASSWORD_FILE": str(self.secrets / f"nats_{service}"),
-            # The disk of a test is small: the streams' sizes are not what is tested.
-            "RISKEE_NATS__STORE_LIMIT_BYTES": str(64 * 2**20),
+    def environment(self, service: str) -> dict[str, str]:
+        """What a service of docker-compose.yml is told, with the addresses and secrets of these servers."""
+        addresses = {
+            "@timescaledb:5432": f"@{HOST}:{self.postgres}",
+            "@redis:6379": f"@{HOST}:{self.redis}",
+            "@nats:4222": f"@{HOST}:{self.nats}",
+            # These are not there: an explanation does without.
+            "http://qdrant:6333": f"http://{HOST}:9",
+            "http://ollama:11434": f"http://{HOST}:9",
+            "/run/secrets": str(self.secrets),
         }
-        if redis:
-            told["RISKEE_REDIS__URL"] = f"redis://{service}@{HOST}:{self.redis}/0"
-            told["RISKEE_REDIS__PASSWORD_FILE"] = str(self.secrets / f"redis_{service}")
-        return told
+        # The disk of a test is small: the streams' sizes are not what is tested.
+        small = {"RISKEE_NATS__STORE_LIMIT_BYTES": str(64 * 2**20)}
+        return environment(service, addresses) | small
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""The secrets for docker-compose.yml."""
+
+import re
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS
+from infra.deployment.secrets import METRICS_TOKEN, wanted, write_secrets
+from riskee.access.api_keys import parse_key
+from tests.conftest import REPOSITORY
+
+
+def test_each_is_made_once_and_differs(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    assert set(write_secrets(folder)) == set(wanted())
+    first = {file.name: file.read_text() for file in folder.iterdir()}
+    assert len({first[name] for name in wanted()}) == len(wanted())
+    assert min(len(first[name]) for name in wanted()) >= 43
+    assert write_secrets(folder) == []
+    assert {file.name: file.read_text() for file in folder.iterdir()} == first
+
+
+def test_one_that_is_removed_is_made_anew_with_what_is_made_of_it(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+    before = (tmp_path / "redis_users.acl").read_text()
+    (tmp_path / "redis_api").unlink()
+    assert write_secrets(tmp_path) == ["redis_api"]
+    after = (tmp_path / "redis_users.acl").read_text()
+    assert after != before
+    assert f"#{sha256((tmp_path / 'redis_api').read_bytes()).hexdigest()}" in after
+
+
+def test_only_the_folders_owner_comes_to_them(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    write_secrets(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o444}
+
+
+def test_the_metrics_token_is_a_key_of_the_api(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+    assert parse_key((tmp_path / METRICS_TOKEN).read_text()) is not None
+
+
+def test_every_user_that_a_server_knows_has_a_secret_and_none_is_left_open(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+    acl = (tmp_path / "redis_users.acl").read_text()
+    assert "#@" not in acl
+    assert re.findall(r"(?m)^user (\w+) ", acl) == ["default", *REDIS_USERS]
+    assert "nopass" not in acl
+    nats = (REPOSITORY / "infra" / "nats" / "nats.conf").read_text()
+    assert re.findall(r"user: (\w+), password: \$NATS_(\w+)", nats) == [(user, user.upper()) for user in NATS_USERS]
+    roles = (REPOSITORY / "infra" / "postgres" / "roles.sql").read_text()
+    made = re.search(r"ARRAY\[(.*?)\]", roles, re.DOTALL)
+    assert made is not None
+    assert tuple(re.findall(r"'(\w+)'", made[1])) == POSTGRES_ROLES
+    hba = (REPOSITORY / "infra" / "postgres" / "pg_hba.conf").read_text()
+    assert all(re.search(rf"[ ,]{role}[ ,]", hba) for role in POSTGRES_ROLES)
+    assert not re.search(r"\b(trust|md5|password|0\.0\.0\.0/0)\b", re.sub(r"(?m)^#.*$", "", hba))
+
+
+def test_it_needs_nothing_but_python(tmp_path: Path) -> None:
+    """Whoever has Docker need not install Riskee."""
+    command = [sys.executable, "-S", "-m", "infra.deployment.secrets", str(tmp_path / "secrets")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "secrets made" in done.stdout
