@@ -59,17 +59,25 @@ class Telling:
 
 
 @dataclass(frozen=True)
+class Half:
+    """What the labels by hand say of all ways, on one half of the companies."""
+
+    questions: int
+    companies: int
+    ways: dict[str, Telling]
+
+
+@dataclass(frozen=True)
 class Relevance:
     """Of one collection, all ways by name; of plain similarity without conditions, the share from the future and of
-    other companies. `telling` is by half of the companies: those that weights were chosen on, and the others."""
+    other companies. `halves` of the companies: those that weights were chosen on, and the others."""
 
     collection: Collection
     questions: int
     companies: int
     documents: int
     fresh: dict[str, Fresh]
-    telling: dict[str, dict[str, Telling]]
-    asked: dict[str, int]
+    halves: dict[str, Half]
     judged: int
     from_the_future: float
     of_others: float
@@ -79,7 +87,7 @@ def relevance_of(ground: Ground, settings: RetrievalSettings, collection: Collec
     """Ask every question in every way."""
     questions = questions_of(ground.corpus, collection, ground.seed)
     found = _found(ground, questions, ways_of(ground.shelf, settings, K, ground.seed))
-    telling, asked, judged = _by_hand(ground, settings, collection)
+    halves, judged = _by_hand(ground, settings, collection)
     future, others = _without_conditions(ground, questions)
     return Relevance(
         collection=collection,
@@ -87,8 +95,7 @@ def relevance_of(ground: Ground, settings: RetrievalSettings, collection: Collec
         companies=len({one.prediction.ticker for one in questions}),
         documents=sum(document.collection == collection for document in ground.corpus.documents),
         fresh={name: _fresh(lists, questions, ground.seed) for name, lists in found.items()},
-        telling=telling,
-        asked=asked,
+        halves=halves,
         judged=judged,
         from_the_future=future,
         of_others=others,
@@ -116,25 +123,23 @@ def _fresh(lists: Found, questions: Sequence[Question], seed: int) -> Fresh:
     )
 
 
-def _by_hand(
-    ground: Ground, settings: RetrievalSettings, collection: Collection
-) -> tuple[dict[str, dict[str, Telling]], dict[str, int], int]:
-    """The measures on the labels by hand by half, the questions of each half, and how many documents were judged; none
-    where the judged documents are not here. What nobody judged counts as not telling."""
+def _by_hand(ground: Ground, settings: RetrievalSettings, collection: Collection) -> tuple[dict[str, Half], int]:
+    """The measures on the labels by hand by half, and how many documents were judged; none where the judged documents
+    are not here. What nobody judged counts as not telling."""
     here = {document.document_id for document in ground.shelf.documents}
     labels = [one for one in read_judgements() if one.collection == collection]
     if not all(one.documents <= here for one in labels):
-        return {}, {}, 0
+        return {}, 0
     ways = ways_of(ground.shelf, settings, JUDGED_K, ground.seed)
-    telling, asked = {}, {}
+    halves = {}
     for half in HALVES:
         own = [one for one in labels if is_held_back(one.ticker) == (half == HALVES[0])]
         if own:
             questions = [_judged_question(ground, one) for one in own]
             found = _found(ground, questions, ways)
-            telling[half] = {name: _telling(lists, questions, own, ground.seed) for name, lists in found.items()}
-            asked[half] = len(own)
-    return telling, asked, sum(len(one.documents) for one in labels)
+            ways_told = {name: _telling(lists, questions, own, ground.seed) for name, lists in found.items()}
+            halves[half] = Half(len(own), len({one.ticker for one in own}), ways_told)
+    return halves, sum(len(one.documents) for one in labels)
 
 
 def _judged_question(ground: Ground, judged: Judged) -> Question:

@@ -13,9 +13,10 @@ HEADING = "## Measured"
 BEGIN = "<!-- measured: begin -->"
 END = "<!-- measured: end -->"
 _FRESH = f"""\
-By dates: {{questions}} made-up predictions for {{companies}} companies, {{moments}} All ways obey the ticker and the
-moment. The label is one of time, which the recency in the hybrid score aims at: it shows that the newest is found, not
-more. In brackets: 95 % intervals, by resampling companies.
+By dates: {{questions}} made-up predictions for {{companies}} companies, {{moments}}
+
+All ways obey the ticker and the moment. The label is one of time, which the recency in the hybrid score aims at: it
+shows that the newest is found, not more. In brackets: 95 % intervals, by resampling companies.
 
 | way | hit rate@{K} | nDCG@{K} |
 |---|---|---|
@@ -29,9 +30,9 @@ _MOMENTS: dict[Collection, str] = {
     "{documents} posts.",
 }
 _TELLING = f"""\
-By hand, {{half}}: {{asked}} of these predictions for as many companies. Of {{judged}} documents in both halves, each
-among the first {JUDGED_K} of some way, a reader who did not see which way found them said whether they are telling:
-{{meaning}} Weights were chosen on the other half only. What nobody judged counts as not telling.
+By hand, held back: {{questions}} of these predictions for {{companies}} companies. Of {{judged}} documents in both
+halves, each among the first {JUDGED_K} of some way, one reader who did not see which way found them said whether they
+are telling: {{meaning}} Span and substance were chosen on the other half. What nobody judged counts as not telling.
 
 | way | hit rate@{JUDGED_K} | nDCG@{JUDGED_K}, telling | nDCG@{JUDGED_K}, telling and fresh | judged |
 |---|---|---|---|---|
@@ -40,7 +41,10 @@ _MEANING: dict[Collection, str] = {
     "earnings_calls": "whether a passage states what the company's results were.",
     "market_news": "whether a post states what happened to the company, its business or its share.",
 }
-_CHOSEN_ON = f"The half that weights were chosen on ({{asked}} predictions), nDCG@{JUDGED_K}, telling: {{ways}}."
+_CHOSEN_ON = (
+    f"The half that span and substance were chosen on ({{questions}} predictions, {{companies}} companies), "
+    f"nDCG@{JUDGED_K}, telling: {{ways}}."
+)
 _WRITTEN = """\
 | model | on | explanations | by the model | by the template | verified | sentences kept | dropped | s p50 | s p95 | \
 tokens read | tokens written |
@@ -73,19 +77,16 @@ def _found(one: Relevance) -> list[str]:
     )
     held_back, chosen_on = HALVES
     parts = [fresh]
-    if held_back in one.telling:
+    if half := one.halves.get(held_back):
         ways = [
             f"{_row(name, found.hit_rate, found.ndcg, found.fresh_ndcg)} {found.judged:.0%} |"
-            for name, found in one.telling[held_back].items()
+            for name, found in half.ways.items()
         ]
-        asked = one.asked[held_back]
-        meaning = _MEANING[one.collection]
-        parts.append(
-            _TELLING.format(half=held_back, asked=asked, judged=one.judged, meaning=meaning, ways="\n".join(ways))
-        )
-    if chosen_on in one.telling:
-        other = ", ".join(f"{name} {found.ndcg.value:.2f}" for name, found in one.telling[chosen_on].items())
-        parts.append(_CHOSEN_ON.format(asked=one.asked[chosen_on], ways=other))
+        told = {"questions": half.questions, "companies": half.companies, "judged": one.judged}
+        parts.append(_TELLING.format(**told, meaning=_MEANING[one.collection], ways="\n".join(ways)))
+    if half := one.halves.get(chosen_on):
+        other = ", ".join(f"{name} {found.ndcg.value:.2f}" for name, found in half.ways.items())
+        parts.append(_CHOSEN_ON.format(questions=half.questions, companies=half.companies, ways=other))
     return parts
 
 

@@ -129,7 +129,7 @@ def test_recency_finds_what_is_fresh_and_chance_does_not(ground: Ground, collect
     assert found.fresh["hybrid"].ndcg.value > found.fresh["random"].ndcg.value
     assert found.fresh["hybrid"].ndcg.value > found.fresh["hybrid without recency"].ndcg.value
     assert found.from_the_future > 0
-    assert (found.telling, found.judged) == ({}, 0)  # their documents are not here
+    assert (found.halves, found.judged) == ({}, 0)  # their documents are not here
 
 
 def _judged(ground: Ground, ticker: str) -> Judged:
@@ -149,17 +149,29 @@ def test_labels_by_hand_are_measured_by_halves(ground: Ground, monkeypatch: pyte
     monkeypatch.setattr(relevance, "read_judgements", lambda: labels)
     found = relevance_of(ground, RetrievalSettings(), "earnings_calls")
     halves = {"held back" if is_held_back(ticker) else "chosen on" for ticker in ("AAPL", "IBM")}
-    assert found.telling.keys() == halves
+    assert found.halves.keys() == halves
+    assert sum(half.companies for half in found.halves.values()) == 2
     assert found.judged == sum(len(one.documents) for one in labels)
-    for ways in found.telling.values():
+    for ways in (half.ways for half in found.halves.values()):
         assert all(way.judged == 1.0 for way in ways.values())
         # One passage of two is telling and of the newest call: the first of three makes it whole.
         assert 0 < ways["hybrid"].fresh_ndcg.value <= 1
         assert ways["hybrid"].hit_rate.value == 1.0
     unjudged = [msgspec.structs.replace(labels[0], telling=labels[0].telling[:1], others=())]
     monkeypatch.setattr(relevance, "read_judgements", lambda: unjudged)
-    (ways,) = relevance_of(ground, RetrievalSettings(), "earnings_calls").telling.values()
-    assert ways["random"].judged < 1.0
+    (half,) = relevance_of(ground, RetrievalSettings(), "earnings_calls").halves.values()
+    assert half.ways["random"].judged < 1.0
+
+
+def test_the_report_has_the_half_that_was_held_back_in_full(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relevance, "read_judgements", lambda: [_judged(ground, "IBM"), _judged(ground, "AAPL")])
+    monkeypatch.setattr(relevance, "is_held_back", lambda ticker: ticker == "IBM")
+    found = [relevance_of(ground, RetrievalSettings(), "earnings_calls")]
+    section = report(found, [], "riskee bench explanations", "a machine")
+    assert "By hand, held back: 1 of these predictions for 1 companies. Of 12 documents in both" in section
+    assert section.count("| hybrid |") == 2
+    assert "was chosen on" not in section
+    assert "were chosen on (1 predictions, 1 companies), nDCG@3, telling: hybrid " in section
 
 
 def test_labels_by_hand_are_many_of_both_kinds_and_of_both_halves() -> None:
@@ -187,6 +199,7 @@ async def test_what_was_written_is_counted_and_reported(ground: Ground, tmp_path
     page.write_text(f"# Explanations\n\nAbove.\n\n{BEGIN}\nold\n{END}\n\nBy hand.\n")
     measured = [relevance_of(ground, RetrievalSettings(), one) for one in TEXTS]
     section = report(measured, [written], "riskee bench explanations", "a machine")
+    assert "By hand" not in section
     write_section(page, section)
     text = page.read_text()
     assert text.startswith(
