@@ -144,7 +144,7 @@ export class Detail {
     write(byId("chance"), percent(chance));
     write(byId("confidence"), percent(confidence));
     write(byId("interval"), `${price(interval.p10)} – ${price(interval.p90)}`);
-    write(byId("horizon"), horizon === "1d" ? "close of the next session" : horizon);
+    write(byId("horizon"), horizon === "1d" ? "next close" : horizon);
     this.#drawAge();
   }
 

@@ -116,6 +116,7 @@ export class Row {
     this.node.querySelector(".status").title = marks.map(({ long }) => long).join(", ");
     write(this.#more, marks.length > 1 ? marks.slice(1).map(({ short }) => short).join(", ") : "");
     write(this.#shortStatus, first?.grade === "note" || !first ? "" : said);
+    this.#shortStatus.className = `when-narrow ${first?.grade ?? ""}`;
   }
 
   #flash({ prediction, before }) {

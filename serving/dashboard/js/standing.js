@@ -15,7 +15,7 @@ const LOST = {
 // Flags that the server adds to a number that it sends again; the status messages say when they hold no longer.
 const TOLD_APART = new Set(["predict_silent", "feed_mute"]);
 // Where a list has little room.
-const SHORT = { connection_lost: "offline", predict_silent: "not heard", provisional_bar: "provisional" };
+const SHORT = { connection_lost: "offline", predict_silent: "not heard", provisional_bar: "provisional", session_closed: "closed" };
 // They are said of a prediction without speaking against it.
 const NOTED = new Set(["replay", "provisional_bar", "session_closed"]);
 

@@ -83,7 +83,7 @@ async def opened(address: str, size: tuple[int, int] = WIDE, **options: Any) -> 
             yield dashboard
         finally:
             await browser.close()
-        assert dashboard.complaints == []
+        assert not dashboard.complaints, "\n".join(dashboard.complaints)
 
 
 def _note(dashboard: Dashboard, kind: str, text: str) -> None:
