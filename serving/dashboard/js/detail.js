@@ -124,7 +124,7 @@ export class Detail {
     const prediction = entry?.prediction;
     byId("figures").hidden = !prediction;
     byId("no-prediction").hidden = Boolean(prediction) || !this.#ticker;
-    write(byId("no-prediction"), this.#market.complete ? "This ticker has no prediction yet. Its next quote brings one." : "Loading …");
+    write(byId("no-prediction"), this.#missing);
     const marks = this.#ticker ? this.#market.marks(this.#ticker) : [];
     byId("marks").replaceChildren(...marks.map(chip));
     byId("detail").classList.toggle("last-known", isLastKnown(marks));
@@ -133,6 +133,12 @@ export class Detail {
     this.#explanation.follow(prediction);
     this.#models.inUse(prediction.model_version);
     if (!this.#loading && !this.#chart.follow(prediction)) this.#readAgain();
+  }
+
+  // Why there is no prediction.
+  get #missing() {
+    if (this.#market.complete) return "This ticker has no prediction yet. Its next quote brings one.";
+    return this.#market.standing.lost ? "Its prediction is not known: there is no connection." : "Loading …";
   }
 
   #drawFigures({ price: now, expected_return: expected, predicted_price: predicted, p_up: chance, confidence, interval, horizon }) {

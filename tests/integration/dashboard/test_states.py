@@ -182,6 +182,7 @@ async def test_where_the_api_asks_for_a_key_the_page_does(
         await dashboard.shows("This API asks for a key.", "#key-banner")
         assert not await dashboard.page.locator("#banner").is_visible(), "what is missing is the key"
         assert await dashboard.text("#connection") == "API key needed"
+        assert "Loading" not in await dashboard.text("body"), "nothing is on its way"
         await dashboard.page.click("#enter-key")
         await dashboard.page.fill("#key", "rk_wrong")
         await dashboard.press("Enter")
