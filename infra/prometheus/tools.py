@@ -23,7 +23,7 @@ PACKAGES: Mapping[str, str] = {
 
 def folder(home: Path) -> Path:
     """Where `fetch` puts them."""
-    return home / "tools"
+    return home / "tools" / "prometheus"
 
 
 def find(name: str, home: Path) -> Path | None:

@@ -44,6 +44,21 @@ def seal(body: bytes, *, message_id: uuid.UUID, correlation_id: uuid.UUID, sourc
     return _encode(Envelope(message_id, correlation_id, at, WIRE_VERSION, source, msgspec.Raw(body)))
 
 
+class _Head(msgspec.Struct):
+    correlation_id: uuid.UUID
+
+
+_heads = msgspec.json.Decoder(_Head)
+
+
+def correlation_of(data: bytes) -> str:
+    """The correlation id of a message that nobody else could read, for the log; empty where it has none."""
+    try:
+        return str(_heads.decode(data).correlation_id)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
 class Codec(Generic[PayloadT]):
     """Encodes and decodes the envelopes of one payload type."""
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from structlog.contextvars import bound_contextvars
+
 from riskee.breaker import Breaker
 from riskee.embedding import make_embedder
 from riskee.explanation.explainer import Explainer, facts_digest
@@ -62,7 +64,8 @@ class Explain:
     async def on_request(self, batch: Sequence[Envelope[ExplainRequest]]) -> None:
         """Explain a prediction: a batch has one request, others are handled beside it."""
         for envelope in batch:
-            await self._answer(envelope)
+            with bound_contextvars(correlation_id=str(envelope.correlation_id)):
+                await self._answer(envelope)
 
     async def _answer(self, envelope: Envelope[ExplainRequest]) -> None:
         explanation = await self._explanation(envelope.payload)

@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 from riskee.clock import Clock
 from riskee.errors import FatalError, PoisonError, RetryableError
 from riskee.logs import get_logger
-from riskee.messaging.envelope import Codec, Envelope, PayloadT
+from riskee.messaging.envelope import Codec, Envelope, PayloadT, correlation_of
 from riskee.storage.bus import Bus
 from riskee.storage.inbox import Durable, Inbox
 from riskee.telemetry import BATCH_SECONDS, BATCH_SIZE, MESSAGES, RETRIES
@@ -241,7 +241,8 @@ class ConsumerLoop(Generic[PayloadT]):
         return []
 
     async def _bury(self, message: Msg, reason: str) -> None:
-        _log.warning("dead letter", durable=self._name, subject=message.subject, reason=reason)
+        told = {"subject": message.subject, "correlation_id": correlation_of(message.data)}
+        _log.warning("dead letter", durable=self._name, reason=reason, **told)
         if not message.subject.startswith(DEAD_PREFIX):
             letter = dead_letter(message.subject, reason, message.data, self._health.service, self._clock)
             await self._bus.publish_encoded([letter])

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import nats
 
-from riskee.errors import RetryableError, RiskeeError
+from riskee.errors import RetryableError
 from riskee.logs import get_logger
 from riskee.messaging.subjects import WATCH_OF
 from riskee.storage.condition import Outcomes, champion_outcomes, condition
@@ -72,8 +72,8 @@ class Observer:
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     await look()
-            except (RiskeeError, OSError) as error:
-                _log.warning("a part of the whole cannot be observed", part=part, cause=str(error))
+            except Exception as error:  # noqa: BLE001 (whatever it is: to observe must not end what is observed)
+                _log.warning("a part of the whole cannot be observed", part=part, cause=repr(error))
             else:
                 OBSERVED.labels(part).set(self._service.clock.now().timestamp())
 

@@ -1,5 +1,6 @@
 """The services as processes on a small market whose replay goes on, watched by Prometheus and its exporters."""
 
+import json
 import os
 import shutil
 import sys
@@ -34,10 +35,16 @@ MODULES = {
 
 @dataclass(frozen=True)
 class Watched:
-    """Where the services and the programs answer."""
+    """Where the services and the programs answer, and where the services' logs are."""
 
     services: Mapping[str, int]
     ports: Mapping[str, int]
+    logs: Path
+
+    def said(self, service: str, event: str) -> list[dict[str, Any]]:
+        """The lines of a service's log of one event."""
+        lines = map(json.loads, (self.logs / f"{service}.log").read_text().splitlines())
+        return [line for line in lines if line["event"] == event]
 
     @property
     def api(self) -> str:
@@ -116,4 +123,4 @@ def watched(
     with ExitStack() as stack:
         stack.enter_context(_services(home, database_settings, services))
         stack.enter_context(running(chosen, folder))
-        yield Watched(services, {program.job: program.port for program in chosen})
+        yield Watched(services, {program.job: program.port for program in chosen}, home)

@@ -1,6 +1,7 @@
 """No panel is empty, asked of a real Prometheus that has scraped the running services."""
 
 import asyncio
+import json
 import math
 import uuid
 from datetime import UTC, datetime
@@ -12,13 +13,14 @@ from websockets.asyncio.client import connect
 from infra.grafana.dashboards import DASHBOARDS
 from riskee.messaging.envelope import wrap
 from riskee.messaging.messages import ChampionWatch, ModelType
-from riskee.messaging.subjects import WATCH_OF
+from riskee.messaging.subjects import QUOTE, WATCH_OF
 from riskee.storage.bus import Bus
 from tests.integration.conftest import eventually
 from tests.integration.live_data import TICKERS, made_model
 from tests.integration.monitoring.conftest import Watched
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+POISON = uuid.UUID(int=77)
 PATIENCE_SECONDS = 90.0
 
 
@@ -36,18 +38,19 @@ async def tell_of_champion(bus: Bus, model_type: ModelType) -> None:
     await bus.publish(WATCH_OF[model_type], envelope)
 
 
-async def use(api: str) -> None:
-    """What people do: read, ask for an explanation, follow the stream for a moment."""
+async def use(api: str) -> str:
+    """What people do: read, follow the stream, and ask for an explanation, which gives the id of what it is of."""
     async with httpx.AsyncClient(base_url=api, timeout=60) as client:
         for ticker in TICKERS:
             await client.get(f"/v1/predict/{ticker}")
         await client.get("/v1/tickers")
-        await client.post(f"/v1/explain/{TICKERS[0]}")
+        explanation = (await client.post(f"/v1/explain/{TICKERS[0]}")).json()
     async with connect(api.replace("http", "ws") + "/v1/stream") as socket:
         await socket.send('{"type": "subscribe", "tickers": ["*"]}')
         async with asyncio.timeout(20):
             while "prediction" not in str(await socket.recv()):
                 pass
+    return str(explanation["prediction_id"])
 
 
 def empty(watched: Watched) -> dict[str, str]:
@@ -66,9 +69,10 @@ async def test_no_panel_is_empty_and_every_rule_can_be_evaluated(watched: Watche
     for model_type in WATCH_OF:
         await tell_of_champion(bus, model_type)
     await eventually(lambda: _predicts(watched.api), 60)
+    await bus.jetstream.publish(QUOTE.name, json.dumps({"correlation_id": str(POISON), "payload": {}}).encode())
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while True:
-        await use(watched.api)
+        explained = await use(watched.api)
         missing = await asyncio.to_thread(empty, watched)
         if not missing or asyncio.get_running_loop().time() > deadline:
             break
@@ -80,6 +84,9 @@ async def test_no_panel_is_empty_and_every_rule_can_be_evaluated(watched: Watche
     )
     rules = [rule for group in watched.ask("rules")["groups"] for rule in group["rules"]]
     assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
+    # One id leads from a message to the lines of the log that it caused.
+    assert explained in {line["correlation_id"] for line in watched.said("explain", "explained")}
+    assert {line["correlation_id"] for line in watched.said("record", "dead letter")} == {str(POISON)}
     assert len(watched.ask("alertmanagers")["activeAlertmanagers"]) == ("alertmanager" in watched.ports)
 
 
