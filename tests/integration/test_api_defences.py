@@ -187,6 +187,19 @@ async def test_limits_of_a_key_hold_over_processes(bus: Bus, cache: Cache, known
         await eventually(others_pass, 5)
 
 
+async def test_a_long_batch_counts_as_many_requests(bus: Bus, cache: Cache, known: Settings, engine: Engine) -> None:
+    # 12 at once, then one in five seconds.
+    headers = bearer(key_for(engine)) | {"Content-Type": "application/json"}
+    async with serving(guarded(known, key_per_minute=12, burst_seconds=60)) as client:
+        short = await client.post("/v1/predict", content=_tickers(9), headers=headers)
+        long = await client.post("/v1/predict", content=_tickers(1000), headers=headers)
+        assert (short.status_code, long.status_code) == (503, 503)  # nothing is predicted yet
+        left = [int(answer.headers["ratelimit-remaining"]) for answer in (short, long)]
+        assert left[0] - left[1] >= 6
+        refused = await client.post("/v1/predict", content=_tickers(1000), headers=headers)
+        assert (refused.status_code, refused.json()["type"]) == (429, "urn:riskee:problem:too_many_requests")
+
+
 async def test_guesses_are_limited_by_address_and_proxies_are_not_believed(
     bus: Bus, cache: Cache, known: Settings
 ) -> None:

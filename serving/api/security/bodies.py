@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import NamedTuple
 
 from starlette.types import Message, Receive
 
@@ -15,8 +16,15 @@ def has_body(headers: Mapping[bytes, bytes]) -> bool:
     return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], settings: GuardSettings) -> Receive:
-    """Read the body; gives what to receive from instead.
+class Body(NamedTuple):
+    """A body that was read: what to receive from instead, and its length in bytes."""
+
+    receive: Receive
+    length: int
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], settings: GuardSettings) -> Body:
+    """Read the body.
 
     Raises ProblemError: 413 for a longer one, announced or not, 408 for a slower one.
     """
@@ -30,7 +38,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], settings: 
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
-                    return _replayed(message, receive)
+                    return Body(_replayed(message, receive), length)
                 part: bytes = message.get("body", b"")
                 length += len(part)
                 if length > settings.body_bytes:
@@ -45,7 +53,8 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], settings: 
             f"the body was not complete within {settings.body_seconds:g} s",
             "send it faster, or raise RISKEE_API__GUARD__BODY_SECONDS",
         ) from error
-    return _replayed({"type": "http.request", "body": b"".join(parts), "more_body": False}, receive)
+    whole = {"type": "http.request", "body": b"".join(parts), "more_body": False}
+    return Body(_replayed(whole, receive), length)
 
 
 def _too_long(limit: int) -> ProblemError:

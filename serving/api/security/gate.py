@@ -101,7 +101,9 @@ class Gate:
             if rule is None:
                 _deny_nobodys(scope, caller)
             if method != WEBSOCKET and has_body(headers):
-                receive = await read_body(receive, headers, self._settings)
+                body = await read_body(receive, headers, self._settings)
+                receive = body.receive
+                outgoing.allowance = await self._guard.charge(caller, body.length) or outgoing.allowance
         except DeniedError as denied:
             outgoing.allowance = denied.allowance or outgoing.allowance
             await self._deny(scope, receive, outgoing, denied, rule)
