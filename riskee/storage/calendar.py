@@ -1,13 +1,13 @@
 """The earnings calendar in the database."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from itertools import groupby
 
 import numpy as np
-from sqlalchemy import Connection, case, func, select, text
+from sqlalchemy import ARRAY, Connection, Text, any_, case, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from riskee.market.reports import Reports
@@ -65,8 +65,8 @@ def write_reports(connection: Connection, reports: Iterable[Report]) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["ticker", "report_date"], set_=changed), rows)
 
 
-def reports(connection: Connection) -> dict[str, Reports]:
-    """The reports of every ticker that has any."""
+def reports(connection: Connection, only: Collection[str] | None = None) -> dict[str, Reports]:
+    """The reports of every ticker, or of those in `only`, that has any."""
     table = earnings_calendar.c
     query = select(
         table.ticker,
@@ -75,6 +75,8 @@ def reports(connection: Connection) -> dict[str, Reports]:
         table.eps_estimate,
         table.eps_reported,
     ).order_by(table.ticker, table.report_date)
+    if only is not None:
+        query = query.where(table.ticker == any_(literal(list(only), ARRAY(Text))))
     found = {}
     for ticker, rows in groupby(connection.execute(query), key=lambda row: row.ticker):
         _, days, known, estimates, results = zip(*rows, strict=True)

@@ -27,7 +27,7 @@ class Calendar:
 
 def read_calendar(connection: Connection, state: FeatureState, window_sessions: int) -> Calendar:
     """The calendar for the tickers of a state; a report is near within so many sessions."""
-    mark, known = calendar_mark(connection), reports(connection)
+    mark, known = calendar_mark(connection), reports(connection, state.tickers)
     days = np.array([session.session_date for session in read_sessions(connection)], dtype="datetime64[D]")
     earnings = EarningsFeatures(known, days, state, window_sessions)
     return Calendar(days, earnings, frozenset(ticker for ticker in state.tickers if ticker not in known), mark)

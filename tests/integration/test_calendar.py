@@ -45,6 +45,13 @@ def test_new_figures_replace_old_ones_and_a_moment_is_rounded_to_no_day(engine: 
     assert found["IBM"].known_days().astype(str).tolist() == ["2012-07-26"]
 
 
+def test_of_some_tickers_no_other_is_read(engine: Engine) -> None:
+    with engine.begin() as connection:
+        write_reports(connection, [REPORTED, Report("IBM", DAY, LATE, "dates"), Report("V", DAY, LATE, "dates")])
+        assert sorted(reports(connection, ("AAPL", "V", "MSFT"))) == ["AAPL", "V"]
+        assert reports(connection, ()) == {}
+
+
 def test_the_mark_is_another_one_after_each_change_and_the_same_without(engine: Engine) -> None:
     days = [Session(DAY, EARLY, LATE), Session(date(2012, 7, 25), EARLY, LATE)]
     with engine.begin() as connection:
