@@ -20,7 +20,7 @@ async def newest_dead_letters(bus: Bus, most: int) -> list[Envelope[DeadLetter]]
     found = []
     async with _answering():
         state = (await bus.jetstream.stream_info(STREAM)).state
-        for sequence in range(max(state.first_seq, state.last_seq - most + 1), state.last_seq + 1):
+        for sequence in range(max(state.first_seq, state.last_seq - most + 1, 1), state.last_seq + 1):
             try:
                 message = await bus.jetstream.get_msg(STREAM, seq=sequence)
                 found.append(_codec.decode(message.data or b""))
