@@ -139,7 +139,7 @@ async def test_requests_for_the_same_facts_share_one_generation_and_other_facts_
         assert len({each.explanation_id for each in desk.answers}) == 1
         await desk.ask(prediction)
         assert server.chats == 1  # from the cache
-        settings = database_settings.explanation.model_copy(update={"documents": 1})
+        settings = database_settings.explanation.model_copy(update={"documents": 2})
     fewer = database_settings.model_copy(update={"explanation": settings})
     async with Ollama(good).listening() as server, explaining(fewer, server.url):
         other, _ = await desk.ask(prediction)
