@@ -19,6 +19,9 @@ _SHARED: tuple[structlog.types.Processor, ...] = (
 # One line per request or reconnection attempt helps nobody.
 _QUIET = ("uvicorn.access", "httpx", "httpcore", "nats.aio.client")
 
+# Where nobody configures logs, as in commands, they stay apart from what is printed for people and programs.
+structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
 
 def _redact(_logger: object, _method: str, line: object) -> str:
     return redacted(str(line))

@@ -18,9 +18,12 @@ _SECONDS = 1.0
 
 def tickers(incomplete: str) -> list[tuple[str, str]]:
     """The tickers that begin so, with their companies' names, as the running API knows them."""
-    # What does not begin as it was typed is dropped by the shell.
-    case: Callable[[str], str] = str.lower if incomplete.islower() else str
-    return [(case(one["ticker"]), _plain(one["name"])) for one in _asked("/v1/tickers", "ticker", incomplete.upper())]
+    return [(ticker, name) for ticker, name, _ in _tickers(incomplete)]
+
+
+def predicted(incomplete: str) -> list[tuple[str, str]]:
+    """The same without indices, which are not predicted."""
+    return [(ticker, name) for ticker, name, is_index in _tickers(incomplete) if not is_index]
 
 
 def models(incomplete: str) -> list[tuple[str, str]]:
@@ -48,6 +51,15 @@ def logs(incomplete: str) -> list[str]:
     except RiskeeError:
         return []
     return [name for name in known if name.startswith(incomplete)]
+
+
+def _tickers(incomplete: str) -> list[tuple[str, str, bool]]:
+    # What does not begin as it was typed is dropped by the shell.
+    case: Callable[[str], str] = str.lower if incomplete.islower() else str
+    return [
+        (case(one["ticker"]), _plain(one["name"]), one["is_index"])
+        for one in _asked("/v1/tickers", "ticker", incomplete.upper())
+    ]
 
 
 def _asked(path: str, field: str, begin: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from riskee.cli.completion import tickers
+from riskee.cli.completion import predicted
 from riskee.cli.console import Json, console, print_json
 from riskee.cli.explaining import ask
 from riskee.cli.predictions import percent
@@ -20,7 +20,7 @@ _BAR = 24
 
 def explain(
     ticker: Annotated[
-        str, typer.Argument(help="A ticker, such as AAPL.", show_default=False, autocompletion=tickers)
+        str, typer.Argument(help="A ticker, such as AAPL.", show_default=False, autocompletion=predicted)
     ] = "",
     prediction: Annotated[
         UUID | None,

@@ -31,8 +31,10 @@ def logs(
     """Print the logs of one process, or of all."""
     stack = embedded_stack(read_settings())
     known = log_names(stack)
+    if not known:
+        raise NotFoundError("there are no logs yet: nothing was started", "`riskee up`")
     if name and name not in known:
-        raise NotFoundError(f"there is no log of {name!r}", f"one of: {', '.join(known) or 'none yet; `riskee up`'}")
+        raise NotFoundError(f"there is no log of {name!r}", f"there are: {', '.join(known)}")
     paths = [stack.log_path(one) for one in ([name] if name else known)]
     width = 0 if name else max(map(len, known), default=0)
     for path in paths:

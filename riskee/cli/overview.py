@@ -7,7 +7,8 @@ from typer.core import TyperGroup
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LONGEST = 60
+# Of a command's first sentence, which stands beside it.
+_LONGEST = 52
 
 
 class Overview(TyperGroup):
@@ -16,6 +17,7 @@ class Overview(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (Rich lays it out)
         """Print the page. The groups are the help panels of the commands, in their order."""
         from rich.table import Table
+        from rich.text import Text
 
         from riskee.cli.console import console
 
@@ -27,7 +29,8 @@ class Overview(TyperGroup):
             grid.columns[0].min_width, grid.columns[0].style = 11, "bold"
             grid.columns[1].style, grid.columns[1].no_wrap = "cyan", True
             for row in rows:
-                grid.add_row(*row)
+                # A line each, however narrow the terminal.
+                grid.add_row(*row[:2], Text(row[2], no_wrap=True, overflow="ellipsis"))
             out.print(grid)
 
     def _commands(self) -> "Iterator[tuple[str, str, str]]":

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from riskee.cli.completion import tickers
+from riskee.cli.completion import predicted
 from riskee.cli.console import Json, console, print_json
 
-Ticker = Annotated[str, typer.Argument(help="A ticker, such as AAPL.", show_default=False, autocompletion=tickers)]
+Ticker = Annotated[str, typer.Argument(help="A ticker, such as AAPL.", show_default=False, autocompletion=predicted)]
 _PREDICT_SECONDS = 10.0
 
 

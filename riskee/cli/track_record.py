@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskee.cli.completion import tickers
+from riskee.cli.completion import predicted
 from riskee.cli.console import Json, console, print_json, print_table
 from riskee.cli.runtime import read_settings, with_database
+from riskee.errors import NotFoundError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def track_record(
     ticker: Annotated[
-        str, typer.Argument(help="A ticker; all when it is left out.", show_default=False, autocompletion=tickers)
+        str, typer.Argument(help="A ticker; all when it is left out.", show_default=False, autocompletion=predicted)
     ] = "",
     json: Json = False,
 ) -> None:
@@ -30,8 +31,12 @@ def track_record(
     """
     from riskee.model.live_record import ALL, by_ticker, coverage, standings
 
+    ticker = ticker.upper()
+
     def read(connection: Connection) -> tuple[list[tuple[Standing, Estimate | float]], list[Standing]]:
-        found = standings(connection, ticker.upper() or ALL)
+        found = standings(connection, ticker or ALL)
+        if ticker and not found:
+            _require(connection, ticker)
         each = [] if ticker else by_ticker(connection)
         return [(standing, coverage(connection, standing)) for standing in found], each
 
@@ -41,7 +46,7 @@ def track_record(
         print_json({"models": models, "tickers": each})
         return
     if not found:
-        whose = ticker.upper() or "any ticker"
+        whose = ticker or "any ticker"
         typer.echo(f"no prediction of {whose} is scored yet: one is, once the session after its own is over")
         return
     print_table("", ("model", *_HEADER, "in 80 %"), ((s.model_version, *_cells(s), _held(h)) for s, h in found))
@@ -53,6 +58,14 @@ def track_record(
         f"[dim]hits with their 95 % interval; chance: always up, or always down; Brier of climatology: "
         f"{total.brier_of_share:.4f}; in 80 %: outcomes within the interval of 80 %[/]"
     )
+
+
+def _require(connection: Connection, ticker: str) -> None:
+    """Raise NotFoundError for a ticker that nobody knows."""
+    from riskee.storage.tickers import read_tickers
+
+    if ticker not in {info.ticker for info in read_tickers(connection)}:
+        raise NotFoundError(f"there is no ticker {ticker}", "`riskee data show` lists the tickers")
 
 
 _HEADER = ("n", "hits", "chance", "Brier")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskee.cli.completion import tickers as known_tickers
+from riskee.cli.completion import predicted
 from riskee.cli.console import Json, console
 from riskee.cli.predictions import percent
 from riskee.errors import RetryableError
@@ -27,7 +27,7 @@ _TOLD_APART = {"predict_silent", "feed_mute"}
 def watch(
     tickers: Annotated[
         list[str] | None,
-        typer.Argument(help="Tickers; all when left out.", show_default=False, autocompletion=known_tickers),
+        typer.Argument(help="Tickers; all when left out.", show_default=False, autocompletion=predicted),
     ] = None,
     json: Json = False,
 ) -> None:

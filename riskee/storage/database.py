@@ -78,7 +78,7 @@ def _retryable(error: BaseException) -> RetryableError:
         )
     return RetryableError(
         f"the database does not answer: {cause}",
-        "check that it runs and RISKEE_DATABASE__URL is right (`riskee doctor`); the call is repeated",
+        "`riskee up` starts the embedded one; of another see that it runs and RISKEE_DATABASE__URL is right",
     )
 
 

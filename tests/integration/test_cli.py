@@ -182,7 +182,7 @@ def test_replay_without_history_says_so() -> None:
 def test_logs_of_a_server_and_of_nobody(stack: Stack) -> None:
     assert _run("logs", "nats", "-n", "3").exit_code == 0
     assert _run("logs", "-n", "1").exit_code == 0
-    assert "one of" in str(getattr(_run("logs", "nobody").exception, "remedy", ""))
+    assert "there are" in str(getattr(_run("logs", "nobody").exception, "remedy", ""))
 
 
 def test_asking_without_an_api_says_what_starts_it() -> None:

@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 from riskee.cli import console
 from riskee.cli import track_record as command
 from riskee.cli.app import app
-from riskee.errors import RetryableError
+from riskee.errors import NotFoundError, RetryableError
 from riskee.settings import Settings
+from riskee.storage.tickers import TickerInfo, write_tickers
 from riskee.storage.track_record import GENESIS, Head, append, head
 from tests.integration.marts import make_marts
 from tests.integration.test_track_record import past_the_trigger
@@ -71,10 +72,19 @@ def total(run: Run, *ticker: str) -> dict[str, Any]:
     return found
 
 
-def test_of_nothing_it_says_so(run: Run) -> None:
+def test_of_nothing_it_says_so(run: Run, engine: Engine) -> None:
+    with engine.begin() as connection:
+        write_tickers(connection, [TickerInfo("AAPL", "Apple", is_index=False, source="made")])
     assert "no prediction of AAPL is scored yet" in run("track-record", "aapl").stdout
     assert "no prediction of any ticker" in run("track-record").stdout
     assert json.loads(run("track-record", "--json").stdout) == {"models": [], "tickers": []}
+
+
+def test_a_ticker_that_nobody_knows_is_an_error(run: Run) -> None:
+    for options in ((), ("--json",)):
+        with pytest.raises(NotFoundError, match="there is no ticker NOPE") as failed:
+            run("track-record", "nope", *options)
+        assert "riskee data show" in failed.value.remedy
 
 
 def test_a_ticker_that_is_no_better_than_a_coin_is_told_so(run: Run, written: Head) -> None:

@@ -16,6 +16,7 @@ TICKERS = [
     {"ticker": "AAPL", "name": "Apple [inc]", "is_index": False},
     {"ticker": "AMZN", "name": "Amazon", "is_index": False},
     {"ticker": "BRK.B", "name": "Berkshire", "is_index": False},
+    {"ticker": "SPX", "name": "S&P 500", "is_index": True},
 ]
 
 
@@ -37,6 +38,9 @@ def test_tickers_come_with_names_from_the_api_which_is_not_waited_for(monkeypatc
     assert completion.tickers("A") == [("AAPL", "Apple \\[inc]"), ("AMZN", "Amazon")]
     assert completion.tickers("BRK.") == [("BRK.B", "Berkshire")]
     assert completion.tickers("X") == []
+    assert completion.tickers("S") == [("SPX", "S&P 500")]
+    assert completion.predicted("S") == []
+    assert completion.predicted("am") == [("amzn", "Amazon")]
     ((path, timeout),) = set(asked)
     assert path == "/v1/tickers"
     assert timeout <= 1

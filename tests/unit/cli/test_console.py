@@ -42,7 +42,9 @@ def test_the_page_of_all_commands_fits_a_terminal(monkeypatch: pytest.MonkeyPatc
     assert max(map(len, lines)) <= 80
     # A line each, whole.
     for command in get_group(app).commands:
-        assert [line for line in lines if f" {command} " in line and line.rstrip().endswith(".")], command
+        (line,) = (line for line in lines if line[12:].startswith(f"{command} "))
+        assert line.rstrip().endswith("."), command
+        assert not line.rstrip().endswith("..."), f"the first sentence of {command} is too long"
 
 
 def test_a_group_of_commands_keeps_its_own_page() -> None:

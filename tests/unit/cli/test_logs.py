@@ -1,9 +1,15 @@
 """Reading logs."""
 
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from riskee.cli import logs
+from riskee.errors import NotFoundError
 
 
 def test_last_lines(tmp_path: Path) -> None:
@@ -34,3 +40,17 @@ def test_follow_begins_at_the_end(tmp_path: Path, monkeypatch: object) -> None:
     lines = logs.followed([file])
     monkeypatch.setattr(logs.time, "sleep", lambda _seconds: file.write_text("old\nnew\n"))  # type: ignore[attr-defined]
     assert list(islice(lines, 1)) == [(file, "new")]
+
+
+def test_what_is_logged_by_a_command_stays_apart_from_what_it_prints() -> None:
+    program = "from riskee.logs import get_logger; get_logger('x').warning('away'); print('{}')"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "{}\n"
+    assert "away" in done.stderr
+
+
+def test_without_any_log_the_next_step_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stack = SimpleNamespace(log_path=lambda name: tmp_path / f"{name}.log")
+    monkeypatch.setattr(logs, "embedded_stack", lambda _settings: stack)
+    with pytest.raises(NotFoundError, match="no logs yet"):
+        logs.logs()
