@@ -1,5 +1,6 @@
 """Run Prometheus, Alertmanager and the exporters beside the running stack, until interrupted. `make monitor`."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # To be asked to end is to be interrupted: the programs end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except RiskeeError as error:
