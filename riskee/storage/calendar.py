@@ -4,15 +4,32 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from itertools import groupby
 
 import numpy as np
-from sqlalchemy import ARRAY, Connection, Text, any_, case, func, literal, select, text
+from psycopg import sql
+from sqlalchemy import Connection, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from riskee.market.reports import Reports
+from riskee.storage.arrays import read_arrays
 from riskee.storage.tables import earnings_calendar
 
+# A row a ticker, for the driver takes rows one by one.
+_REPORTS = sql.SQL("""
+    SELECT CAST(wanted.number AS float8), reports.*
+    FROM unnest(CAST({tickers} AS text[])) WITH ORDINALITY AS wanted (ticker, number)
+    CROSS JOIN LATERAL (
+        SELECT
+            array_agg(CAST(report_date - DATE '1970-01-01' AS float8) ORDER BY report_date),
+            array_agg(CAST(extract(EPOCH FROM known_at) * 1000000 AS float8) ORDER BY report_date),
+            array_agg(COALESCE(eps_estimate, 'NaN') ORDER BY report_date),
+            array_agg(COALESCE(eps_reported, 'NaN') ORDER BY report_date)
+        FROM earnings_calendar
+        WHERE ticker = wanted.ticker
+        HAVING count(*) > 0
+    ) AS reports
+""")
+_COLUMNS = 4
 # Neither table says when a row was changed. The sum does not depend on the order of the rows.
 _MARK = text("""
     SELECT concat_ws(
@@ -67,25 +84,14 @@ def write_reports(connection: Connection, reports: Iterable[Report]) -> None:
 
 def reports(connection: Connection, only: Collection[str] | None = None) -> dict[str, Reports]:
     """The reports of every ticker, or of those in `only`, that has any."""
-    table = earnings_calendar.c
-    query = select(
-        table.ticker,
-        table.report_date,
-        func.timezone("UTC", table.known_at),
-        table.eps_estimate,
-        table.eps_reported,
-    ).order_by(table.ticker, table.report_date)
-    if only is not None:
-        query = query.where(table.ticker == any_(literal(list(only), ARRAY(Text))))
+    listed = connection.scalars(select(earnings_calendar.c.ticker).distinct()) if only is None else only
+    tickers = sorted(listed)
     found = {}
-    for ticker, rows in groupby(connection.execute(query), key=lambda row: row.ticker):
-        _, days, known, estimates, results = zip(*rows, strict=True)
-        found[ticker] = Reports(
-            np.array(days, "datetime64[D]"),
-            np.array(known, "datetime64[us]"),
-            np.array(estimates, np.float64),
-            np.array(results, np.float64),
-        )
+    for number, (day, known, estimate, reported) in read_arrays(
+        connection, _REPORTS.format(tickers=sql.Literal(tickers)), _COLUMNS
+    ):
+        moments = known.astype(np.int64).astype("datetime64[us]")
+        found[tickers[number - 1]] = Reports(day.astype(np.int64).astype("datetime64[D]"), moments, estimate, reported)
     return found
 
 
