@@ -7,11 +7,13 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from riskee.market.bars import Floats
-from riskee.model.evaluation import equal_bins
+from riskee.model.evaluation import BINS, equal_bins
 from riskee.model.live_record import ALL
-from riskee.model.uncertainty import estimate
+from riskee.model.uncertainty import estimate_of_share
 from riskee.storage.columns import read_columns
 
+# A share of fewer says next to nothing.
+_BIN_OUTCOMES = 10
 _SAID = sql.SQL("""
 SELECT outcome_session - DATE '1970-01-01', p_up, CAST(rose AS integer)
 FROM marts.prediction_outcomes
@@ -33,18 +35,19 @@ class CalibrationBin:
 
 
 def calibration(connection: Connection, ticker: str = ALL) -> list[CalibrationBin]:
-    """What was said of a ticker, or of all, and what happened: at most ten bins with equal numbers of outcomes."""
+    """What was said of a ticker, or of all, and what happened: at most ten bins with equal numbers of outcomes, and of
+    few outcomes so many that each has ten."""
     rows = read_columns(connection, _SAID.format(ticker=ticker), 3)
     if not len(rows):
         return []
-    number = equal_bins(rows[:, 1])
+    number = equal_bins(rows[:, 1], min(BINS, max(1, len(rows) // _BIN_OUTCOMES)))
     return [_bin(rows[number == one]) for one in range(number.max() + 1)]
 
 
 def _bin(rows: Floats) -> CalibrationBin:
     session, rose = rows[:, 0].astype(np.int64), rows[:, 2]
     share = float(rose.mean())
-    found = estimate(share, rose - share, session)
-    low, high = (max(found.low, 0.0), min(found.high, 1.0)) if found else (None, None)
+    found = estimate_of_share(share, rose - share, session)
+    low, high = (found.low, found.high) if found else (None, None)
     said = round(float(rows[:, 1].mean()), 6)
     return CalibrationBin(len(rows), len(np.unique(session)), said, round(share, 6), low, high)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from riskee.errors import RetryableError
 from riskee.messaging.messages import Accuracy
-from riskee.model.uncertainty import Estimate, estimate
+from riskee.model.uncertainty import Estimate, estimate_of_share
 from riskee.storage.columns import read_columns
 
 # Stands for all tickers, types or models in the mart `accuracy`.
@@ -102,7 +102,7 @@ def coverage(connection: Connection, standing: Standing) -> Estimate | float:
     names: dict[str, Any] = {"ticker": standing.ticker, "version": standing.model_version}
     rows = read_columns(connection, _INSIDE.format(**names), 2)
     share = float(rows[:, 1].mean())
-    return estimate(share, rows[:, 1] - share, rows[:, 0].astype(np.int64)) or share
+    return estimate_of_share(share, rows[:, 1] - share, rows[:, 0].astype(np.int64)) or share
 
 
 def live_accuracy(connection: Connection) -> list[Accuracy]:

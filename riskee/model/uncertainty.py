@@ -66,3 +66,23 @@ def estimate(value: float, influence: Floats, session: NDArray[np.int64]) -> Est
     # Sums, not means, of sessions: one with more rows weighs more in the measure.
     half = critical(len(daily), TWO_SIDED) * newey_west(daily) * len(daily) / len(influence)
     return Estimate(round(value, 6), round(value - half, 6), round(value + half, 6))
+
+
+def estimate_of_share(value: float, influence: Floats, session: NDArray[np.int64]) -> Estimate | None:
+    """As `estimate` of a share, within 0 and 1.
+
+    It is never narrower than Wilson's interval (1927) of as many sessions that know nothing of each other: where all
+    agree, the rows themselves tell of no spread.
+    """
+    found = estimate(value, influence, session)
+    if found is None:
+        return None
+    low, high = _wilson(value, len(np.unique(session)))
+    return Estimate(found.value, round(max(min(found.low, low), 0.0), 6), round(min(max(found.high, high), 1.0), 6))
+
+
+def _wilson(share: float, count: int) -> tuple[float, float]:
+    weight = TWO_SIDED[0] ** 2 / count
+    centre = share + weight / 2
+    half = float(np.sqrt(weight * (share * (1 - share) + weight / 4)))
+    return (centre - half) / (1 + weight), (centre + half) / (1 + weight)

@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 
 from riskee.market.bars import Floats
-from riskee.model.uncertainty import ONE_SIDED, TWO_SIDED, critical, estimate, lower_bound, newey_west
+from riskee.model.uncertainty import (
+    ONE_SIDED,
+    TWO_SIDED,
+    critical,
+    estimate,
+    estimate_of_share,
+    lower_bound,
+    newey_west,
+)
 
 
 def waves(seed: int, persistence: float, count: int = 250) -> Floats:
@@ -56,3 +64,15 @@ def test_one_session_is_no_series() -> None:
     assert lower_bound(np.ones(1)) == -np.inf
     assert estimate(0.5, np.array([0.1, -0.1]), np.array([3, 3])) is None
     assert lower_bound(np.full(10, 0.3)) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 3), (3, 3), (1, 4), (30, 30), (45, 90)])
+def test_a_share_of_few_sessions_is_never_known_better_than_a_binomial_s(hits: int, count: int) -> None:
+    came = np.repeat([1.0, 0.0], [hits, count - hits])
+    found = estimate_of_share(hits / count, came - hits / count, np.arange(count))
+    assert found is not None
+    wilson = binomtest(hits, count).proportion_ci(method="wilson")
+    assert 0 <= found.low <= wilson.low + 1e-5
+    assert 1 >= found.high >= wilson.high - 1e-5
+    assert found.low <= found.value <= found.high
+    assert estimate_of_share(1.0, np.zeros(2), np.array([3, 3])) is None
