@@ -116,10 +116,10 @@ class Keyring:
 
     async def _look_again(self) -> None:
         """A key may be new. One look for all who wait, and none soon after another."""
-        async with self._reading:
-            if self.monotonic() - self._tried_at < _LOOK_AGAIN_SECONDS:
-                return
-            try:
-                await asyncio.wait_for(self._read(), _LOOK_AGAIN_SECONDS)
-            except (RetryableError, TimeoutError) as error:
-                _log.debug("the keys could not be read again", cause=str(error))
+        try:
+            # For another's look too: the database may hang.
+            async with asyncio.timeout(_LOOK_AGAIN_SECONDS), self._reading:
+                if self.monotonic() - self._tried_at >= _LOOK_AGAIN_SECONDS:
+                    await self._read()
+        except (RetryableError, TimeoutError) as error:
+            _log.debug("the keys could not be read again", cause=str(error))

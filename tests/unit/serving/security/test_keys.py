@@ -148,6 +148,24 @@ async def test_a_read_that_began_earlier_brings_back_no_revoked_key(table: Table
     assert await _id(keyring, table.made.token) is None
 
 
+async def test_who_guesses_waits_for_no_look_that_hangs(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = ring(table, Seconds())
+    await keyring.refresh()
+
+    async def hang() -> list[StoredKey]:
+        await asyncio.Event().wait()
+        return []
+
+    keyring.read = hang
+    looking = asyncio.create_task(keyring.refresh())
+    await asyncio.sleep(0)
+    monkeypatch.setattr("serving.api.security.keyring._LOOK_AGAIN_SECONDS", 0.02)
+    async with asyncio.timeout(5):
+        assert await _id(keyring, make_key("").token) is None
+        assert await _id(keyring, table.made.token) == table.made.key_id
+    looking.cancel()
+
+
 async def test_a_key_that_expires_is_refused_without_a_look(table: Table) -> None:
     table.keys = [replace(table.keys[0], expires_at=NOW)]
     assert await _id(ring(table, Seconds()), table.made.token) is None
