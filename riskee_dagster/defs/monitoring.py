@@ -51,7 +51,7 @@ def _watch(model_type: ModelType) -> dg.AssetsDefinition:
             found = watch(connection, riskee.settings, model_type, _tested(context.instance, model_type))
         for cause in found.causes:
             context.log.warning("%s should be trained again: %s (%s)", model_type, cause.kind, cause.detail)
-        told = publish(riskee.settings.nats, riskee.clock, WATCH_OF[model_type], _messages(found))
+        told = publish(riskee.settings.nats, riskee.clock, WATCH_OF[model_type], watch_messages(found))
         return dg.MaterializeResult(
             metadata={
                 CAUSES: dg.MetadataValue.json(
@@ -84,7 +84,7 @@ def _tested(instance: dg.DagsterInstance, model_type: ModelType) -> "BlockTest |
         return None
 
 
-def _messages(found: "Watch") -> dict[uuid.UUID, ChampionWatch]:
+def watch_messages(found: "Watch") -> dict[uuid.UUID, ChampionWatch]:
     """What the bus is told: nothing without a champion."""
     if found.model_version is None or found.as_of is None:
         return {}

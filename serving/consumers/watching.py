@@ -46,6 +46,15 @@ class Watch:
 
     async def run(self) -> None:
         """Look until cancelled. Raises FatalError where messages wait and nothing is finished."""
+        # A counter that begins with its first loss hides it from whoever looks at increases.
+        MESSAGES_EXPIRED.labels(self._name)
+        try:
+            await self._look()
+        finally:
+            # The backlog is that of whoever reads the durable next.
+            QUEUE_DEPTH.remove(self._name)
+
+    async def _look(self) -> None:
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
             try:
