@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check docs bench faults drill contract reference vendors monitor tools
+.PHONY: help install up down status logs doctor test check docs bench faults drill contract reference vendors monitor tools deployment audit sbom
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,3 +75,13 @@ monitor: install ## watch the running stack: Prometheus, Alertmanager, exporters
 
 tools: install ## fetch Prometheus and its companions from Debian's packages, without root
 	@$(BIN)/python -m infra.prometheus.tools
+
+deployment: ## add what checks the files of deployments, and packages: hadolint, compose-lint, pip-audit …
+	@$(PYTHON) infra/bootstrap/install.py dev
+	@$(BIN)/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes -r requirements/deployment.txt
+
+audit: deployment ## ask for known vulnerabilities of all locked packages; needs the network
+	@$(BIN)/python -m infra.deployment.audit
+
+sbom: deployment ## write an SBOM (CycloneDX) of each image to build/
+	@$(BIN)/python -m infra.deployment.sbom

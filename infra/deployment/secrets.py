@@ -43,17 +43,18 @@ def wanted() -> dict[str, Callable[[], str]]:
     return {**dict.fromkeys(names, password), METRICS_TOKEN: api_token}
 
 
-def rendered(values: Mapping[str, str], redis_host: str = "redis") -> dict[str, str]:
+def rendered(values: Mapping[str, str]) -> dict[str, str]:
     """The files that servers read in a format of theirs, by name."""
     acl = REDIS_USERS_TEMPLATE.read_text()
     for user in REDIS_USERS:
         acl = acl.replace(f"@{user}@", sha256(values[f"redis_{user}"].encode()).hexdigest())
     nats = "".join(f"NATS_{user.upper()}: {json.dumps(values[f'nats_{user}'])}\n" for user in NATS_USERS)
+    exporters = [f"{scheme}://exporter@redis:6379" for scheme in ("redis", "rediss")]
     return {
         "redis_users.acl": acl,
         "nats_users.conf": nats,
         "qdrant.yaml": f"service:\n  api_key: {json.dumps(values['qdrant_api_key'])}\n",
-        "redis_exporter.json": json.dumps({f"redis://exporter@{redis_host}:6379": values["redis_exporter"]}) + "\n",
+        "redis_exporter.json": json.dumps(dict.fromkeys(exporters, values["redis_exporter"])) + "\n",
     }
 
 

@@ -20,7 +20,8 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def base_url(settings: "Settings", scheme: str = "http") -> str:
-    """Where the API listens, as seen from this machine."""
+    """Where the API listens, as seen from this machine; with TLS where it has a certificate."""
+    scheme = scheme if settings.api.tls.certificate is None else f"{scheme}s"
     host = reached_at(settings.api.host)
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 

@@ -9,6 +9,7 @@ from riskee.cli import (
     backfill,
     backup,
     bench,
+    certs,
     data,
     dead_letters,
     doctor,
@@ -79,6 +80,7 @@ app.add_typer(documents.app, name="documents", rich_help_panel=_DATA)
 app.add_typer(sql.app, name="sql", rich_help_panel=_DATA)
 app.add_typer(verify.app, name="verify", rich_help_panel=_DATA)
 app.command(rich_help_panel=_SYSTEM)(settings.settings)
+app.command(rich_help_panel=_SYSTEM)(certs.certs)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SYSTEM)
 app.add_typer(backup.app, name="backup", rich_help_panel=_SYSTEM)
 app.add_typer(bench.app, name="bench", rich_help_panel=_SYSTEM)

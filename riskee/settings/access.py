@@ -1,5 +1,6 @@
 """The branches of the tree of settings for who may call the API, and how often."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -31,6 +32,19 @@ class JwtSettings(Section):
             short = [kid for kid, key in self.keys.items() if len(key.get_secret_value()) < _SHARED_SECRET_BYTES]
             if short:
                 raise ValueError(f"keys {', '.join(short)} are shorter than {_SHARED_SECRET_BYTES} characters")
+        return self
+
+
+class TlsSettings(Section):
+    """TLS of the API itself. Its clients, and those of the servers, trust what SSL_CERT_FILE names, else the system."""
+
+    certificate: Path | None = Field(None, description="file of its certificate and chain (PEM); with it, https only")
+    key: Path | None = Field(None, description="file of the certificate's key (PEM)")
+
+    @model_validator(mode="after")
+    def _require_both(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together")
         return self
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings
+from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings, TlsSettings
 from riskee.settings.addresses import PASSWORD, Address
 from riskee.settings.retrieval import RetrievalSettings
 from riskee.settings.section import Listed, Section
@@ -31,6 +31,10 @@ class RedisSettings(Address):
 
     url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="address of the Redis server")
     password: SecretStr | None = PASSWORD
+    sentinels: Listed = Field(
+        (),
+        description="addresses of Redis Sentinels, host:port; with any, the host in the address is the master's name",
+    )
     timeout_seconds: float = Field(0.5, gt=0, description="longest wait for one answer")
 
 
@@ -197,6 +201,7 @@ class ApiSettings(Section):
     guard: GuardSettings = GuardSettings()
     jwt: JwtSettings = JwtSettings()
     limits: LimitSettings = LimitSettings()
+    tls: TlsSettings = TlsSettings()
 
     @field_validator("allowed_origins")
     @classmethod

@@ -1,9 +1,9 @@
 """The tree of settings."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from riskee.settings.backup import BackupSettings
@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     dagster: DagsterSettings = DagsterSettings()
     metrics: MetricsSettings = MetricsSettings()
     backup: BackupSettings = BackupSettings()
+
+    @model_validator(mode="after")
+    def _require_plain_embedded(self) -> Self:
+        if self.profile == "embedded" and self.api.tls.certificate is not None:
+            raise ValueError("the embedded stack has its API without TLS: put a proxy before it")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -1,6 +1,7 @@
-"""nats-py's client, without the work on each message that nobody here needs."""
+"""nats-py's client, without work on each message that nobody needs here, and silent to a server that hides its TLS."""
 
 from nats.aio.client import Client
+from nats.errors import Error
 from nats.js.api import Header
 
 MESSAGE_ID = Header.MSG_ID.value
@@ -15,6 +16,15 @@ class LightClient(Client):
     Overrides a method that is not public. A version of nats-py that does not call it reads the id again, and that is
     all (docs/adr/0135).
     """
+
+    def _connect_command(self) -> bytes:
+        """What the client says first, with its password. Not to a server without TLS where the address is `tls://`:
+        nats-py asks only what the server says, which whoever is between the two can change."""
+        server = self._current_server
+        if server is not None and server.uri.scheme == "tls" and not self._server_info.get("tls_required"):
+            raise Error("nats: the address asks for TLS, and the server offers none")
+        command: bytes = super()._connect_command()
+        return command
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         if headers is not None and headers.startswith(_OWN_HEADERS):

@@ -13,6 +13,7 @@ BACKLOG = 4096
 
 def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """How uvicorn serves the application."""
+    tls = settings.api.tls
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -28,4 +29,6 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         # Whose word is taken for where a request comes from is a setting, see create_app.
         proxy_headers=False,
         timeout_graceful_shutdown=3,
+        ssl_certfile=tls.certificate,
+        ssl_keyfile=tls.key,
     )

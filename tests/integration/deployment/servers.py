@@ -34,6 +34,8 @@ class Servers:
     postgres: int
     redis: int
     nats: int
+    # Certificates, where NATS speaks TLS alone, as in docker-compose.tls.yml. The others are built without TLS here.
+    tls: Path | None = None
 
     def secret(self, name: str) -> str:
         return (self.secrets / name).read_text()
@@ -55,13 +57,13 @@ class Servers:
 
 
 @contextmanager
-def running_servers(folder: Path) -> Iterator[Servers]:
+def running_servers(folder: Path, tls: Path | None = None) -> Iterator[Servers]:
     """The servers, ready; ended when the context is left."""
     folder.chmod(0o711)
     secrets = folder / "run" / "secrets"
     secrets.parent.mkdir()
     write_secrets(secrets)
-    servers = Servers(secrets, folder, free_port(), free_port(), free_port())
+    servers = Servers(secrets, folder, free_port(), free_port(), free_port(), tls)
     with ExitStack() as stack:
         for start in (_postgres, _redis, _nats):
             stack.enter_context(start(folder, servers))
@@ -127,9 +129,13 @@ def _nats(folder: Path, servers: Servers) -> AbstractContextManager[None]:
     file.parent.mkdir(parents=True)
     shutil.copy(REPOSITORY / "infra" / "nats" / "nats.conf", file)
     monitor = free_port()
-    command = (
+    command: tuple[str, ...] = (
         str(binaries.nats_server()), "-c", str(file), "-a", HOST, "-p", str(servers.nats), "-m", str(monitor),
         "--store_dir", str(folder / "nats"),
     )  # fmt: skip
     ready = readiness.nats(servers.nats, monitor, "api", servers.secret("nats_api"))
+    if servers.tls:
+        certificate, key = servers.tls / "nats.pem", servers.tls / "nats.key"
+        command = (*command, "--tls", "--tlscert", str(certificate), "--tlskey", str(key))
+        ready = readiness.http_get(monitor, "/healthz")
     return _process(command, folder / "nats.log", ready, signal.SIGTERM)

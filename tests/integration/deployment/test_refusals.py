@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import nats
 import psycopg
 import pytest
+from nats.aio.client import Client
 from psycopg.errors import InsufficientPrivilege
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
@@ -119,7 +120,7 @@ def test_nobody_without_a_password_reaches_the_cache(servers: Servers) -> None:
         client.ping()
 
 
-async def refused(servers: Servers, user: str, act: Callable[[nats.NATS], Awaitable[object]]) -> str:
+async def refused(servers: Servers, user: str, act: Callable[[Client], Awaitable[object]]) -> str:
     """What the server says to what a user does; nothing where it lets it."""
     said: list[str] = []
 

@@ -72,7 +72,7 @@ async def test_a_bar_becomes_a_prediction_and_an_explanation(
     async with httpx.AsyncClient(base_url=f"http://{HOST}:{running.api}", headers=headers, timeout=60) as client:
 
         async def ready() -> bool:
-            return (await client.get("/health/ready")).json()["status"] == "ok"
+            return bool((await client.get("/health/ready")).json()["status"] == "ok")
 
         await eventually(ready, seconds=60)
         answer = await client.get("/v1/predict/AAPL")

@@ -8,9 +8,11 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import yaml
 
 from infra.deployment.secrets import rendered, wanted
 from riskee import __version__
+from riskee.certificates import AUTHORITY, SERVERS
 from riskee.settings import Settings, load_settings
 from tests.conftest import REPOSITORY
 from tests.unit.deployment.compose import DAGSTER, SERVING, compose, environment, filled, services, variables
@@ -215,3 +217,42 @@ def test_dependencies_are_there_and_are_waited_for() -> None:
             assert ("healthcheck" in other) == (how["condition"] == "service_healthy"), f"{name} → {needed}"
             if other.get("profiles"):
                 assert how["required"] is False
+
+
+def test_the_file_for_tls_is_a_compose_file_of_the_same_services() -> None:
+    validator = jsonschema_rs.Draft7Validator(json.loads(SCHEMA.read_text()))
+    assert [error.message[:200] for error in validator.iter_errors(encrypted())] == []
+    assert set(encrypted()["services"]) <= set(ALL)
+    # Certificates of the servers in it, as `riskee certs` makes them.
+    files = {Path(filled(each["file"])).name for each in encrypted()["secrets"].values()}
+    assert files == {f"{AUTHORITY}.pem", *(f"{name}.{end}" for name in SERVERS for end in ("pem", "key"))}
+
+
+@pytest.mark.parametrize("name", [*APPS])
+def test_with_tls_no_link_of_a_service_is_left_plain(name: str, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(name, secrets, monkeypatch)
+    changes = encrypted()["services"][name]["environment"]
+    for key, value in changes.items():
+        monkeypatch.setenv(key, value)
+    settings = load_settings()
+    plain = environment(name, {})
+    assert changes["PGSSLMODE"] == "verify-full"
+    assert settings.nats.url.get_secret_value().startswith("tls://")
+    assert "RISKEE_REDIS__URL" not in plain or settings.redis.url.get_secret_value().startswith("rediss://")
+    assert "RISKEE_VECTORS__URL" not in plain or settings.vectors.url.startswith("https://")
+    assert name != "api" or settings.api.tls.key is not None
+    # Users and places stay: only the scheme differs.
+    for key in changes.keys() & plain.keys():
+        assert changes[key].partition("://")[2] == plain[key].partition("://")[2], key
+
+
+def test_with_tls_postgresql_lets_the_same_roles_in() -> None:
+    plain, tls = ((REPOSITORY / "infra" / "postgres" / name).read_text() for name in ("pg_hba.conf", "pg_hba_tls.conf"))
+    rows = [re.findall(r"(?m)^host\w*\s+(.*)$", text) for text in (plain, tls)]
+    assert rows[0] == rows[1]
+    assert not re.search(r"(?m)^host ", tls)
+
+
+def encrypted() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.tls.yml").read_text())
+    return loaded
