@@ -70,7 +70,7 @@ DETERMINERS = _words("the a an its their his her our this that these those of an
 
 ADVICE = re.compile(
     r"\b(?:b\W?u\W?y(?:s|ing|er|ers)?|bought|s\W?e\W?l\W?l(?:s|ing)?|purchas\w*|invest|invests|investing|invested|"
-    r"investors?|traders?|recommend\w*|advis\w*|advice|should|must|ought|consider\w*|opportunit\w*|short(?:ing|ed)?"
+    r"investors?|traders?|recommend\w*|advis\w*|advice|should|must|ought|consider(?!abl)\w*|opportunit\w*|short(?:ing|ed)?"
     r"(?!-| interest)|go(?:es|ing)? long|hold(?:ing|ers?)?|accumulat\w*|bet|bets|take profits?|portfolio|"
     r"(?<!cash )(?<!market )(?<!competitive )positions?|"
     r"stakes?|worth|worthy|load(?:ing)? up|back up the|exit\w*|trim\w*|dump\w*|grab\w*|"

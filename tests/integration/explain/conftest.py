@@ -44,9 +44,11 @@ def _filled(engine: Engine) -> Market:
 def documents(settings: Settings, embedder: Embedder, market: Market) -> Iterator[list[Document]]:
     """Three documents that the prediction may use, one of them hostile, and one from its future."""
     then = market.sessions[-40].closes_at
+    # In the order of their age: a small model writes better of what does not look like the prompt's example.
+    before, long_before = then - timedelta(days=1), then - timedelta(days=90)
     made = [
-        made_document("market_news", "IBM jumped 3.8% on 19 July 2012", "IBM gained 3.8% in the session.", then),
-        made_document("earnings_calls", "IBM reported results", f"IBM gained after the report. {HIDDEN}", then),
+        made_document("market_news", "IBM jumped 3.8% on 19 July 2012", "IBM gained 3.8% in the session.", long_before),
+        made_document("earnings_calls", "IBM reported results", f"IBM gained after the report. {HIDDEN}", before),
         made_document("technical_patterns", "IBM: one-year high", "For IBM, the close rose above every close.", then),
         made_document(
             "prediction_context", "IBM collapsed", "IBM lost 99% in the session.", then + timedelta(days=400)
