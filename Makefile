@@ -4,10 +4,10 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs doctor test check docs bench faults drill contract reference vendors monitor tools deployment audit sbom
+.PHONY: help install up down status logs doctor test check docs bench faults drill availability contract reference vendors monitor tools deployment audit sbom
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: ## make .venv with the locked dependencies (up does it)
 	@$(PYTHON) infra/bootstrap/install.py runtime
@@ -57,6 +57,10 @@ faults: ## kill, stop, cut, fill and spoil while quotes flow; ARGS="-k kill" for
 drill: ## the restore drill with three million rows: load, back up, lose everything, restore to a moment; some minutes
 	@$(PYTHON) infra/bootstrap/install.py dev
 	@RISKEE_TEST_DRILL=full $(BIN)/python -m pytest tests/integration/backup/test_drill.py -q -s $(ARGS)
+
+availability: ## kill one of several servers of each kind while work goes on
+	@$(PYTHON) infra/bootstrap/install.py dev
+	@RISKEE_TEST_AVAILABILITY=full $(BIN)/python -m pytest tests/availability -q -s $(ARGS)
 
 contract: ## ask the API for all that its OpenAPI document allows, and for what it does not: 2,000 cases
 	@$(PYTHON) infra/bootstrap/install.py dev

@@ -8,8 +8,6 @@ from typing import Self, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -19,6 +17,7 @@ from riskee.errors import RetryableError
 from riskee.settings import RedisSettings
 from riskee.storage.entries import WRITE, Entry, Part, arguments, text_of
 from riskee.storage.keys import BODY, Key
+from riskee.storage.redis_client import close_redis, redis_client
 from riskee.telemetry import CACHE_READS
 
 # One field of many hashes: as commands of their own 5,000 cost this process 52 ms, so 7. A script that only reads: any
@@ -67,17 +66,10 @@ class Cache:
 
         One that rests for ever is asked again by `ping` alone: then no other caller waits for a server that is away.
         """
-        redis = Redis.from_url(
-            settings.url.get_secret_value(),
-            socket_timeout=settings.timeout_seconds,
-            socket_connect_timeout=settings.timeout_seconds,
-            # Not after a timeout: whoever waits for the cache waits for one of them only.
-            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-        )
-        return cls(redis, Breaker(time.monotonic, limit=1, rest_seconds=rest_seconds))
+        return cls(redis_client(settings), Breaker(time.monotonic, limit=1, rest_seconds=rest_seconds))
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await close_redis(self._redis)
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:

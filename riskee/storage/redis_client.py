@@ -1,0 +1,50 @@
+"""A client of Redis: of one server, or of the one that Sentinels call the master."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from riskee.errors import FatalError
+from riskee.settings import RedisSettings
+
+
+def redis_client(settings: RedisSettings) -> Redis:
+    """A client that connects on first use, and asks the Sentinels, where there are any, at each new connection.
+
+    Raises FatalError where a Sentinel's address does not parse.
+    """
+    limits: dict[str, Any] = {
+        "socket_timeout": settings.timeout_seconds,
+        "socket_connect_timeout": settings.timeout_seconds,
+        # Not after a timeout: whoever waits for the cache waits for one of them only.
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+    }
+    url = settings.url.get_secret_value()
+    if not settings.sentinels:
+        return Redis.from_url(url, **limits)
+    options: dict[str, Any] = dict(parse_url(url))
+    master = options.pop("host")
+    options.pop("port", None)
+    sentinel = Sentinel(_addresses(settings.sentinels), sentinel_kwargs=limits, **(limits | options))  # type: ignore[no-untyped-call]
+    client: Redis = sentinel.master_for(master)
+    return client
+
+
+async def close_redis(client: Redis) -> None:
+    """End its connections, and those to the Sentinels."""
+    await client.aclose()
+    if isinstance(client.connection_pool, SentinelConnectionPool):
+        await client.connection_pool.sentinel_manager.aclose()
+
+
+def _addresses(sentinels: Sequence[str]) -> list[tuple[str, int]]:
+    try:
+        return [(host, int(port)) for host, _, port in (address.rpartition(":") for address in sentinels)]
+    except ValueError as error:
+        raise FatalError("the address of a Sentinel does not parse", "host:port in RISKEE_REDIS__SENTINELS") from error
