@@ -41,7 +41,7 @@ async def test_a_defect_is_told_without_what_is_inside(
     assert "Traceback" not in response.text
     assert document["request_id"] == "of-a-defect"
     assert response.headers.get_list("x-request-id") == ["of-a-defect"]
-    assert "of-a-defect" in capsys.readouterr().out
+    assert "of-a-defect" in "".join(capsys.readouterr())
 
 
 async def test_a_defect_of_what_changes_something_is_audited(
@@ -52,7 +52,7 @@ async def test_a_defect_of_what_changes_something_is_audited(
 
     monkeypatch.setattr(predictions, "changes_nothing", broken)
     problem(await client.post("/v1/predict", json={"tickers": ["AAPL"]}), 500, "internal")
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "audit" in line]
+    (line,) = [line for line in "".join(capsys.readouterr()).splitlines() if "audit" in line]
     assert "failed" in line
     assert "500" in line
 

@@ -33,7 +33,7 @@ async def test_work_that_ends_is_a_failure(
     async with asyncio.timeout(5):
         await failed.wait()
     await background.stop()
-    assert "ending" in capsys.readouterr().out
+    assert "ending" in "".join(capsys.readouterr())
 
 
 async def test_work_that_is_stopped_is_none() -> None:
