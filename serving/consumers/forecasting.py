@@ -80,13 +80,16 @@ class Forecaster:
     _market_quote: Quote | None = None
 
     def __post_init__(self) -> None:
+        self._note_unreported()
+
+    def _note_unreported(self) -> None:
         self._without_reports = np.array([ticker in self.unreported for ticker in self.state.tickers], np.bool_)
 
     def follow(self, calendar: Calendar) -> None:
         """Go on with a calendar that was read for this state."""
         self.earnings, self.sessions = calendar.earnings, calendar.sessions
         self.unreported, self.calendar_mark = calendar.unreported, calendar.mark
-        self.__post_init__()
+        self._note_unreported()
 
     def knows(self, quote: Quote) -> bool:
         """Whether the ticker has a place in the state."""
