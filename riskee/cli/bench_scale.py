@@ -10,6 +10,11 @@ from riskee.cli.bench_live import Supervised, numbers
 from riskee.cli.bench_servers import servers
 from riskee.cli.console import Json, print_json, print_table
 
+_MEANING = (
+    "Events are fewer than quotes where several of a ticker became one; all predictors share the machine with the"
+    " servers and the load."
+)
+
 
 def scale(
     predictors: Annotated[str, typer.Option(help="Numbers of predictors, separated by commas.")] = "1,2,4",
@@ -19,6 +24,7 @@ def scale(
 ) -> None:
     """Let several predictors share a load, and kill one; with servers and predictors of its own."""
     from riskee.storage.database import make_engine
+    from serving.bench.conditions import measured_on
     from serving.bench.rig import Rig
     from serving.bench.scaling import ScaleBench
 
@@ -58,4 +64,6 @@ def scale(
         "lost then",
     )
     print_table(f"{tickers:,} tickers, a backlog of {backlog:,} quotes", header, rows)
-    typer.echo(f"{measured.machine}")
+    machine, (before, after) = measured.machine, measured.machine.load
+    where = measured_on(machine, measured.seconds, machine.packages)
+    typer.echo(f"{where} load average {before} before and {after} after. {_MEANING}")

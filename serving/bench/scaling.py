@@ -56,6 +56,7 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     tickers: int
     steady_rate: float
+    seconds: float
     found: list[Scaled]
 
 
@@ -70,7 +71,7 @@ class ScaleBench:
 
     def run(self, counts: Sequence[int]) -> Scaling:
         """Measure each number of predictors. Raises FatalError where the machine is too busy for it."""
-        before = load_average()
+        before, began = load_average(), time.monotonic()
         asyncio.run(self._make_streams())
         with self.engine.begin() as connection:
             crown(connection, datetime.now(UTC))
@@ -82,7 +83,10 @@ class ScaleBench:
             with self._predictors(count) as running:
                 found.append(self._measure(running))
             self.rig.tell(f"{found[-1]}")
-        return Scaling(machine=describe(before), tickers=self.tickers, steady_rate=_STEADY_RATE, found=found)
+        seconds = round(time.monotonic() - began, 1)
+        return Scaling(
+            machine=describe(before), tickers=self.tickers, steady_rate=_STEADY_RATE, seconds=seconds, found=found
+        )
 
     async def _make_streams(self) -> None:
         bus = await Bus.connect(self.rig.settings.nats, "bench", timeout=10.0)
