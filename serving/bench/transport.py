@@ -29,8 +29,9 @@ from riskee.storage.database import make_engine
 from riskee.storage.inbox import Durable
 from riskee.storage.recording import PREDICTIONS, QUOTES, Recording, record
 from serving.bench.plan import BASE_PRICE, ticker_name
+from serving.consumers.consumption import Consumption
 from serving.consumers.forecasting import Forecast
-from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.consumers.loop import ConsumerLoop
 from serving.consumers.publishing import Publisher
 from serving.consumers.service import Service
 from serving.health import Health

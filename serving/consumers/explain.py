@@ -35,11 +35,11 @@ from riskee.telemetry import (
     SENTENCES_DROPPED,
 )
 from serving.consumers.attributions import Attributions
+from serving.consumers.consumption import Consumption
 from serving.consumers.explained import Kept, Making
 from serving.consumers.initiative import Initiative
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.lookups import Lookups
-from serving.consumers.loop import Consumption
 from serving.consumers.records import Records
 from serving.consumers.service import Service, run
 

@@ -13,8 +13,8 @@ from riskee.messaging.subjects import EXPLAINED, PREDICTION_UPDATED, QUOTE
 from riskee.storage.bus import codec_of
 from riskee.storage.inbox import Durable
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, QUARANTINE, QUOTES, Recording, record
+from serving.consumers.consumption import Consumption
 from serving.consumers.dead_letters import DEAD_PREFIX
-from serving.consumers.loop import Consumption
 from serving.consumers.observing import Observer
 from serving.consumers.service import Service, run
 from serving.database import Database

@@ -15,7 +15,8 @@ from riskee.errors import FatalError, RiskeeError
 from riskee.logs import configure_logs, get_logger
 from riskee.settings import MetricsSettings, Settings, load_settings
 from riskee.storage.bus import Bus
-from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.consumers.consumption import Consumption
+from serving.consumers.loop import ConsumerLoop
 from serving.ending import exit_when_blocked, exit_within
 from serving.health import Health, HealthServer
 from serving.patience import StoppedError, finish, until_done

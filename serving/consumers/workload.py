@@ -9,7 +9,7 @@ from riskee.messaging.subjects import PREDICT_EARNINGS, PREDICT_NORMAL, QUOTE, S
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.inbox import Durable
 from riskee.storage.succession import succeed
-from serving.consumers.loop import Consumption
+from serving.consumers.consumption import Consumption
 from serving.consumers.partitions import Unit, divided, undivided
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from riskee.messaging.subjects import QUOTE
 from riskee.settings import NatsSettings
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.inbox import Durable
-from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.consumers.consumption import Consumption
+from serving.consumers.loop import ConsumerLoop
 from serving.health import Health
 from tests.availability.measuring import MEASURED, Pauses, Takeover
 from tests.availability.servers import HOST, Server, free_ports, started

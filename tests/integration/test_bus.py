@@ -20,7 +20,8 @@ from riskee.messaging.subjects import QUOTE
 from riskee.settings import NatsSettings, Settings
 from riskee.storage.bus import Bus, Outgoing, codec_of
 from riskee.storage.inbox import Durable, Inbox
-from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.consumers.consumption import Consumption
+from serving.consumers.loop import ConsumerLoop
 from serving.consumers.service import Service, serve
 from serving.health import Health
 from tests.integration.conftest import eventually

@@ -16,7 +16,8 @@ from riskee.storage.bus import Bus, codec_of
 from riskee.storage.expiry import Expiry
 from riskee.storage.inbox import Durable
 from riskee.telemetry import MESSAGES_EXPIRED
-from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.consumers.consumption import Consumption
+from serving.consumers.loop import ConsumerLoop
 from serving.health import Health
 from tests.integration.conftest import eventually
 from tests.integration.test_bus import quotes

@@ -11,7 +11,7 @@ from riskee.messaging.messages import Quote
 from riskee.messaging.subjects import QUOTE
 from riskee.storage.bus import codec_of
 from riskee.storage.inbox import Durable
-from serving.consumers.loop import Consumption
+from serving.consumers.consumption import Consumption
 
 DURABLE = Durable("test", QUOTE.name)
 

@@ -21,9 +21,10 @@ from riskee.settings import Settings
 from riskee.storage.bus import codec_of
 from riskee.storage.inbox import Durable
 from serving.api.reading import Reader
+from serving.consumers.consumption import Consumption
 from serving.consumers.explain import Explain
 from serving.consumers.explained import Kept, Making
-from serving.consumers.loop import ConsumerLoop, Consumption
+from serving.consumers.loop import ConsumerLoop
 from serving.health import Health
 from tests.unit.messaging import samples
 
