@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,9 @@ from riskee.settings import Settings
 from riskee.storage.api_keys import note_used, read_keys
 from tests.conftest import REPOSITORY
 from tests.integration.api_callers import ISSUER, KID, SHARED, bearer, claims, key_for, token, unsigned
+from tests.integration.conftest import TICKERS
 from tests.integration.live_processes import free_port
+from tests.unit.cli.test_completion import complete
 
 pytestmark = pytest.mark.integration
 
@@ -93,6 +96,15 @@ async def test_it_ends_where_work_in_the_background_does(known: Settings, engine
             connection.execute(text("ALTER TABLE api_keys RENAME COLUMN digest TO something_else"))
         assert await asyncio.to_thread(one.popen.wait, 30) == 1
     assert any(line.get("work") == "keys" for line in one.lines())
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+async def test_bash_completes_the_tickers_that_it_knows(known: Settings, tmp_path: Path) -> None:
+    with process(known, tmp_path) as one:
+        await _answers(one)
+        port = one.url.rpartition(":")[2]
+        found = complete("bash", tmp_path, "predict", "", RISKEE_HOME=str(known.home), RISKEE_API__PORT=port)
+    assert sorted(found) == sorted(TICKERS)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
