@@ -30,8 +30,11 @@ def from_template(facts: Facts) -> Composed:
 
 def from_draft(facts: Facts, draft: Draft) -> Composed:
     """The text with a draft of which every sentence has been verified. A document is cited only if it is in it."""
-    cited = {label: facts.labelled[label] for label in sorted(draft.reports)}
     reason = [draft.reason] if draft.reason else []
+    if not draft.reports:
+        # Nothing that the model could report stands in them: they were found all the same.
+        return _composed(facts, reason, [template.report(document) for document in facts.documents], facts.documents)
+    cited = {label: facts.labelled[label] for label in sorted(draft.reports)}
     return _composed(facts, reason, [draft.reports[label] for label in cited], tuple(cited.values()))
 
 

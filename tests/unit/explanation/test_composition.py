@@ -43,6 +43,16 @@ def test_only_cited_documents_are_sources() -> None:
     assert composed.sources == (given.documents[0], given.documents[2])
 
 
+def test_documents_that_the_model_could_not_report_are_not_said_to_be_none() -> None:
+    given = facts()
+    composed = from_draft(given, Draft(DRAFT.reason, {}))
+    assert DRAFT.reason in composed.text
+    assert "No document" not in composed.text
+    assert composed.sources == given.documents
+    assert holds_only_facts(composed, given)
+    assert "No document on it is known." in from_draft(facts(documents=()), Draft(DRAFT.reason, {})).text
+
+
 def test_an_invented_number_or_citation_is_seen() -> None:
     composed, given = _composed("model")
     for text in (composed.text + " It gains 7.77%.", composed.text + " [C]"):
