@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from infra.prometheus.native import USUAL_PORTS, Program, lay_out, programs, running
 from riskee.messaging.messages import MODEL_TYPES
 from riskee.settings import Settings
+from riskee.storage.bus import Bus
 from riskee.storage.track_record import Head, append
 from tests.conftest import REPOSITORY
 from tests.integration.live_data import fill, made_model
@@ -80,12 +81,13 @@ def home(settings: Settings, tmp_path: Path) -> Path:
     home = tmp_path / "home"
     (home / "run").mkdir(parents=True)
     shutil.copy(settings.home / "run" / "endpoints.json", home / "run")
-    (home / "blobs").symlink_to(REPOSITORY / ".riskee" / "blobs")
+    blobs = REPOSITORY / ".riskee" / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    (home / "blobs").symlink_to(blobs)
     return home
 
 
-@contextmanager
-def _services(home: Path, settings: Settings, ports: Mapping[str, int]) -> Iterator[None]:
+def _services(home: Path, settings: Settings, ports: Mapping[str, int]) -> list[Program]:
     chosen = {
         "RISKEE_HOME": str(home),
         "RISKEE_DATABASE__URL": settings.database.url.get_secret_value(),
@@ -94,23 +96,21 @@ def _services(home: Path, settings: Settings, ports: Mapping[str, int]) -> Itera
         "RISKEE_API__PORT": str(ports["api"]),
         **{f"RISKEE_METRICS__{name.upper()}_PORT": str(port) for name, port in ports.items() if name != "api"},
     }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RISKEE_")}
-    commands = [Program(name, ports[name], (sys.executable, "-m", MODULES[name]), chosen) for name in ports]
-    previous = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(inherited)
-    try:
-        with running(commands, home):
-            yield
-    finally:
-        os.environ.update(previous)
+    return [Program(name, port, (sys.executable, "-m", MODULES[name]), chosen) for name, port in ports.items()]
 
 
 @pytest.fixture
 def watched(
-    home: Path, tmp_path: Path, settings: Settings, database_settings: Settings, bus: object, market: None
+    home: Path,
+    tmp_path: Path,
+    database_settings: Settings,
+    bus: Bus,
+    market: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Watched]:
     """Everything runs. Prometheus looks each second."""
+    for name in [name for name in os.environ if name.startswith("RISKEE_")]:
+        monkeypatch.delenv(name)
     # Alertmanager runs too where it is installed; it fills no panel.
     for name in ("prometheus", "prometheus-node-exporter", "prometheus-redis-exporter", "prometheus-postgres-exporter"):
         tool(name)
@@ -121,6 +121,6 @@ def watched(
     chosen = programs(own, folder, ports)
     lay_out(folder, services, chosen, interval="1s")
     with ExitStack() as stack:
-        stack.enter_context(_services(home, database_settings, services))
+        stack.enter_context(running(_services(home, database_settings, services), home))
         stack.enter_context(running(chosen, folder))
         yield Watched(services, {program.job: program.port for program in chosen}, home)
