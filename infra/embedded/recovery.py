@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,14 @@ from riskee.errors import FatalError
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 60.0
 _ENDED_EARLY = "recovery ended before configured recovery target was reached"
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """When the last transaction was made that came from the log (None: none did), and the timeline that is begun."""
+
+    last_transaction: datetime | None
+    timeline: int
 
 
 class Recovery:
@@ -60,34 +69,38 @@ class Recovery:
                 "restore from another backup",
             )
 
-    def recover(self, at: datetime | None, password: str) -> datetime | None:
-        """Recover to a moment, or as far as the log goes; give the cluster this home's password; stop it again.
+    def recover(self, at: datetime | None, timeline: int | None, password: str) -> Recovered:
+        """Recover to a moment, or as far as the log of a timeline (the latest, if None) goes; give the cluster this
+        home's password; stop it again.
 
-        Returns when the last transaction was made that came from the log; None where none did. Raises FatalError.
+        Raises FatalError.
         """
-        with self._started(at) as connection:
-            found = connection.execute("SELECT pg_last_xact_replay_timestamp()").fetchone()
+        with self._started(at, timeline) as connection:
+            found = connection.execute(
+                "SELECT pg_last_xact_replay_timestamp(), left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+            ).fetchone()
             statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), sql.Literal(password))
             connection.execute(statement)
         for left in ("recovery.signal", "backup_label.old", "tablespace_map.old"):
             (self.folder / left).unlink(missing_ok=True)
-        return None if found is None or found[0] is None else found[0].astimezone(UTC)
+        assert found is not None  # noqa: S101 (a row without a table)
+        return Recovered(None if found[0] is None else found[0].astimezone(UTC), int(found[1], 16))
 
     def put_in_place(self, replaced: Path) -> None:
         """Move the cluster where the stack looks for it; what was there goes into `replaced`."""
-        histories = [*(self.folder / "pg_wal").glob("*.history")]
-        if self._postgres.log_folder.exists():
+        log = self._postgres.log_folder
+        for history in (self.folder / "pg_wal").glob("*.history"):
             # The archiver was off: without them a later restore could not tell the timelines' order.
-            for history in histories:
-                shutil.copy(history, self._postgres.log_folder)
-                self._identity.own(self._postgres.log_folder / history.name)
+            if log.exists() and not (log / history.name).exists():
+                shutil.copy(history, log)
+                self._identity.own(log / history.name)
         if self._postgres.data.exists():
             self._postgres.data.rename(replaced / "postgres")
         self.folder.rename(self._postgres.data)
         shutil.rmtree(self.log, ignore_errors=True)
 
     @contextmanager
-    def _started(self, at: datetime | None) -> Iterator[psycopg.Connection]:
+    def _started(self, at: datetime | None, timeline: int | None) -> Iterator[psycopg.Connection]:
         """The server, once it has recovered."""
         # A short path: that of a socket may have 107 characters.
         with tempfile.TemporaryDirectory(prefix="riskee-") as folder, tempfile.TemporaryFile() as said:
@@ -96,7 +109,7 @@ class Recovery:
             self._identity.own(sockets / "hba.conf")
             self._identity.own(sockets)
             command = [*self._identity.prefix, str(self._bin / "postgres"), "-D", str(self.folder)]
-            command += [word for option in self._options(sockets, at) for word in ("-c", option)]
+            command += [word for option in self._options(sockets, at, timeline) for word in ("-c", option)]
             with subprocess.Popen(command, stdout=said, stderr=said, env=plain_environment()) as process:
                 try:
                     with self._connected(process, sockets) as connection:
@@ -107,7 +120,7 @@ class Recovery:
                 finally:
                     _stop(process)
 
-    def _options(self, sockets: Path, at: datetime | None) -> list[str]:
+    def _options(self, sockets: Path, at: datetime | None, timeline: int | None) -> list[str]:
         options = [
             "listen_addresses=", f"unix_socket_directories={sockets}", f"hba_file={sockets / 'hba.conf'}",
             "archive_mode=off", "logging_collector=off", "log_destination=stderr",
@@ -117,6 +130,7 @@ class Recovery:
         (self.folder / "recovery.signal").touch(mode=0o600)
         self._identity.own(self.folder / "recovery.signal")
         options += [f'restore_command=cp "{self.log}/%f" "%p"', "recovery_target_action=promote"]
+        options += [f"recovery_target_timeline={timeline or 'latest'}"]
         return (
             options if at is None else [*options, f"recovery_target_time={at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f+00}"]
         )

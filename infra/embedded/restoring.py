@@ -34,11 +34,12 @@ _FOLDERS = ("postgres", "nats", "redis", "qdrant")
 
 @dataclass
 class Restored:
-    """What a restore did. `last_transaction` is the newest that came from the log; seconds are by step."""
+    """What a restore did: the newest transaction from the log, the timeline that it began, seconds by step."""
 
     backup_id: str
     asked_for: datetime | None
     last_transaction: datetime | None = None
+    timeline: int = 0
     wal_files: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -58,8 +59,11 @@ class EmbeddedRestore:
     repository: Repository
     step: Step
 
-    def run(self, backup_id: str | None, at: datetime | None, *, overwrite: bool) -> Restored:
-        """Restore a backup, or the newest; to a moment where the log was kept, else as far as it goes.
+    def run(
+        self, backup_id: str | None, at: datetime | None, *, overwrite: bool, timeline: int | None = None
+    ) -> Restored:
+        """Restore a backup, or the newest; to a moment where the log was kept, else as far as it goes. Where restores
+        before have made it fork, the log of a timeline is followed, or of the latest.
 
         Raises FatalError where the stack runs or there is data and not `overwrite`, and what is wrong with the backup.
         """
@@ -78,7 +82,7 @@ class EmbeddedRestore:
                     )
             recovery = Recovery(home, binaries.postgres_folder())
             try:
-                self._make_ready(recovery, home, manifest, done)
+                self._make_ready(recovery, home, manifest, done, timeline)
                 self._exchange(recovery, home, manifest, done)
             finally:
                 recovery.discard()
@@ -95,7 +99,9 @@ class EmbeddedRestore:
                 "give --overwrite to replace it, or set RISKEE_HOME to a new folder",
             )
 
-    def _make_ready(self, recovery: Recovery, home: Home, manifest: Manifest, done: Restored) -> None:
+    def _make_ready(
+        self, recovery: Recovery, home: Home, manifest: Manifest, done: Restored, timeline: int | None
+    ) -> None:
         part = manifest.part("postgres")
         if part is None:
             raise FatalError(
@@ -109,10 +115,12 @@ class EmbeddedRestore:
                 telling.tell(f"log {name}")
             recovery.check()
         with self._timed(done, "recover", "Recovering the database"):
-            done.last_transaction = recovery.recover(done.asked_for, load_credentials(home).postgres)
+            recovered = recovery.recover(done.asked_for, timeline, load_credentials(home).postgres)
+            done.last_transaction, done.timeline = recovered.last_transaction, recovered.timeline
 
     def _exchange(self, recovery: Recovery, home: Home, manifest: Manifest, done: Restored) -> None:
         replaced = Path(tempfile.mkdtemp(prefix="replaced-", dir=home.data))
+        log = _names(home.data / "wal")
         try:
             recovery.put_in_place(replaced)
             for name in _FOLDERS:
@@ -127,7 +135,7 @@ class EmbeddedRestore:
             self.stack.stop()
         except BaseException:
             self.stack.stop()
-            _put_back(home, replaced)
+            _put_back(home, replaced, log)
             raise
         shutil.rmtree(replaced)
 
@@ -156,8 +164,15 @@ def _holds_data(folder: Path) -> bool:
     return folder.exists() and any(folder.iterdir())
 
 
-def _put_back(home: Home, replaced: Path) -> None:
-    """What was there is as it was. An empty home stays empty."""
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def _put_back(home: Home, replaced: Path, log: set[str]) -> None:
+    """What was there is as it was. An empty home stays empty, and nothing is left of the log that had been begun: once
+    stored, the next restore would take it for the latest."""
+    for name in _names(home.data / "wal") - log:
+        (home.data / "wal" / name).unlink()
     for name in _FOLDERS:
         shutil.rmtree(home.data / name, ignore_errors=True)
         if (replaced / name).exists():

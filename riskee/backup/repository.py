@@ -103,12 +103,7 @@ class Repository:
         """Raises NotFoundError and DamagedError."""
         if not self._has_manifest(backup_id):
             raise NotFoundError(f"there is no backup {backup_id}", "`riskee backup list` shows those that there are")
-        manifest = decode(b"".join(self.reading(_manifest_path(backup_id))))
-        if manifest.backup_id != backup_id:
-            raise DamagedError(
-                f"the manifest of {backup_id} is that of {manifest.backup_id}", "restore from another backup"
-            )
-        return manifest
+        return decode(b"".join(self.reading(_manifest_path(backup_id))))
 
     def manifests(self) -> list[Manifest]:
         """Of all complete backups, the newest first."""

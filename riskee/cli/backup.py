@@ -114,11 +114,15 @@ def restore(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the data that is there.")] = False,
     dumps: Annotated[bool, typer.Option("--dumps", help="Into running servers, the database from its dump.")] = False,
     extract: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Only unpack it, into a new folder.")] = None,
+    timeline: Annotated[
+        int | None, typer.Option(min=1, help="Of a log that restores made fork, this one.", show_default="the latest")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Restore a backup into a stopped embedded stack. It is verified whole before anything is changed.
+    """Restore a backup into a stopped embedded stack.
 
-    Where others run the servers: --dumps fills empty ones that run, --extract gives the files.
+    It is verified whole before anything is changed. Where others run the servers, --dumps fills empty ones that run,
+    and --extract gives the files.
     """
     from riskee.backup.repository import repository_of
     from riskee.cli.backup_restore import restore_elsewhere, restore_stack
@@ -130,7 +134,7 @@ def restore(
     if extract is not None or dumps:
         restore_elsewhere(settings, repository, backup, extract, json=json)
     else:
-        restore_stack(settings, repository, backup, moment, overwrite=overwrite, json=json)
+        restore_stack(settings, repository, backup, moment, overwrite=overwrite, timeline=timeline, json=json)
 
 
 @app.command()

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 
 def restore_stack(
-    settings: Settings, repository: Repository, backup: str | None, at: datetime | None, *, overwrite: bool, json: bool
+    settings: Settings,
+    repository: Repository,
+    backup: str | None,
+    at: datetime | None,
+    *,
+    overwrite: bool,
+    timeline: int | None,
+    json: bool,
 ) -> None:
     """Into the embedded stack, which is stopped."""
     from infra.embedded.restoring import EmbeddedRestore
@@ -30,7 +37,7 @@ def restore_stack(
 
     with make_board(error=json) as board:
         work = EmbeddedRestore(embedded_stack(settings), read_settings, repository, board.task)
-        done = work.run(backup, at, overwrite=overwrite)
+        done = work.run(backup, at, overwrite=overwrite, timeline=timeline)
     _print_restored(done, json=json)
 
 
@@ -91,4 +98,5 @@ def _print_restored(done: Restored, *, json: bool) -> None:
     print_table(f"Restored {done.backup_id}", ("step", "seconds"), rows)
     if done.last_transaction is not None:
         typer.echo(f"the last transaction is of {done.last_transaction:%Y-%m-%d %H:%M:%S} UTC")
+    typer.echo(f"the log goes on as timeline {done.timeline}: make a backup soon (`riskee backup create`)")
     typer.echo("next: `riskee up`, then `riskee documents embed` brings the vectors in line with the documents")

@@ -54,12 +54,13 @@ def series_sizes(connection: Connection, settings: DatabaseSettings, sample: int
     """Of each time series. `sample` is the number of rows that the ratio of columns is measured with."""
     tier = detect_tier(connection)
     for series in TIME_SERIES:
-        name = {"name": series.table.name}
-        rows = int(connection.scalar(text(f"SELECT count(*) FROM {series.table.name}")) or 0)  # noqa: S608 (our table)
+        table_name = str(series.table.name)
+        name = {"name": table_name}
+        rows = int(connection.scalar(text(f"SELECT count(*) FROM {table_name}")) or 0)  # noqa: S608 (our table)
         table, index = map(int, connection.execute(_PLAIN if tier is Tier.PLAIN else _HYPERTABLE, name).one())
         compresses = tier is Tier.COMMUNITY
         yield SeriesSize(
-            series.table.name,
+            table_name,
             tier.value,
             rows,
             table,

@@ -30,7 +30,7 @@ from riskee.backup.repository import repository_of
 from riskee.backup.wal import ship, wal_folder
 from riskee.cli.board import PlainBoard
 from riskee.clock import SystemClock
-from riskee.errors import PoisonError
+from riskee.errors import FatalError, PoisonError
 from riskee.settings import Settings, load_settings
 from riskee.storage.migrations import migrate
 from tests.conftest import REPOSITORY
@@ -172,50 +172,66 @@ def _dumps_fill_an_empty_database(kept: Kept, home: Path, settings: Settings) ->
     assert f"the database {name} is not empty" in second.stderr
 
 
+@contextmanager
+def restoring(kept: Kept) -> Iterator[EmbeddedRestore]:
+    """A restore of the first home, within this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**kept.environment, "RISKEE_HOME": str(kept.home)}.items():
+            patch.setenv(name, value)
+        repository = repository_of(load_settings())
+        yield EmbeddedRestore(Stack(kept.home, REPOSITORY), load_settings, repository, PlainBoard(error=True).task)
+
+
 def test_a_mistake_is_undone_in_place_and_what_is_there_is_never_lost(kept: Kept) -> None:
     """The disk lives: so does the log that was not stored yet, to the last row."""
     before = tree(kept.home / "data")
-    refused = riskee(kept, kept.home, "restore")
-    assert "holds data already (postgres, nats, redis, qdrant)" in refused.stderr
-    assert "--overwrite" in refused.stderr
-    early = riskee(kept, kept.home, "restore", "--overwrite", "--at", (kept.lost + timedelta(days=1)).isoformat())
-    assert "the log that was kept ends before" in early.stderr
+    with restoring(kept) as restore:
+        with pytest.raises(FatalError, match=r"holds data already \(postgres, nats, redis, qdrant\)"):
+            restore.run(None, None, overwrite=False)
+        with pytest.raises(FatalError, match="the log that was kept ends before"):
+            restore.run(None, kept.lost + timedelta(days=1), overwrite=True)
     changed = {name for name, state in tree(kept.home / "data").items() if before.get(name) != state}
     assert changed == set(), "nothing was changed"
     done = restored(kept, kept.home, "--overwrite")
     assert datetime.fromisoformat(done["last_transaction"]) <= kept.lost
+    assert not list((kept.home / "data").glob("replaced-*"))
     with started(kept.home) as settings:
         words = ("before", "after", "too late", "never stored")
         assert [quotes_of(settings, word) for word in words] == [ROWS, ROWS // 10, ROWS // 10, 10]
-    assert not list((kept.home / "data").glob("replaced-*"))
-    running = _while_it_runs(kept)
-    assert "the stack runs" in running.stderr
+        with restoring(kept) as restore, pytest.raises(FatalError, match="the stack runs"):
+            restore.run(None, None, overwrite=True)
 
 
-def _while_it_runs(kept: Kept) -> subprocess.CompletedProcess[str]:
-    with started(kept.home):
-        return riskee(kept, kept.home, "restore", "--overwrite")
+def test_what_fails_after_the_exchange_is_put_back(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tree(kept.home / "data")
+
+    def fail(*_: object) -> None:
+        raise FatalError("the streams cannot be restored")
+
+    monkeypatch.setattr("riskee.backup.restoring.restore_streams", fail)
+    with restoring(kept) as restore, pytest.raises(FatalError, match="streams cannot be restored"):
+        restore.run(None, None, overwrite=True)
+    after, log = tree(kept.home / "data"), str(kept.home / "data" / "wal")
+    assert {name for name, state in after.items() if before.get(name) != state} == set(), "no other timeline is begun"
+    assert {str(Path(name).parent) for name in before.keys() - after.keys()} <= {log}, "what of the log was stored"
 
 
 @pytest.mark.parametrize("harm", ["cut", "changed", "missing"])
 def test_a_harmed_backup_is_refused_before_anything_is_changed(kept: Kept, harm: str) -> None:
     base = next((kept.folder / "kept").glob("backups/*/postgres/base.tar"))
     content, before = base.read_bytes(), tree(kept.home / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**kept.environment, "RISKEE_HOME": str(kept.home)}.items():
-            patch.setenv(name, value)
-        repository = repository_of(load_settings())
-        restore = EmbeddedRestore(Stack(kept.home, REPOSITORY), load_settings, repository, PlainBoard(error=True).task)
-        try:
-            if harm == "missing":
-                base.unlink()
-            else:
-                base.write_bytes(content[:-1] if harm == "cut" else content[:-20] + b"X" + content[-19:])
-            with pytest.raises(PoisonError, match="has no backups/" if harm == "missing" else "base.tar is damaged"):
-                restore.run(None, None, overwrite=True)
-        finally:
-            base.write_bytes(content)
-    assert tree(kept.home / "data") == before
+    try:
+        if harm == "missing":
+            base.unlink()
+        else:
+            base.write_bytes(content[:-1] if harm == "cut" else content[:-20] + b"X" + content[-19:])
+        wanted = "has no backups/" if harm == "missing" else "base.tar is damaged"
+        with restoring(kept) as restore, pytest.raises(PoisonError, match=wanted):
+            restore.run(None, None, overwrite=True)
+    finally:
+        base.write_bytes(content)
+    after = tree(kept.home / "data")
+    assert {name for name, state in after.items() if before.get(name) != state} == set()
 
 
 def _report(kept: Kept, done: dict[str, Any], last: datetime) -> None:

@@ -24,12 +24,18 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path / "kept") if request.param == "folder" else f"memory://{uuid.uuid4()}"
 
 
-def stored(repository: Repository, at: datetime, content: bytes = b"content" * 100, suffix: str = "") -> Manifest:
+def stored(
+    repository: Repository,
+    at: datetime,
+    content: bytes = b"content" * 100,
+    suffix: str = "",
+    first_wal: str = "000000010000000000000005",
+) -> Manifest:
     backup_id = f"{at:%Y%m%dT%H%M%SZ}{suffix}"
     objects: list[StoredObject] = []
     with repository.storing(object_path(backup_id, "postgres", "base.tar"), objects) as storing:
         storing.write(content)
-    facts = {"system_identifier": "7", "first_wal": "000000010000000000000005"}
+    facts = {"system_identifier": "7", "first_wal": first_wal}
     part = Part("postgres", tuple(objects), {"riskee.quotes": 3}, facts)
     manifest = Manifest(FORMAT, backup_id, at, at + timedelta(seconds=30), "0.1.0", "embedded", (part,))
     repository.complete(manifest)

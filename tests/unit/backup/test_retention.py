@@ -58,7 +58,8 @@ def _wal(repository: Repository, *names: str, cluster: str = "7") -> None:
 
 
 def test_prune_removes_what_is_too_old_and_the_log_before_the_oldest_kept(repository: Repository) -> None:
-    made = [stored(repository, START - timedelta(days=days)).backup_id for days in (0, 1, 2)]
+    begun = {0: "000000020000000000000006", 1: "000000010000000000000005", 2: "000000010000000000000004"}
+    made = [stored(repository, START - timedelta(days=d), first_wal=wal).backup_id for d, wal in begun.items()]
     (Path(repository.target.address) / "backups" / ids(5)[0] / "nats").mkdir(parents=True)
     (Path(repository.target.address) / "backups" / ids(0.5)[0] / "nats").mkdir(parents=True)
     before, first = "000000010000000000000004", "000000010000000000000005"
