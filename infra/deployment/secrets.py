@@ -18,6 +18,9 @@ from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS,
 FOLDER = Path("secrets")
 REDIS_USERS_TEMPLATE = Path(__file__).parents[1] / "redis" / "users.acl"
 METRICS_TOKEN = "metrics_token"  # noqa: S105 (the name of a file)
+# Given by a person: until then alerts go to an address where nobody listens, and are seen in Alertmanager alone.
+ALERT_WEBHOOK = "alert_webhook"
+_NOBODY = "http://127.0.0.1:9/nobody-is-told"
 
 
 def password() -> str:
@@ -75,6 +78,8 @@ def write_secrets(folder: Path) -> list[str]:
         values[name] = file.read_text().strip()
     for name, text in rendered(values).items():
         _write(folder / name, text)
+    if not (folder / ALERT_WEBHOOK).exists():
+        _write(folder / ALERT_WEBHOOK, _NOBODY)
     return made
 
 

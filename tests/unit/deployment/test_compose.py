@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from infra.deployment.secrets import rendered, wanted
+from infra.deployment.secrets import ALERT_WEBHOOK, rendered, wanted
 from riskee import __version__
 from riskee.certificates import AUTHORITY, SERVERS
 from riskee.settings import Settings, load_settings
@@ -177,7 +177,7 @@ def test_every_secret_is_made_declared_and_mounted_where_it_is_needed() -> None:
     mounted = chain.from_iterable(service.get("secrets", []) for service in services().values())
     names = {each["source"] if isinstance(each, dict) else each for each in mounted}
     values = dict.fromkeys(wanted(), "x")
-    made = set(wanted()) | set(rendered(values))
+    made = {ALERT_WEBHOOK, *wanted(), *rendered(values)}
     assert names <= set(declared)
     assert set(declared) == made
     assert {filled(each["file"]) for each in declared.values()} == {f"./secrets/{name}" for name in declared}

@@ -1,0 +1,150 @@
+"""infra/kubernetes: valid, of one mind with docker-compose.yml and the settings, and as tightly held."""
+
+import importlib
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.deployment.secrets import rendered, wanted
+from riskee.settings import load_settings
+from tests.conftest import REPOSITORY
+from tests.unit.deployment import compose
+
+FOLDER = REPOSITORY / "infra" / "kubernetes"
+BASE, SERVERS = FOLDER / "base", FOLDER / "servers"
+KUBECTL = shutil.which("kubectl")
+VALIDATE = importlib.util.find_spec("kubernetes_validate")
+FOREIGN = {"ScaledObject", "Cluster"}
+SERVICES = ("ingest", "predict", "record", "explain", "api")
+
+
+def resources(*folders: Path) -> list[dict[str, Any]]:
+    """All that the files of the folders declare."""
+    files = [file for folder in folders for file in sorted(folder.glob("*.yaml")) if file.stem != "kustomization"]
+    return [each for file in files for each in yaml.safe_load_all(file.read_text())]
+
+
+def of(kind: str, name: str) -> dict[str, Any]:
+    (found,) = [each for each in resources(BASE, SERVERS) if (each["kind"], each["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """The pods' templates by name."""
+    kinds = {"Deployment", "StatefulSet", "Job"}
+    return {
+        r["metadata"]["name"]: r["spec"]["template"]["spec"] for r in resources(BASE, SERVERS) if r["kind"] in kinds
+    }
+
+
+def container(name: str) -> dict[str, Any]:
+    (found,) = pods()[name]["containers"]
+    return dict(found)
+
+
+@pytest.mark.skipif(VALIDATE is None, reason="`make deployment` installs kubernetes-validate")
+def test_what_kubernetes_defines_fits_its_schemas() -> None:
+    validate = importlib.import_module("kubernetes_validate").validate
+    core = [each for each in resources(BASE, SERVERS) if each["kind"] not in FOREIGN]
+    assert len(core) > 20
+    for each in core:
+        validate(each, "1.34", strict=True)
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="there is no kubectl")
+@pytest.mark.parametrize("folder", [BASE, SERVERS], ids=lambda folder: folder.name)
+def test_kustomize_renders_it(folder: Path) -> None:
+    command = [str(KUBECTL), "kustomize", "--load-restrictor", "LoadRestrictionsNone", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kinds = [each["kind"] for each in yaml.safe_load_all(done.stdout)]
+    declared = [each["kind"] for each in resources(folder)]
+    assert sorted(kinds) == sorted(declared + ["ConfigMap"] * (2 if folder == SERVERS else 0))
+
+
+def test_every_file_is_named() -> None:
+    for folder in (BASE, SERVERS):
+        named = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+        assert {*named, "kustomization.yaml"} == {file.name for file in folder.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "migrate"])
+def test_a_service_is_that_of_compose(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = container(name), compose.services()[name]
+    assert (ours["image"], ours["command"]) == (theirs["image"], theirs["command"])
+    given = of("ConfigMap", "riskee-settings")["data"] | {each["name"]: str(each["value"]) for each in ours["env"]}
+    told = compose.environment(name, {})
+    assert set(told) - set(given) <= {key for key, value in told.items() if value == ""}
+    hosts = {"timescaledb": "riskee-db-rw", "redis": "riskee-redis"}
+    for key, value in told.items():
+        if "__URL" in key:
+            assert given[key] == re.sub(r"@(\w+):", lambda match: f"@{hosts.get(match[1], match[1])}:", value)
+    for secret in wanted():
+        (tmp_path / secret).write_text("planted-secret")
+    for key, value in given.items():
+        monkeypatch.setenv(key, value.replace("/run/secrets", str(tmp_path)))
+    settings = load_settings()
+    assert (settings.profile, settings.nats.replicas) == ("kubernetes", 3)
+    if name in SERVICES:
+        port = settings.api.port if name == "api" else getattr(settings.metrics, f"{name}_port")
+        assert ours["ports"] == [{"name": "http", "containerPort": port}]
+        assert {ours[f"{kind}Probe"]["httpGet"]["port"] for kind in ("readiness", "liveness", "startup")} == {"http"}
+
+
+@pytest.mark.parametrize("name", sorted(pods()))
+def test_a_pod_is_held_short_and_sees_its_own_secrets(name: str) -> None:
+    pod, ours = pods()[name], container(name)
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert ours["securityContext"] == {
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"memory", "cpu"} == set(ours["resources"]["limits"]) == set(ours["resources"]["requests"])
+    assert "latest" not in ours["image"]
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    theirs = compose.services()[name]["secrets"]
+    assert sorted(item["key"] for item in secret["items"]) == sorted(theirs)
+    assert all(item["key"] == item["path"] for item in secret["items"])
+    assert set(theirs) <= {*wanted(), *rendered(dict.fromkeys(wanted(), "x"))}
+
+
+@pytest.mark.parametrize("name", ["nats", "redis"])
+def test_the_servers_are_those_of_compose(name: str) -> None:
+    assert container(name)["image"] == compose.services()[name]["image"]
+
+
+def test_only_what_shares_its_work_has_several_replicas() -> None:
+    replicas = {name: of("Deployment", name)["spec"]["replicas"] for name in SERVICES}
+    assert replicas == {"ingest": 1, "predict": 2, "record": 1, "explain": 1, "api": 2}
+    scaled = of("ScaledObject", "predict")["spec"]
+    parts = of("ConfigMap", "riskee-settings")["data"]["RISKEE_PREDICT__PARTITIONS"]
+    assert scaled["maxReplicaCount"] == int(parts)
+    assert scaled["triggers"][0]["metadata"]["consumer"] == f"predict-quotes-0-of-{parts}"
+
+
+def test_nothing_is_let_through_but_what_is_named() -> None:
+    nothing = of("NetworkPolicy", "nothing")["spec"]
+    assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_dagsters_chart_uses_the_image_and_the_settings() -> None:
+    values = yaml.safe_load((FOLDER / "values" / "dagster.yaml").read_text())
+    (location,) = values["dagster-user-deployments"]["deployments"]
+    image = compose.services()["dagster-code"]["image"]
+    for each in (location, values["dagsterWebserver"], values["dagsterDaemon"]):
+        assert f"{each['image']['repository']}:{each['image']['tag']}" == image
+    assert values["runLauncher"]["type"] == "K8sRunLauncher"
+    assert values["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
+    told = compose.environment("dagster-code", {})
+    for each in location["env"]:
+        assert told[each["name"]] == each["value"].replace("riskee-db-rw", "timescaledb")
