@@ -27,11 +27,11 @@ class Kept(Reader):
     def __init__(self, world: World) -> None:
         self.world = world
         super().__init__(None, None, world, STALE_AFTER, world.standings, "some-model")  # type: ignore[arg-type]
-        self.cached: dict[str, bytes] = {}
+        self.kept_bodies: dict[str, bytes] = {}
         self.rows: dict[str, Prediction] = {}
 
     async def bodies(self, tickers: Sequence[str]) -> dict[str, bytes]:
-        return {ticker: self.cached[ticker] for ticker in tickers if ticker in self.cached}
+        return {ticker: self.kept_bodies[ticker] for ticker in tickers if ticker in self.kept_bodies}
 
     async def stored(self, tickers: Sequence[str], _seconds: float = 0) -> dict[str, Prediction]:
         return {ticker: self.rows[ticker] for ticker in tickers if ticker in self.rows}
@@ -65,7 +65,7 @@ async def test_the_answer_is_the_one_made_anew_whatever_happens(world: World, re
     prepared = Prepared(reader)
 
     async def same(status: Status, prediction: Prediction) -> None:
-        reader.cached["AAPL"] = msgspec.json.encode(prediction)
+        reader.kept_bodies["AAPL"] = msgspec.json.encode(prediction)
         answer = await answered(prepared)
         anew = prediction_answer(reader.judge(prediction, world.now()))
         assert answer == anew
@@ -102,7 +102,7 @@ async def test_it_is_made_again_only_where_it_changes(
         return number
 
     monkeypatch.setattr(module, "judged", counted)
-    reader.cached = {"AAPL": msgspec.json.encode(made()), "IBM": msgspec.json.encode(made("IBM"))}
+    reader.kept_bodies = {"AAPL": msgspec.json.encode(made()), "IBM": msgspec.json.encode(made("IBM"))}
     prepared = Prepared(reader)
     for _ in range(3):
         await prepared.one("AAPL")
@@ -116,7 +116,7 @@ async def test_it_is_made_again_only_where_it_changes(
 
 
 async def test_what_the_cache_has_not_is_read_from_the_database_and_flagged(reader: Kept) -> None:
-    reader.cached["AAPL"] = b'{"written_by":"another version"}'
+    reader.kept_bodies["AAPL"] = b'{"written_by":"another version"}'
     reader.rows = {"AAPL": made(), "IBM": made("IBM")}
     prepared = Prepared(reader)
     assert Flag.STALE in (await answered(prepared)).flags
