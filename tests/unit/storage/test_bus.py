@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import StreamConfig
+from nats.js.api import StreamConfig, StreamInfo, StreamState
 from nats.js.errors import APIError, NotFoundError
 
 from riskee.errors import FatalError, RetryableError
@@ -24,7 +24,7 @@ class Server:
         self.status = status
         self.made: list[StreamConfig] = []
 
-    async def update_stream(self, _config: StreamConfig) -> None:
+    async def stream_info(self, _name: str) -> StreamInfo:
         raise NotFoundError
 
     async def add_stream(self, config: StreamConfig) -> None:
@@ -64,8 +64,27 @@ async def test_a_server_that_cannot_for_now_is_asked_again(status: int) -> None:
 
 async def test_a_silent_server_is_retryable() -> None:
     class Silent(Server):
-        async def update_stream(self, _config: StreamConfig) -> None:
+        async def stream_info(self, _name: str) -> StreamInfo:
             raise TimeoutError
 
     with pytest.raises(RetryableError, match="does not answer"):
         await bus(Silent(0)).ensure_streams()
+
+
+@pytest.mark.parametrize(("change", "updated"), [({}, 0), ({"max_age": 1.0}, 1), ({"allow_direct": True}, 0)])
+async def test_a_stream_is_updated_only_where_it_is_not_as_asked_for(change: dict[str, Any], updated: int) -> None:
+    """A service may look at streams, and not change them."""
+
+    class Existing(Server):
+        async def stream_info(self, name: str) -> StreamInfo:
+            there = next(config for config in wanted.made if config.name == name)
+            found = there.evolve(**change) if name == STREAMS[0].name else there
+            return StreamInfo(config=found, state=StreamState(0, 0, 0, 0, 0))
+
+        async def update_stream(self, config: StreamConfig) -> None:
+            updates.append(config)
+
+    wanted, updates = Server(2**63), list[StreamConfig]()
+    await bus(wanted).ensure_streams()
+    await bus(Existing(0)).ensure_streams()
+    assert len(updates) == updated
