@@ -99,7 +99,9 @@ class PostgresServer:
         """Write the cluster's files as a tar, with the log that makes them consistent."""
         with self.connect() as connection:
             # It keeps the log from being recycled while the files are read; it ends with this connection.
-            connection.execute("SELECT pg_create_physical_replication_slot('riskee_backup', true, true)")
+            connection.execute(
+                "SELECT pg_create_physical_replication_slot('riskee_base_' || pg_backend_pid(), true, true)"
+            )
             self._pipe(
                 "pg_basebackup", ["-D", "-", "-F", "tar", "-X", "fetch", "-c", "fast", "-d", self._bare()], write
             )

@@ -1,8 +1,9 @@
 """The branch of the tree of settings for backups."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from riskee.settings.section import Section
 
@@ -30,7 +31,8 @@ class BackupSettings(Section):
     )
     wal_archive: bool = Field(
         False,
-        description="the embedded PostgreSQL keeps its log for backups, to restore to any moment; `prune` clears it",
+        description="the embedded PostgreSQL keeps its log, to restore to any moment; needs `target`, where Dagster "
+        "stores it",
     )
     wal_folder: Path | None = Field(
         None, description="folder where PostgreSQL's archiver leaves its log; unset: the embedded one's `data/wal`"
@@ -42,3 +44,9 @@ class BackupSettings(Section):
     schedule: str = Field(
         "20 2 * * *", description="when Dagster makes a backup, as cron in UTC, where a target is set"
     )
+
+    @model_validator(mode="after")
+    def _require_target(self) -> Self:
+        if self.wal_archive and not self.target:
+            raise ValueError("`wal_archive` needs a `target`: nobody would take the log away, 16 MiB a minute")
+        return self

@@ -82,3 +82,9 @@ def test_moments_are_in_utc() -> None:
     assert parse_moment("2026-01-31T09:30:00+01:00").isoformat() == "2026-01-31T08:30:00+00:00"
     with pytest.raises(PoisonError, match="is no moment"):
         parse_moment("yesterday")
+
+
+def test_the_log_is_not_kept_where_nobody_takes_it_away() -> None:
+    with pytest.raises(ValueError, match="`wal_archive` needs a `target`"):
+        BackupSettings(wal_archive=True)
+    assert BackupSettings(wal_archive=True, target="/mnt/backups").wal_archive
