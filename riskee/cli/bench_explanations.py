@@ -12,6 +12,9 @@ from riskee.cli.console import Json, print_json
 from riskee.cli.runtime import REPO_ROOT, read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from riskee.explanation.quality.questions import Question
     from riskee.explanation.quality.relevance import Ground
     from riskee.explanation.quality.writing import Written
     from riskee.settings import Settings
@@ -23,7 +26,7 @@ SEED = 1
 
 def explanations(
     data: Annotated[Path, typer.Option(help="A folder with the StockNet and MAEC files.")],
-    count: Annotated[int, typer.Option(min=0, help="Explanations a model writes; 0 only searches.")] = 40,
+    count: Annotated[int, typer.Option(min=0, help="Explanations on each kind of texts; 0 only searches.")] = 20,
     tickers: Annotated[int, typer.Option(min=2, help="Companies whose texts are taken.")] = 24,
     model: Annotated[
         list[str] | None, typer.Option(help="A model of the Ollama server in the settings; may be repeated.")
@@ -41,9 +44,11 @@ def explanations(
     from riskee.embedding import make_embedder
     from riskee.embedding.word_pieces import WordPieces
     from riskee.explanation.quality.corpus import read_corpus
+    from riskee.explanation.quality.questions import TEXTS, questions_of
     from riskee.explanation.quality.relevance import Ground, relevance_of
     from riskee.explanation.quality.report import report, write_section
     from riskee.explanation.quality.shelf import Shelf
+    from riskee.explanation.quality.writing import drawn
     from serving.bench.machine import load_average
 
     settings, load = read_settings(), load_average()
@@ -51,13 +56,20 @@ def explanations(
     corpus = read_corpus(data, tickers, pieces, SystemClock().now(), SEED)
     _tell(f"{len(corpus.documents):,} documents of {len(corpus.calls)} companies")
     ground = Ground(corpus, Shelf(corpus.documents, embedder), embedder, SEED)
-    relevance = relevance_of(ground, settings.explanation.retrieval)
+    relevance = [relevance_of(ground, settings.explanation.retrieval, one) for one in TEXTS]
     models = (model or [settings.llm.model]) if count else []
-    written = [_written(one, settings, seconds, count, ground) for one in models]
-    chosen = "".join(f" --model {one}" for one in models)
-    drawn = f"--tickers {tickers} --count {count} --seconds {seconds:g}"
-    command = f"riskee bench explanations --data FOLDER {drawn}{chosen}"
-    section = report(relevance, len(corpus.calls), written, command, _machine(load))
+    asked = [drawn(questions_of(corpus, one, SEED), count, SEED) for one in TEXTS]
+    written = [
+        _written(one, settings, seconds, questions, ground) for one in models for questions in asked if questions
+    ]
+    options = [
+        f"--tickers {tickers}",
+        f"--count {count}",
+        f"--seconds {seconds:g}",
+        *(f"--model {one}" for one in models),
+    ]
+    command = f"riskee bench explanations --data FOLDER {' '.join(options)}"
+    section = report(relevance, written, command, _machine(load))
     if json:
         print_json({"relevance": relevance, "written": [_plain(one) for one in written]})
     else:
@@ -66,7 +78,7 @@ def explanations(
         write_section(REPO_ROOT / PAGE, section)
 
 
-def _written(model: str, settings: Settings, seconds: float, count: int, ground: Ground) -> Written:
+def _written(model: str, settings: Settings, seconds: float, questions: Sequence[Question], ground: Ground) -> Written:
     from riskee.clock import SystemClock
     from riskee.explanation.quality.writing import written_by
     from riskee.storage.llm import Llm
@@ -76,7 +88,7 @@ def _written(model: str, settings: Settings, seconds: float, count: int, ground:
 
     async def ask() -> Written:
         try:
-            return await written_by(llm, ground, own, SystemClock(), count, _tell)
+            return await written_by(llm, ground, questions, own, SystemClock(), _tell)
         finally:
             await llm.close()
 
@@ -96,6 +108,7 @@ def _machine(load: float) -> str:
 def _plain(written: Written) -> dict[str, object]:
     return {
         "model": written.model,
+        "texts": written.texts,
         "kept": written.kept,
         "dropped": dict(written.dropped),
         "explanations": written.explanations,
