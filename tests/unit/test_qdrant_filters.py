@@ -58,6 +58,7 @@ def test_filters_nest() -> None:
         {"key": "ok", "match": {"value": "a"}, "range": {"gt": 1}},
         {"key": "ok"},
         {"key": 1, "match": {"value": "a"}},
+        {"key": None, "match": {"value": "a"}},
         {"key": "ok", "range": {}},
         {"key": "ok", "range": {"gt": 1, "lt": "2020-01-01"}},
         {"key": "ok", "range": {"gt": "yesterday"}},

@@ -63,7 +63,7 @@ def _key(raw: Any) -> str:
 def _field_condition(raw: dict[str, Any]) -> edge.FieldCondition:
     given = {name: value for name, value in raw.items() if value is not None}
     _only(given, {"key", "match", "range"}, "field condition")
-    if not isinstance(given["key"], str) or len(given) != 2:
+    if not isinstance(given.get("key"), str) or len(given) != 2:
         raise bad(f"a field condition has a key and either match or range, not {raw!r}")
     if "match" in given:
         return edge.FieldCondition(given["key"], match=_match(given["match"]))
