@@ -15,6 +15,8 @@ from riskee.backup.postgres import PostgresServer
 from riskee.backup.repository import Repository, object_path
 from riskee.backup.streams import Snapshot, stream_server
 from riskee.backup.vectors import VectorServer
+from riskee.backup.verifying import log_after
+from riskee.backup.wal import fetch
 from riskee.errors import FatalError, NotFoundError
 from riskee.settings import Settings
 
@@ -117,7 +119,9 @@ def restore_dumps(settings: Settings, repository: Repository, manifest: Manifest
 
 
 def extract(repository: Repository, manifest: Manifest, folder: Path, telling: Telling) -> int:
-    """Write all objects, opened and unpacked, into an empty folder; returns how many. For servers that others run."""
+    """Write all objects, opened and unpacked, into an empty folder, and the database's log after the backup into
+    `postgres/wal`; returns how many. For servers that others run.
+    """
     require_empty(folder, "--extract")
     objects = [one for part in manifest.parts for one in part.objects]
     for one in objects:
@@ -130,7 +134,18 @@ def extract(repository: Repository, manifest: Manifest, folder: Path, telling: T
             files.unpack(blocks, folder / system / "data")
         else:
             write_blocks(blocks, folder / system / name)
-    return len(objects)
+    return len(objects) + _extract_log(repository, manifest, folder / "postgres" / "wal", telling)
+
+
+def _extract_log(repository: Repository, manifest: Manifest, folder: Path, telling: Telling) -> int:
+    part = manifest.part("postgres")
+    names = [path.rsplit("/", 1)[-1] for path in log_after(repository, part)]
+    if part is None or not names:
+        return 0
+    folder.mkdir(mode=0o700)
+    for name in fetch(repository, part.facts["system_identifier"], names, folder):
+        telling.tell(f"log {name}")
+    return len(names)
 
 
 def write_blocks(blocks: Iterator[bytes], path: Path) -> None:

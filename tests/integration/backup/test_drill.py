@@ -172,6 +172,20 @@ def _dumps_fill_an_empty_database(kept: Kept, home: Path, settings: Settings) ->
     assert f"the database {name} is not empty" in second.stderr
 
 
+def test_a_backup_is_unpacked_for_servers_that_others_run(kept: Kept) -> None:
+    folder = kept.folder / "unpacked"
+    done = riskee(kept, kept.home, "restore", "--extract", str(folder), "--json")
+    assert done.returncode == 0, done.stderr
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert json.loads(done.stdout)["counts"]["objects"] > 10
+    assert found >= {"postgres/data/PG_VERSION", "postgres/riskee.dump", "redis/dump.rdb", "nats/ROUTING.snapshot"}
+    assert (folder / "redis" / "dump.rdb").read_bytes().startswith((b"REDIS", b"VALKEY"))
+    log = {path.name for path in (folder / "postgres" / "wal").iterdir()}
+    label = (folder / "postgres" / "data" / "backup_label").read_text()
+    assert label.split("(file ")[1].split(")")[0] in log, "the log goes on where the files end"
+    shutil.rmtree(folder)
+
+
 @contextmanager
 def restoring(kept: Kept) -> Iterator[EmbeddedRestore]:
     """A restore of the first home, within this process."""
