@@ -56,7 +56,9 @@ def rendered(values: Mapping[str, str]) -> dict[str, str]:
     return {
         "redis_users.acl": acl,
         "nats_users.conf": nats,
-        "qdrant.yaml": f"service:\n  api_key: {json.dumps(values['qdrant_api_key'])}\n",
+        "qdrant.yaml": f"service:\n  api_key: {json.dumps(values['qdrant_api_key'])}\n"
+        # Prometheus reads the metrics with the token that it has.
+        f"  read_only_api_key: {json.dumps(values[METRICS_TOKEN])}\n",
         "redis_exporter.json": json.dumps(dict.fromkeys(exporters, values["redis_exporter"])) + "\n",
     }
 

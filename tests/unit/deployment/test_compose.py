@@ -256,3 +256,19 @@ def test_with_tls_postgresql_lets_the_same_roles_in() -> None:
 def encrypted() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.tls.yml").read_text())
     return loaded
+
+
+def test_what_prometheus_scrapes_is_there() -> None:
+    folder = REPOSITORY / "infra" / "prometheus"
+    files = sorted((folder / "targets").glob("*-compose.yml"))
+    groups = [group for file in files for group in yaml.safe_load(file.read_text())]
+    addresses = {address for group in groups for address in group["targets"]}
+    jobs = yaml.safe_load((folder / "prometheus.yml").read_text())["scrape_configs"]
+    found = [each for job in jobs for each in job.get("dns_sd_configs", [])]
+    addresses |= {f"{name}:{each['port']}" for each in found for name in each["names"]}
+    assert {address.partition(":")[0] for address in addresses} <= set(ALL)
+    assert "predict:9102" in addresses
+    # Of several containers behind a name each must be asked.
+    several = {name for name, each in services().items() if each["deploy"].get("replicas")}
+    assert several == {name for each in found for name in each["names"]}
+    assert "metrics_token" in services()["prometheus"]["secrets"]

@@ -132,4 +132,6 @@ def test_alerts_know_the_jobs_that_are_scraped() -> None:
     files = (PROMETHEUS / "targets").glob("*-compose.yml")
     groups = chain.from_iterable(yaml.safe_load(file.read_text()) for file in files)
     jobs = {group["labels"]["job"] for group in groups if "labels" in group}
+    scraped = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]
+    jobs |= {rule["replacement"] for each in scraped for rule in each.get("relabel_configs", [])}
     assert {"ingest", "predict", "record", "explain", "api", "node", "postgres", "redis", "nats"} <= jobs
