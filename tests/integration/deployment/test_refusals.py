@@ -9,7 +9,9 @@ import pytest
 from nats.aio.client import Client
 from psycopg.errors import InsufficientPrivilege
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.retry import Retry
 
 from infra.embedded import readiness
 from infra.embedded.readiness import NotReadyError
@@ -116,7 +118,7 @@ def test_a_key_of_others_is_refused(servers: Servers, user: str, command: tuple[
 
 
 def test_nobody_without_a_password_reaches_the_cache(servers: Servers) -> None:
-    with Redis(port=servers.redis) as client, pytest.raises(AuthenticationError):
+    with Redis(port=servers.redis, retry=Retry(NoBackoff(), 0)) as client, pytest.raises(AuthenticationError):
         client.ping()
 
 

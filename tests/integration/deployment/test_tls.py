@@ -101,7 +101,7 @@ def test_another_authority_is_not_trusted(secured: Servers, link: str, tmp_path:
 def test_no_link_goes_on_without_tls(servers: Servers) -> None:
     """Asked for TLS, by servers that have none."""
     for link in LINKS:
-        done = call(servers, link, None, PGSSLNEGOTIATION="postgres")
+        done = call(servers, link, None, PGSSLNEGOTIATION="postgres", RISKEE_REDIS__TIMEOUT_SECONDS="1")
         assert done.returncode != 0, link
         assert "RetryableError" in done.stderr, link
 
