@@ -12,6 +12,7 @@ from serving.api.answers import ProblemAnswer, answers
 from serving.api.backend import Backend
 from serving.api.problems import problem_of
 from serving.api.replies import NEVER, backend_of
+from serving.api.security.address import address_of
 from serving.api.streaming.framing import MEDIA_TYPE, Events, resume_of
 from serving.api.streaming.messages import Resume
 from serving.api.streaming.outlet import Outlet
@@ -39,8 +40,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer until either side ends it. Raises ProblemError where there are enough connections."""
-        client = scope.get("client")
-        with self._backend.streams.admission.admit(client[0] if client else ""):
+        with self._backend.streams.admission.admit(address_of(scope)):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             connection = connection_of(scope)
             with self._backend.streams.opened(connection, Events(self._backend.hub.log)) as outlet:

@@ -10,6 +10,7 @@ from riskee.errors import RiskeeError
 from serving.api import problems
 from serving.api.backend import Backend
 from serving.api.problems import ProblemError, problem_of
+from serving.api.security.address import address_of
 from serving.api.streaming.framing import frames
 from serving.api.streaming.messages import Request
 from serving.api.streaming.outlet import Outlet
@@ -22,7 +23,7 @@ async def stream(socket: WebSocket) -> None:
     """Predictions as they are made."""
     backend: Backend = socket.app.state.backend
     try:
-        with backend.streams.admission.admit(socket.client.host if socket.client else ""):
+        with backend.streams.admission.admit(address_of(socket.scope)):
             await socket.accept()
             await _serve(socket, backend)
     except ProblemError as problem:

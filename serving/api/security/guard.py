@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import IPv6Address
 from typing import NamedTuple, Self
 
 from starlette.types import Scope
@@ -17,6 +16,7 @@ from riskee.storage.api_keys import note_used, read_keys
 from riskee.storage.cache import Cache
 from serving.api.background import Background
 from serving.api.problems import ProblemError, problem_of
+from serving.api.security.address import address_of
 from serving.api.security.caller import NOBODY, OPEN, Caller, forbidden
 from serving.api.security.credentials import bearer, take_protocol_token
 from serving.api.security.deadlines import Deadlines
@@ -150,16 +150,6 @@ class Guard:
         if not allowance.allowed:
             raise DeniedError(_too_many(kind, allowance), caller, allowance)
         return allowance
-
-
-def address_of(scope: Scope) -> str:
-    """Where a request comes from. Who has one IPv6 address has the other 2^64 of its network too."""
-    client = scope.get("client")
-    host: str = client[0] if client else ""
-    if ":" not in host:
-        return host
-    address = IPv6Address(host.partition("%")[0])
-    return host if address.ipv4_mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64"
 
 
 def _unauthorized(cause: str) -> ProblemError:

@@ -4,7 +4,7 @@ import pytest
 
 from riskee.access.exposure import is_loopback
 from riskee.settings import ApiSettings
-from serving.api.security.guard import address_of
+from serving.api.security.address import address_of
 from serving.api.security.headers import careful, policy_with_scripts_of
 from serving.api.security.origin import Origins
 
@@ -100,6 +100,10 @@ def test_a_network_of_ipv6_is_one_address() -> None:
     assert first == address_of({"client": ("2001:db8:1:2:bbbb::2", 2)}) == "2001:db8:1:2::/64"
     assert address_of({"client": ("::ffff:10.0.0.1", 1)}) != address_of({"client": ("::ffff:10.0.0.2", 1)})
     assert [address_of({"client": client}) for client in (("10.0.0.1", 5), None)] == ["10.0.0.1", ""]
+
+
+def test_what_a_proxy_forwarded_as_an_address_and_is_none_counts_as_it_stands() -> None:
+    assert [address_of({"client": (host, 1)}) for host in (":x", "a:b")] == [":x", "a:b"]
 
 
 def test_headers_that_make_browsers_careful() -> None:
