@@ -57,6 +57,8 @@ class FollowedFiles:
     _tails: dict[str, Tail] = field(default_factory=dict)
     # Those whose files are open, the one that grew last at the end.
     _open: dict[Tail, None] = field(default_factory=dict)
+    # Those open ones that gave as much as was asked for: there may be more.
+    _unread: set[Tail] = field(default_factory=set)
     _waiting: dict[str, deque[Found]] = field(default_factory=dict)
 
     def read(self) -> list[Found]:
@@ -68,11 +70,14 @@ class FollowedFiles:
 
     def forget_gone(self) -> None:
         """Leave files that are not there any more and were read to their end."""
-        for name in [name for name in self.places if not Path(name).exists() and not self._waiting.get(name)]:
+        for name in [name for name in self.places if not Path(name).exists() and self._is_used_up(name)]:
             del self.places[name]
             self._waiting.pop(name, None)
             if (tail := self._tails.pop(name, None)) is not None:
                 self._give_back(tail)
+
+    def _is_used_up(self, name: str) -> bool:
+        return not self._waiting.get(name) and self._tails.get(name) not in self._unread
 
     def close(self) -> None:
         for tail in self._tails.values():
@@ -127,6 +132,7 @@ class FollowedFiles:
         if waiting:
             return True
         tail = self._tails[name]
+        self._unread.discard(tail)
         if tail not in self._open and tail.idle:
             return False
         try:
@@ -134,6 +140,8 @@ class FollowedFiles:
         except RetryableError as error:
             self.unreadable[name] = error.cause
             return False
+        if len(lines) == _AT_ONCE:
+            self._unread.add(tail)
         self._keep_open(tail, grew=bool(lines))
         waiting.extend(found for line in lines if (found := _parsed(name, line)) is not None)
         return len(lines) == _AT_ONCE
@@ -150,6 +158,7 @@ class FollowedFiles:
 
     def _give_back(self, tail: Tail) -> None:
         self._open.pop(tail, None)
+        self._unread.discard(tail)
         tail.close()
 
     def _merged(self, more: set[str]) -> Iterator[Found]:

@@ -118,6 +118,21 @@ def test_what_is_gone_is_forgotten_once_it_was_read(tmp_path: Path, follow: Foll
     assert prices(files) == []
 
 
+def test_what_is_gone_is_not_forgotten_while_more_of_it_is_unread(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "_AT_ONCE", 3)
+    files = follow()
+    append(tmp_path / "a.csv", 1, 2, 3, 4)
+    assert prices(files) == [1, 2]
+    (tmp_path / "a.csv").unlink()
+    files.forget_gone()
+    assert prices(files) == [3, 4]
+    files.forget_gone()
+    assert files.places == {}
+    assert opened(tmp_path) == 0
+
+
 def opened(folder: Path) -> int:
     """How many files of a folder this process has open."""
     links = Path("/proc/self/fd").iterdir()
