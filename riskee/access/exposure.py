@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-from riskee.settings import Settings
+from riskee.settings import ApiSettings, Settings
 
 # A host that listens on all of its addresses, by the one of loopback.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared only)
@@ -25,4 +25,17 @@ def reached_at(host: str) -> str:
 def is_open(settings: Settings) -> bool:
     """Whether everybody who reaches the API may use it: all who are on this machine."""
     api = settings.api
-    return settings.profile == "embedded" and is_loopback(api.host) and not api.guard.require_credentials
+    near = is_loopback(api.host) and not _is_for_others(api)
+    return settings.profile == "embedded" and near and not api.guard.require_credentials
+
+
+def _is_for_others(api: ApiSettings) -> bool:
+    """Whether other machines reach it though it listens on loopback: by a proxy, or by a name that is not this
+    machine's."""
+    names = (name.lower() for name in api.allowed_hosts)
+    return bool(api.trusted_proxies) or not all(is_loopback(name) or is_loopback(_without_port(name)) for name in names)
+
+
+def _without_port(name: str) -> str:
+    bare, _, port = name.rpartition(":")
+    return bare if port.isdigit() else name
