@@ -110,8 +110,7 @@ async def test_an_answer_that_takes_too_long_is_given_up(
 
 
 async def test_names_pages_and_headers(bus: Bus, cache: Cache, known: Settings) -> None:
-    settings = changed(known, allowed_origins=("https://app.example",), trusted_proxies=("127.0.0.1",))
-    async with serving(settings) as client:
+    async with serving(changed(known, allowed_origins=("https://app.example",))) as client:
         rebound = await client.get("/v1/tickers", headers={"Host": "evil.example"})
         assert (rebound.status_code, rebound.json()["type"]) == (421, "urn:riskee:problem:unknown_host")
         for origin, status in (("https://evil.example", 403), ("https://app.example", 503)):
@@ -135,8 +134,13 @@ async def test_names_pages_and_headers(bus: Bus, cache: Cache, known: Settings) 
             assert refused.value.response.status_code == 403
         async with connect(url, origin="https://app.example"):  # type: ignore[arg-type]
             pass
+
+
+async def test_whoever_comes_through_a_proxy_is_asked_who_they_are(bus: Bus, cache: Cache, known: Settings) -> None:
+    async with serving(changed(known, trusted_proxies=("127.0.0.1",))) as client:
         secure = await client.get("/health/live", headers={"X-Forwarded-Proto": "https"})
         assert "max-age" in secure.headers["strict-transport-security"]
+        assert (await client.get("/v1/tickers")).status_code == 401
 
 
 async def test_without_settings_no_other_page_gets_anything(client: httpx.AsyncClient) -> None:
@@ -235,3 +239,19 @@ async def test_without_redis_requests_pass_and_are_counted(bus: Bus, known: Sett
         metrics = (await client.get("/metrics", headers=headers)).text
     (line,) = [line for line in metrics.splitlines() if line.startswith("riskee_rate_unchecked_total")]
     assert float(line.split()[1]) >= 20
+
+
+async def test_a_batch_of_more_than_the_limit_has_passes_where_nothing_was_asked_before(
+    bus: Bus, cache: Cache, known: Settings, engine: Engine
+) -> None:
+    first, second = (bearer(key_for(engine)) | {"Content-Type": "application/json"} for _ in range(2))
+    async with serving(guarded(known, key_per_minute=12, burst_seconds=60)) as client:
+        longest = await client.post("/v1/predict", content=_tickers(5000), headers=first)
+        assert longest.status_code == 503  # nothing is predicted yet
+        refused = await client.get("/v1/statuses", headers=first)
+        assert (refused.status_code, refused.headers["retry-after"]) in ((429, "4"), (429, "5"))
+        await client.get("/v1/statuses", headers=second)
+        early = await client.post("/v1/predict", content=_tickers(5000), headers=second)
+        assert early.status_code == 429
+        assert 5 <= int(early.headers["retry-after"]) <= 10, "until there are as many as it needs"
+        assert (await client.get("/v1/statuses", headers=second)).status_code == 200, "it took none"

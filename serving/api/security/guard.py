@@ -121,11 +121,17 @@ class Guard:
 
         What is left then, None where nothing is counted. Raises DeniedError.
         """
-        allowance = None
-        if caller.kind != "open":
-            for _ in range(length // _BYTES_A_REQUEST):
-                allowance = await self._limited("key", f"{caller.kind}:{caller.id}", caller)
-        return allowance
+        return await self.count(caller, length // _BYTES_A_REQUEST)
+
+    async def count(self, caller: Caller, requests: int) -> Allowance | None:
+        """Count so many requests besides the one that was let in: all or none. As `charge`.
+
+        Never more than may be left after that one, for nobody could wait until they may ask for those.
+        """
+        several = min(requests, self.limiter.most("key") - 1)
+        if caller.kind == "open" or several < 1:
+            return None
+        return await self._limited("key", f"{caller.kind}:{caller.id}", caller, several)
 
     async def _prove(self, token: str | None) -> Caller:
         if token is None:
@@ -145,8 +151,8 @@ class Guard:
         except RetryableError as error:
             raise DeniedError(problem_of(error)) from error
 
-    async def _limited(self, kind: Kind, who: str, caller: Caller | None) -> Allowance:
-        allowance = await self.limiter.take(kind, who)
+    async def _limited(self, kind: Kind, who: str, caller: Caller | None, count: int = 1) -> Allowance:
+        allowance = await self.limiter.take(kind, who, count)
         if not allowance.allowed:
             raise DeniedError(_too_many(kind, allowance), caller, allowance)
         return allowance

@@ -21,20 +21,23 @@ _LEASE_SECONDS = 1.0
 _BLOCK_SECONDS = 0.25
 _REMEMBERED = 10_000
 
-# KEYS: the bucket. ARGV: us for one permit, size of the bucket, permits wanted.
-# Its value is when the bucket is full again. Gives: permits, permits left, us until the next, us until all.
+# KEYS: the bucket. ARGV: us for one permit, size of the bucket, permits needed, permits wanted; where there are not as
+# many as are needed none is taken.
+# Its value is when the bucket is full again. Gives: permits, permits left, us until those needed, us until all.
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local each, size, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local each, size = tonumber(ARGV[1]), tonumber(ARGV[2])
+local needed, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
 local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
 local free = math.floor((now + size * each - full_at) / each + 0.000001)
-local taken = math.max(math.min(wanted, free), 0)
-if taken > 0 then
+local taken = 0
+if free >= needed then
+    taken = math.min(wanted, free)
     full_at = full_at + taken * each
     redis.call('SET', KEYS[1], full_at, 'PX', math.ceil((full_at - now) / 1000))
 end
-return {taken, math.max(free - taken, 0), math.ceil(math.max(full_at + each - size * each - now, 0)),
+return {taken, math.max(free - taken, 0), math.ceil(math.max(full_at + (needed - size) * each - now, 0)),
         math.ceil(full_at - now)}
 """
 
@@ -65,6 +68,7 @@ class _Lease:
     until: float = 0.0
     full_at: float = 0.0
     refused_until: float = 0.0
+    told_until: float = 0.0
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -77,17 +81,24 @@ class Limiter:
     monotonic: Callable[[], float] = time.monotonic
     _leases: OrderedDict[tuple[Kind, str], _Lease] = field(default_factory=OrderedDict)
 
-    async def take(self, kind: Kind, who: str) -> Allowance:
-        """One permit for a request."""
-        limit = self.settings.key_per_minute if kind == "key" else self.settings.address_per_minute
+    async def take(self, kind: Kind, who: str, count: int = 1) -> Allowance:
+        """One permit for a request, or so many together: all of them or none."""
+        limit = self._limit(kind)
         lease = self._lease(kind, who)
-        allowance = self._take_here(lease, limit)
+        allowance = self._take_here(lease, limit, count)
         if allowance is not None:
             return allowance
         async with lease.asking:
             # Whoever waited for the lock finds what the first one brought.
-            allowance = self._take_here(lease, limit)
-            return allowance or await self._take_there(lease, kind, who, limit)
+            allowance = self._take_here(lease, limit, count)
+            return allowance or await self._take_there(lease, kind, who, count)
+
+    def most(self, kind: Kind) -> int:
+        """The permits that there are at most at once: whoever asks for more would never get them."""
+        return max(int(self._limit(kind) / 60 * self.settings.burst_seconds), 1)
+
+    def _limit(self, kind: Kind) -> int:
+        return self.settings.key_per_minute if kind == "key" else self.settings.address_per_minute
 
     def _lease(self, kind: Kind, who: str) -> _Lease:
         lease = self._leases.get((kind, who))
@@ -100,33 +111,50 @@ class Limiter:
             self._leases.move_to_end((kind, who))
         return lease
 
-    def _take_here(self, lease: _Lease, limit: int) -> Allowance | None:
+    def _take_here(self, lease: _Lease, limit: int, count: int) -> Allowance | None:
         now = self.monotonic()
-        if now < lease.refused_until:
+        # When there will be several only the bucket knows.
+        if now < lease.refused_until and count == 1:
             wait = math.ceil(lease.refused_until - now)
             return Allowance(False, limit, 0, _seconds(lease.full_at - now), max(wait, 1))
-        if lease.permits > 0 and now < lease.until:
-            lease.permits -= 1
+        if lease.permits >= count and now < lease.until:
+            lease.permits -= count
             return Allowance(True, limit, lease.permits + lease.left, _seconds(lease.full_at - now))
         return None
 
-    async def _take_there(self, lease: _Lease, kind: Kind, who: str, limit: int) -> Allowance:
+    async def _take_there(self, lease: _Lease, kind: Kind, who: str, count: int) -> Allowance:
+        limit, size = self._limit(kind), self.most(kind)
         rate = limit / 60
-        size = max(int(rate * self.settings.burst_seconds), 1)
         block = max(min(int(rate * _BLOCK_SECONDS), size // 4), 1)
+        # What is here counts towards the several, and nobody may take it meanwhile.
+        held = lease.permits if self.monotonic() < lease.until else 0
+        lease.permits = 0
+        needed = count - held
         name = RATE.of(kind=kind, who=who)
         try:
-            taken, left, next_us, full_us = await self.evaluate(_TAKE, name, 1e6 / rate, size, block)
+            taken, left, next_us, full_us = await self.evaluate(
+                _TAKE, name, 1e6 / rate, size, needed, max(needed, block)
+            )
         except RetryableError:
             RATE_UNCHECKED.inc()
             return Allowance(True, limit, limit, 0)
         now = self.monotonic()
         lease.full_at = now + full_us / 1e6
         if taken == 0:
-            lease.refused_until = now + next_us / 1e6
-            return Allowance(False, limit, 0, _seconds(full_us / 1e6), max(math.ceil(next_us / 1e6), 1), news=True)
-        lease.permits, lease.left, lease.until = taken - 1, left, now + _LEASE_SECONDS
+            lease.permits, lease.left = held, left
+            return _refusal(lease, limit, now, next_us / 1e6, count)
+        lease.permits, lease.left, lease.until = held + taken - count, left, now + _LEASE_SECONDS
         return Allowance(True, limit, lease.permits + left, _seconds(full_us / 1e6))
+
+
+def _refusal(lease: _Lease, limit: int, now: float, wait: float, count: int) -> Allowance:
+    """What is told of permits that come after so many seconds; noted, for whoever asks for one before."""
+    news = now >= lease.told_until
+    lease.told_until = max(lease.told_until, now + wait)
+    if count == 1:
+        lease.refused_until = now + wait
+    left = lease.permits + lease.left
+    return Allowance(False, limit, left, _seconds(lease.full_at - now), max(math.ceil(wait), 1), news=news)
 
 
 def _seconds(seconds: float) -> int:

@@ -19,13 +19,15 @@ class Bucket:
         self.calls = 0
         self.names: set[str] = set()
 
-    async def __call__(self, _script: str, name: str, each_us: float, _size: int, wanted: int) -> list[int]:
+    async def __call__(
+        self, _script: str, name: str, each_us: float, _size: int, needed: int, wanted: int
+    ) -> list[int]:
         self.calls += 1
         self.names.add(name)
         await asyncio.sleep(0)
-        taken = min(wanted, self.left)
+        taken = min(wanted, self.left) if needed <= self.left else 0
         self.left -= taken
-        return [taken, self.left, 0 if taken else int(2 * each_us), 10_000_000]
+        return [taken, self.left, 0 if taken else int(2 * needed * each_us), 10_000_000]
 
 
 def limiter(bucket: Bucket, seconds: Seconds, per_minute: int = 2400) -> Limiter:
@@ -85,6 +87,33 @@ async def test_small_limits_are_exact() -> None:
     limits = limiter(bucket, Seconds(), per_minute=12)
     assert [(await limits.take("address", "::1")).allowed for _ in range(4)] == [True, True, False, False]
     assert bucket.names == {"rate:address:::1"}
+
+
+async def test_several_are_taken_at_once_or_none_of_them() -> None:
+    bucket, seconds = Bucket(50), Seconds()
+    limits = limiter(bucket, seconds)
+    await limits.take("key", "a")
+    assert bucket.left == 40
+    allowed = await limits.take("key", "a", 30)
+    assert (allowed.allowed, allowed.remaining, bucket.left, bucket.calls) == (True, 19, 19, 2)
+    refused = [await limits.take("key", "a", 40) for _ in range(3)]
+    assert [(one.retry_seconds, one.remaining, one.news) for one in refused] == [
+        (2, 19, True),
+        (2, 19, False),
+        (2, 19, False),
+    ]
+    assert not any(one.allowed for one in refused)
+    assert bucket.left == 19, "who is refused several has taken none"
+    assert (await limits.take("key", "a")).allowed, "one may still pass"
+
+
+async def test_what_is_here_counts_towards_the_several() -> None:
+    bucket = Bucket(20)
+    limits = limiter(bucket, Seconds())
+    await limits.take("key", "a")
+    assert not (await limits.take("key", "a", 20)).allowed
+    assert (await limits.take("key", "a", 19)).allowed
+    assert not (await limits.take("key", "a")).allowed
 
 
 async def test_keys_and_addresses_have_buckets_of_their_own() -> None:
