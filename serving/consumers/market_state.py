@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from riskee.errors import RetryableError
 from riskee.logs import get_logger
@@ -50,19 +51,21 @@ class MarketState:
         self.waves.took(quotes)
         self._took(quotes)
 
-    async def ready_for(self, wave: Sequence[Quote]) -> Forecaster:
+    async def ready_for(self, wave: Sequence[Quote], *, resuming: bool = False) -> Forecaster:
         """A forecaster whose state ends where these quotes begin; from the database where it does not already.
 
+        `resuming`: for old quotes too it ends with the latest that was predicted from, as if there had been no
+        restart.
         Raises RetryableError where that is away; the state is then as it was.
         """
         day, feed = wave[0].session_date, wave[0].feed
         forecaster = self.forecaster
         unknown = {quote.ticker for quote in wave if forecaster is None or not forecaster.knows(quote)}
         if forecaster is None or self.waves.must_rebuild(feed, day, unknown):
-            return await self._rebuild(wave)
+            return await self._rebuild(wave, resuming=resuming)
         if day != self.waves.day:
             if await self._outdated(forecaster):
-                return await self._rebuild(wave)
+                return await self._rebuild(wave, resuming=resuming)
             await self._renew_calendar(forecaster)
         self.waves.advanced(day, forecaster.following(day))
         return forecaster
@@ -86,14 +89,17 @@ class MarketState:
             forecaster.follow(calendar)
             _log.info("the calendar was read anew", reports_of=len(forecaster.state.tickers) - len(calendar.unreported))
 
-    async def _rebuild(self, wave: Sequence[Quote]) -> Forecaster:
+    async def _rebuild(self, wave: Sequence[Quote], *, resuming: bool) -> Forecaster:
         """The state from the database, and from the session's quotes that came before this wave, the market's above
         all."""
-        feed, day, until = wave[0].feed, wave[0].session_date, min(quote.received_at for quote in wave)
+        feed, day = wave[0].feed, wave[0].session_date
         forecaster = await asyncio.to_thread(self._knowledge.forecaster, day, feed, self._owns)
         tickers = forecaster.state.tickers
+        # The cache has what was predicted from, the database also what still waits on the bus.
+        latest = await self._publisher.cached_quotes(tickers)
+        cached = [quote for quote in latest if (quote.feed, quote.session_date) == (feed, day)]
+        until = max(each.received_at for each in (*wave, *cached)) if resuming else _beginning(wave)
         stored = await asyncio.to_thread(self._knowledge.session_quotes, feed, day, tickers, until)
-        cached = await self._publisher.cached_quotes(tickers)
         # From here on nothing waits or fails on a server: a state must never be half of one feed, half of another.
         self.forecaster = None
         forecaster.predictors = self._models.predictors
@@ -110,3 +116,7 @@ class MarketState:
             self.take(forecaster, taken)
         self.forecaster = forecaster
         return forecaster
+
+
+def _beginning(wave: Sequence[Quote]) -> datetime:
+    return min(quote.received_at for quote in wave)

@@ -12,8 +12,9 @@ from serving.consumers.overlap import Overlap
 class Plan:
     """The waves of a batch that are not predicted yet, and the results that are not published yet.
 
-    It outlives a failure: the state has gone on, so what was computed before it cannot be computed again without
-    looking ahead.
+    It outlives a failure while the batch stays the same: the state has gone on, so what was computed before it cannot
+    be computed again without looking ahead. Where messages that were late are added to the batch, that is accepted: a
+    new plan predicts what was not published from the state as it is by then.
     """
 
     batch: Sequence[Quote]

@@ -69,7 +69,8 @@ class Predict:
         self._turns = Turns()
 
     async def on_quotes(self, batch: Sequence[Envelope[Quote]]) -> None:
-        """Predict every ticker of a batch from its latest quote. Given the batch again, it goes on where it failed."""
+        """Predict every ticker of a batch from its latest quote. Given the same batch again, it goes on where it failed;
+        given one with more in it, it predicts anew what was not published."""
         plan = self._plan_of([envelope.payload for envelope in batch])
         try:
             await plan.publishing.finish()
@@ -136,7 +137,9 @@ class Predict:
         wave = [quote for quote in quotes if (quote.feed, quote.session_date) == current]
         if not wave:
             return {}
-        forecaster = await self._state.ready_for(wave)
+        forecaster = await self._state.ready_for(wave, resuming=True)
+        # A state that was built anew may have later ones.
+        wave = [self._waves.latest[quote.ticker] if self._waves.outdated(quote) else quote for quote in wave]
         strange = [quote for quote in wave if not forecaster.predicts(quote)]
         wanted = [quote for quote in wave if forecaster.predicts(quote)]
         results: list[Forecast | Failure] = [

@@ -88,6 +88,8 @@ class FakePublisher:
     fails: Collection[int] = ()
     published: dict[uuid.UUID, Prediction] = field(default_factory=dict)
     answers: list[tuple[PredictJob, Forecast | Failure | str]] = field(default_factory=list)
+    # What the cache has.
+    cached: Collection[Quote] = ()
     tried: int = 0
     reading: asyncio.Event = field(default_factory=asyncio.Event)
     readable: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,10 +109,10 @@ class FakePublisher:
     async def answer(self, answers: Sequence[tuple[PredictJob, Forecast | Failure | str]]) -> None:
         self.answers += answers
 
-    async def cached_quotes(self, _tickers: Sequence[str]) -> list[Quote]:
+    async def cached_quotes(self, tickers: Sequence[str]) -> list[Quote]:
         self.reading.set()
         await self.readable.wait()
-        return []
+        return [each for each in self.cached if each.ticker in tickers]
 
 
 def made_predict(knowledge: FakeKnowledge, publisher: FakePublisher) -> Predict:
@@ -283,6 +285,25 @@ async def test_jobs_are_answered_together_each_with_its_own_result() -> None:
     assert isinstance(market, Failure)
     assert isinstance(read, Forecast)
     assert read.quote == stored
+
+
+async def test_a_job_that_comes_first_after_a_restart_is_answered_as_without_one() -> None:
+    """The market went on after the ticker's last quote; what waits on the bus is none of the job's business."""
+    taken = [quote(MARKET), quote("AAPL", moment=1), quote(MARKET, moment=5)]
+    told, again = FakePublisher(), FakePublisher(cached=taken[1:])
+    before = made_predict(FakeKnowledge(), told)
+    await before.on_quotes(enveloped(*taken[:2]))
+    await before.on_quotes(enveloped(*taken[2:]))
+    await before.on_jobs([job("AAPL")], "normal")
+    waiting = [quote(MARKET, moment=9), quote("AAPL", moment=9)]
+    after = made_predict(FakeKnowledge(stored=[*taken, *waiting]), again)
+    await after.on_jobs([job("AAPL")], "normal")
+    ((_, expected),), ((_, answer),) = told.answers, again.answers
+    assert isinstance(answer, Forecast)
+    assert isinstance(expected, Forecast)
+    assert answer.prediction == expected.prediction
+    await after.on_quotes(enveloped(*waiting))
+    assert [each.session_date for each in again.published.values()] == [SESSIONS[310].session_date]
 
 
 async def test_quotes_do_not_wait_while_a_job_reads() -> None:
