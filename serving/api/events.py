@@ -53,7 +53,7 @@ class EventStream(Response):
         try:
             await subscribing.subscribe(outlet, self._tickers, self._resume)
         except RiskeeError as error:
-            subscribing.refuse(outlet, problem_of(error))
+            await subscribing.refuse(outlet, problem_of(error))
             await outlet.drained()
             outlet.connection.end(TRY_AGAIN_LATER, error.cause)
 

@@ -1,5 +1,6 @@
 """Who listens to which ticker, and what all of them are told."""
 
+import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,7 +9,7 @@ from riskee.messaging.explanations import ExplainProgress, Explanation
 from riskee.messaging.messages import Prediction
 from serving.api.standing import Notice, Standings, judged
 from serving.api.streaming.listener import Listener
-from serving.api.streaming.messages import ExplainedMessage, ExplainingMessage
+from serving.api.streaming.messages import ExplainedMessage, ExplainingMessage, Sent
 from serving.api.streaming.newest import Fates, Log
 from serving.api.streaming.parts import Parts
 from serving.api.streaming.update import ALL, Key, Kind, Update, prediction_update
@@ -81,6 +82,14 @@ class Hub:
         self._progress = (self._progress + 1) % _PROGRESS_WAITING
         self._parts.do(self._progressed(Key(Kind.EXPLAINING, str(self._progress)), progress))
 
+    def say(self, listeners: Iterable[Listener], key: Key, made: Callable[[int], Sent]) -> asyncio.Future[None]:
+        """Tell these listeners where all are, when they have got what is being told to all: who is told a sequence goes
+        on from there, and would never get what was to come before. Done with the future, at once where nothing is being
+        told."""
+        said = asyncio.get_running_loop().create_future()
+        self._parts.do(self._said(listeners, key, made, said))
+        return said
+
     def notify(self, notices: Sequence[Notice]) -> None:
         """Tell everyone whom it concerns what has become of the numbers."""
         for notice in notices:
@@ -96,6 +105,16 @@ class Hub:
             listener.notify(fates)
             if place % _SLICE == 0:
                 yield
+
+    def _said(
+        self, listeners: Iterable[Listener], key: Key, made: Callable[[int], Sent], said: asyncio.Future[None]
+    ) -> Iterator[None]:
+        update = Update(made(self.log.sequence))
+        for listener in listeners:
+            listener.offer(key, update)
+        if not said.done():  # whoever waited for it may be gone
+            said.set_result(None)
+        yield from ()
 
     def _tell(self, key: Key, made: Callable[[int], Update]) -> None:
         self._parts.do(self._told(key, made))

@@ -39,9 +39,9 @@ async def _serve(socket: WebSocket, backend: Backend) -> None:
                 await _meet(backend, outlet, _request(message, first=first))
                 first = False
             except ProblemError as problem:
-                backend.subscribing.refuse(outlet, problem)
+                await backend.subscribing.refuse(outlet, problem)
             except RiskeeError as error:
-                backend.subscribing.refuse(outlet, problem_of(error))
+                await backend.subscribing.refuse(outlet, problem_of(error))
             await outlet.drained()
 
 
@@ -60,7 +60,7 @@ def _request(message: Message, *, first: bool) -> Request:
 
 async def _meet(backend: Backend, outlet: Outlet, request: Request) -> None:
     if request.type == "unsubscribe":
-        backend.subscribing.unsubscribe(outlet, request.tickers)
+        await backend.subscribing.unsubscribe(outlet, request.tickers)
     else:
         wanted = await backend.subscribing.wanted(request.tickers, outlet.listener.tickers)
         await backend.subscribing.subscribe(outlet, wanted, request.resume)

@@ -13,7 +13,7 @@ from serving.api.streaming.framing import Framing
 from serving.api.streaming.messages import HeartbeatMessage
 from serving.api.streaming.outlet import Outlet, Pump
 from serving.api.streaming.protocols import TRY_AGAIN_LATER, Connection
-from serving.api.streaming.update import Key, Kind, Update
+from serving.api.streaming.update import Key, Kind
 
 # How often in the shorter of the two times it is looked.
 _LOOKS = 4
@@ -55,7 +55,7 @@ class Streams:
 
     def _look(self, now: float) -> None:
         settings = self._settings
-        beat = Update(HeartbeatMessage(self._hub.log.sequence, self._clock.now()))
+        silent, time = [], self._clock.now()
         for outlet in tuple(self._open):
             blocked = outlet.blocked_since
             if blocked is not None and now - blocked > settings.slow_after_seconds:
@@ -66,4 +66,6 @@ class Streams:
                         f"nothing was read for {settings.slow_after_seconds:g} s: connect again and read faster",
                     )
             elif now - outlet.last_sent >= settings.heartbeat_seconds:
-                outlet.listener.offer(Key(Kind.HEARTBEAT), beat)
+                silent.append(outlet.listener)
+        if silent:
+            self._hub.say(silent, Key(Kind.HEARTBEAT), lambda sequence: HeartbeatMessage(sequence, time))

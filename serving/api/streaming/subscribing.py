@@ -68,26 +68,26 @@ class Subscribing:
                 hub.unsubscribe(outlet.listener, added)
                 self.confirm(outlet, hub.log.sequence)
                 raise
-        self._complete(outlet)
+        await self._complete(outlet)
 
-    def unsubscribe(self, outlet: Outlet, tickers: Collection[str]) -> None:
+    async def unsubscribe(self, outlet: Outlet, tickers: Collection[str]) -> None:
         """Listen to these no more. Of the others the client has all, and can resume."""
         self.hub.unsubscribe(outlet.listener, [ticker.strip().upper() for ticker in tickers])
         self.confirm(outlet, self.hub.log.sequence)
-        self._complete(outlet)
+        await self._complete(outlet)
 
     def confirm(self, outlet: Outlet, sequence: int, *, resumed: bool = False) -> None:
         """Tell the client what it is subscribed to."""
         message = SubscribedMessage(sequence, tuple(sorted(outlet.listener.tickers)), self.hub.log.epoch, resumed)
         outlet.listener.offer(Key(Kind.SUBSCRIBED), Update(message))
 
-    def _complete(self, outlet: Outlet) -> None:
-        outlet.listener.offer(Key(Kind.COMPLETE), Update(CompleteMessage(self.hub.log.sequence)))
+    async def _complete(self, outlet: Outlet) -> None:
+        await self.hub.say([outlet.listener], Key(Kind.COMPLETE), CompleteMessage)
 
-    def refuse(self, outlet: Outlet, problem: ProblemError) -> None:
+    async def refuse(self, outlet: Outlet, problem: ProblemError) -> None:
         """Tell the client why not."""
-        message = ErrorMessage(self.hub.log.sequence, problem.body())
-        outlet.listener.offer(Key(Kind.ERROR), Update(message))
+        body = problem.body()
+        await self.hub.say([outlet.listener], Key(Kind.ERROR), lambda sequence: ErrorMessage(sequence, body))
 
     async def _offer_snapshots(self, outlet: Outlet, wanted: Sequence[str]) -> None:
         """The last number of each ticker, in portions, each after the last was read by the client."""

@@ -1,19 +1,23 @@
 """What a client asks for is met whole, or changes nothing."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 import pytest
 
 from riskee.errors import RetryableError
-from serving.api.standing import Number
+from riskee.messaging.statuses import Status
+from serving.api.problems import ProblemError
+from serving.api.standing import Notice, Number, Reason
 from serving.api.streaming import snapshots
 from serving.api.streaming.framing import frames
 from serving.api.streaming.outlet import Outlet
 from serving.api.streaming.update import ALL, Update, prediction_update
 from serving.bench.stream_crowd import split
 from tests.unit.messaging.samples import PREDICTION
+from tests.unit.serving.standings import START
 from tests.unit.serving.stream_server import Server, Wire
 
 
@@ -58,7 +62,7 @@ async def test_one_can_go_on_from_an_unsubscription() -> None:
     client = Asking(server)
     await server.subscribing.subscribe(client.outlet, ["AAPL", "IBM"])
     client.heard()
-    server.subscribing.unsubscribe(client.outlet, ["aapl"])
+    await server.subscribing.unsubscribe(client.outlet, ["aapl"])
     assert [(each["type"], each.get("tickers")) for each in client.heard()] == [
         ("subscribed", ["IBM"]),
         ("complete", None),
@@ -106,3 +110,21 @@ async def test_what_the_cache_has_of_one_is_no_answer_to_another() -> None:
     assert [each["type"] for each in one.heard()][-2:] == ["prediction", "complete"]
     assert isinstance(refused, RetryableError)
     assert other.outlet.listener.tickers == set()
+
+
+@pytest.mark.parametrize("request_", ["unsubscribe", "refuse"])
+async def test_nobody_is_told_to_go_on_from_what_it_has_not_got(request_: str) -> None:
+    """While a notice is told to many in parts, its sequence is everybody's, but not all have it."""
+    server = Server(100)
+    clients = [Asking(server) for _ in range(300)]
+    for client in clients:
+        await server.subscribing.subscribe(client.outlet, ["AAPL", "IBM"])
+        client.heard()
+    server.hub.notify([Notice(Reason(Status.STALE, START), ("AAPL",), standing=False)])
+    late = next(client for client in clients if not client.outlet.listener)
+    if request_ == "unsubscribe":
+        await server.subscribing.unsubscribe(late.outlet, ["IBM"])
+    else:
+        await server.subscribing.refuse(late.outlet, ProblemError(HTTPStatus.BAD_REQUEST, "bad", "planted", "none"))
+    heard = [each["type"] for each in late.heard()]
+    assert heard.index("status") < heard.index("error" if request_ == "refuse" else "complete")
