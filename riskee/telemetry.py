@@ -32,7 +32,7 @@ BATCH_SECONDS = Histogram("riskee_batch_seconds", "time to handle a batch", ["du
 RETRIES = Counter("riskee_retries_total", "batches held back because a server was away", ["durable"])
 MESSAGES_EXPIRED = Counter(
     "riskee_messages_expired_total",
-    "messages of its stream that were removed before a durable had read them, at most",
+    "about how many messages were removed from their stream without ever being delivered",
     ["durable"],
 )
 QUEUE_DEPTH = Gauge("riskee_queue_depth", "messages not yet acknowledged or delivered", ["durable"])

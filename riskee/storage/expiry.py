@@ -1,4 +1,4 @@
-"""Messages that a stream has removed, for its age or size, before their reader had come to them."""
+"""Messages that a stream has removed, for its age or size, before they were ever delivered to their reader."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,12 @@ class _Reading(NamedTuple):
 
 
 class Expiry:
-    """Looks at a durable again and again, and counts what it can read no more since it was looked at last."""
+    """Looks at a durable again and again, and counts what it can read no more since it was looked at last.
+
+    The number is about right, no bound: messages of other subjects among those removed raise it, redeliveries between
+    two looks lower it. What was out with a reader that died, and was removed then, is not in it: the server ends such
+    deliveries as if they were acknowledged.
+    """
 
     def __init__(self, bus: Bus, stream: str, durable: str) -> None:
         self._bus = bus
@@ -28,12 +33,13 @@ class Expiry:
         self._before: _Reading | None = None
 
     async def removed(self) -> int:
-        """How many messages may have been removed unread: at most so many.
+        """About how many messages were removed that had never been delivered.
 
         The first call is about the time before, when nobody looked: all that the stream removed after the durable's
         last delivery counts, of whatever subject, where something waits for the durable. One that never had a delivery,
-        or for which nothing waits, tells nothing: its subject may be a quiet one of a busy stream. Each later call is
-        about the messages that waited at the call before.
+        or for which nothing waits, tells nothing: its subject may be a quiet one of a busy stream. Until the next
+        delivery the first call of each process tells of the same again. Each later call is about the messages that
+        waited at the call before.
         Raises RetryableError where the bus does not answer.
         """
         try:

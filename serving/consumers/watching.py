@@ -33,6 +33,7 @@ class Watch:
         self._name = inbox.durable.name
         self._stream = stream_of(inbox.durable.subject).name
         self._expiry = Expiry(bus, self._stream, self._name)
+        self._note = f"{self._name} removed unread"
         self._removed = 0
         self._told_at: datetime | None = None
 
@@ -51,8 +52,9 @@ class Watch:
         try:
             await self._look()
         finally:
-            # The backlog is that of whoever reads the durable next.
+            # The backlog, and what will be removed of it, is that of whoever reads the durable next.
             QUEUE_DEPTH.remove(self._name)
+            self._health.unnote(self._note)
 
     async def _look(self) -> None:
         while True:
@@ -68,13 +70,14 @@ class Watch:
             self._progress.check(backlog.due)
 
     def _tell(self, removed: int) -> None:
-        note, now = f"{self._name} removed unread", self._clock.now()
+        now = self._clock.now()
         if removed:
             MESSAGES_EXPIRED.labels(self._name).inc(removed)
             step = f"read faster, or raise the limits of {self._stream}; a feed's bars can be imported again"
-            _log.error("messages were removed unread", durable=self._name, at_most=removed, next_step=step)
+            _log.error("messages were never delivered", durable=self._name, about=removed, next_step=step)
             self._removed, self._told_at = self._removed + removed, now
-            self._health.note(note, f"at most {self._removed} of {self._stream}, last noticed {now:%F %T} UTC: {step}")
+            told = f"about {self._removed} of {self._stream} never delivered, last noticed {now:%F %T} UTC: {step}"
+            self._health.note(self._note, told)
         elif self._told_at is not None and now - self._told_at >= _TOLD_FOR:
             self._removed, self._told_at = 0, None
-            self._health.unnote(note)
+            self._health.unnote(self._note)
