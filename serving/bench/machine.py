@@ -42,7 +42,7 @@ def describe(load_before: float) -> Machine:
         system=_system(),
         python=platform.python_version(),
         packages={name: version(name) for name in _PACKAGES},
-        commit=_commit(),
+        commit=checked_out(),
         load=(load_before, load_average()),
     )
 
@@ -60,7 +60,7 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _commit() -> str:
+def checked_out() -> str:
     """The commit, with a plus where files differ from it; empty outside of a checkout."""
     git = shutil.which("git")
     if git is None or not (_REPOSITORY / ".git").exists():

@@ -7,7 +7,7 @@ import pytest
 
 from riskee.settings.loading import TEST_PREFIX
 from tests.faults.recovery import Verdict
-from tests.faults.reporting import FILE, FINISHED, Result, table, write
+from tests.faults.reporting import FILE, FINISHED, Result, summary, table, write
 from tests.faults.scenario import Load
 
 FULL = os.environ.get(f"{TEST_PREFIX}FAULTS") == "full"
@@ -44,6 +44,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("faults")
     for line in table(FINISHED):
         terminalreporter.write_line(line)
+    terminalreporter.write_line(summary(FINISHED))
     if FULL:
         write(FINISHED, FILE)
         terminalreporter.write_line(f"written to {FILE}")

@@ -3,7 +3,9 @@
 `python -m tests.faults.reporting` writes the kept results into the document.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -19,7 +21,8 @@ BEGIN, END = "<!-- results: `python -m tests.faults.reporting` -->", "<!-- end o
 class Result(msgspec.Struct, frozen=True):
     """One scenario. Recoveries and `bar` in seconds, `rate` in quotes a second; `bar` None: none is asked for.
 
-    `slowness` is by how much the machine was slowed, which eases the bar up to a limit.
+    `slowness` is by how much the machine was slowed, which eases the bar up to a limit. `commit` was checked out when
+    it began; older files have neither that nor when it ended.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Result(msgspec.Struct, frozen=True):
     recoveries: tuple[Recovery, ...] = ()
     bar: float | None = None
     slowness: float = 1.0
+    commit: str = ""
+    ended_at: datetime | None = None
 
     @property
     def times(self) -> list[float]:
@@ -52,6 +57,13 @@ class Result(msgspec.Struct, frozen=True):
         p95 = percentile(self.times, 0.95)
         return (*self.violations, f"recovery p95 {p95:.1f} s, allowed {self.bar:g} s; slowness {self.slowness:.2f}")
 
+    @property
+    def outcome(self) -> str:
+        """What to say of it in the end: a bar that was not held as it is does not pass for one that was."""
+        if self.failures:
+            return "; ".join(self.failures)
+        return "ok" if self.verdict in (None, Verdict.HELD) else f"ok, bar {self.verdict}"
+
     def row(self) -> tuple[str, ...]:
         """As _HEAD says."""
         times = self.times
@@ -59,14 +71,15 @@ class Result(msgspec.Struct, frozen=True):
         bar = "" if self.bar is None else f"{self.bar:g}"
         counts = (f"{self.rate:g}", str(self.accepted), str(self.predictions), str(self.dead_letters))
         recovery = (str(len(times) or ""), *measured, bar, f"{self.slowness:.1f}", self.verdict or "")
-        return (self.name, *counts, *recovery, "; ".join(self.failures) or "ok")
+        ended = f"{self.ended_at:%FT%RZ}" if self.ended_at else "unknown"
+        return (self.name, *counts, *recovery, self.commit or "unknown", ended, self.outcome)
 
 
 # Every scenario of this run, those that broke off too.
 FINISHED: list[Result] = []
 _HEAD = (
     *("scenario", "quotes/s", "quotes", "predictions", "dead", "faults", "p50 s", "p95 s", "bar s", "slowness"),
-    *("bar", "comparison"),
+    *("bar", "commit", "ended", "comparison"),
 )
 
 
@@ -78,10 +91,17 @@ def table(results: Iterable[Result]) -> Iterator[str]:
         yield "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]])
 
 
-def markdown(results: Iterable[Result]) -> Iterator[str]:
-    """The results as lines of a table of Markdown."""
+def summary(results: Iterable[Result]) -> str:
+    """How many scenarios came to what."""
+    outcomes = Counter("failed" if result.failures else result.outcome for result in results)
+    return f"{outcomes.total()} scenarios: {', '.join(f'{count} {outcome}' for outcome, count in outcomes.items())}"
+
+
+def markdown(results: Sequence[Result]) -> Iterator[str]:
+    """The results as lines of a table of Markdown, and their summary."""
     for row in (_HEAD, ("---",) * len(_HEAD), *(result.row() for result in results)):
         yield f"| {' | '.join(row)} |"
+    yield from ("", summary(results) + ".")
 
 
 def read(file: Path) -> list[Result]:

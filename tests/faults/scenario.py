@@ -21,6 +21,7 @@ from riskee.messaging.slots import quote_subject
 from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.storage import tables
 from riskee.storage.bus import Bus
+from serving.bench.machine import checked_out
 from tests.faults.accounting import Evidence, PredictionRow, violations
 from tests.faults.arena import Arena, Setup, running
 from tests.faults.driver import Driver
@@ -155,7 +156,7 @@ async def play(
     The quotes come from the driver, unless another source is given. `defective`: a defect was put in and must be
     found, on a busy machine too, so the bar is not eased; and nobody needs the logs.
     """
-    result = Result(name, load.rate, 0.0, 0, 0, 0, ("not finished",), bar=bar)
+    result = Result(name, load.rate, 0.0, 0, 0, 0, ("not finished",), bar=bar, commit=checked_out())
     slowed, began = slowness(), time.monotonic()
     print(f"\n  {name}: {load.rate:g} quotes/s for at least {load.seconds:g} s", flush=True)
     try:
@@ -167,7 +168,7 @@ async def play(
             elif result.failures:
                 arena.keep_logs(name)
     finally:
-        result = msgspec.structs.replace(result, seconds=time.monotonic() - began)
+        result = msgspec.structs.replace(result, seconds=time.monotonic() - began, ended_at=SystemClock().now())
         if not defective:
             FINISHED.append(result)
     return result

@@ -1,6 +1,7 @@
 """The comparison and the bars themselves, each seen to fail."""
 
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from riskee.ids import prediction_id
 from tests.faults.accounting import Evidence, PredictionRow, violations
 from tests.faults.recovery import Recovery, Verdict, judge, percentile
-from tests.faults.reporting import BEGIN, END, Result, into, markdown, read, table, write
+from tests.faults.reporting import BEGIN, END, Result, into, markdown, read, summary, table, write
 
 A, B, C = (uuid.UUID(int=number) for number in range(1, 4))
 
@@ -81,7 +82,8 @@ def test_a_slow_machine_eases_a_bar_but_not_for_ever(p95: float, slowed: float, 
     assert judge(p95, 5.0, slowed) is verdict
 
 
-RESULT = Result("kill", 300, 1.0, 10, 8, 0, (), (Recovery(1.0, 2.0),), 5.0, 1.25)
+ENDED = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
+RESULT = Result("kill", 300, 1.0, 10, 8, 0, (), (Recovery(1.0, 2.0),), 5.0, 1.25, "92ef8e2", ENDED)
 
 
 @pytest.mark.parametrize("recovery", [Recovery(1.0, 7.0), Recovery(7.0, 1.0)])
@@ -94,8 +96,31 @@ def test_both_times_count(recovery: Recovery) -> None:
 def test_the_table_tells_of_every_result() -> None:
     lost = msgspec.structs.replace(RESULT, violations=("1 quotes lost",))
     _, good, bad = table([RESULT, lost])
-    assert good.split() == ["kill", "300", "10", "8", "0", "1", "2.0", "2.0", "5", "1.2", "held", "ok"]
+    recovery, run = ["1", "2.0", "2.0", "5", "1.2", "held"], ["92ef8e2", "2026-01-05T12:30Z"]
+    assert good.split() == ["kill", "300", "10", "8", "0", *recovery, *run, "ok"]
     assert bad.endswith("1 quotes lost")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slowed", "outcome"),
+    [
+        (6.0, 1.5, "ok, bar only with the factor"),
+        (10.5, 2.5, "ok, bar undecided: machine too busy"),
+        (13.0, 1.0, "recovery p95 13.0 s, allowed 5 s; slowness 1.00"),
+    ],
+)
+def test_a_bar_that_was_not_held_as_it_is_does_not_look_held(seconds: float, slowed: float, outcome: str) -> None:
+    slow = msgspec.structs.replace(RESULT, recoveries=(Recovery(seconds, 1.0),), slowness=slowed)
+    assert slow.row()[-1] == outcome
+    last = "failed" if slow.failures else outcome
+    assert summary([RESULT, slow, slow]) == f"3 scenarios: 1 ok, 2 {last}"
+
+
+def test_an_older_file_does_not_tell_of_which_run_a_result_is(tmp_path: Path) -> None:
+    fields = {name: value for name, value in msgspec.to_builtins(RESULT).items() if name not in ("commit", "ended_at")}
+    file = tmp_path / "faults.json"
+    file.write_bytes(msgspec.json.encode([fields]))
+    assert read(file)[0].row()[-3:] == ("unknown", "unknown", "ok")
 
 
 def test_a_part_of_the_scenarios_replaces_its_own_results_only(tmp_path: Path) -> None:
@@ -109,6 +134,6 @@ def test_a_part_of_the_scenarios_replaces_its_own_results_only(tmp_path: Path) -
 def test_the_document_is_written_between_its_marks() -> None:
     written = into(f"before\n{BEGIN}\nold\n{END}\nafter\n", markdown([RESULT]))
     assert written.startswith(f"before\n{BEGIN}\n\n| scenario | quotes/s |")
-    assert written.endswith(f"| held | ok |\n\n{END}\nafter\n")
+    assert written.endswith(f"| 2026-01-05T12:30Z | ok |\n\n1 scenarios: 1 ok.\n\n{END}\nafter\n")
     assert "old" not in written
     assert into(written, markdown([RESULT])) == written
