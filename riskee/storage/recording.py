@@ -102,6 +102,8 @@ EXPLANATIONS: Recording[Explanation] = Recording(
 )
 QUARANTINE = Recording(tables.quarantine, _dead_letter)
 # How far apart two rows of one message can be: the older one waited in the stream, which keeps it no longer.
+# A prediction's time is its quote's (docs/adr/0043): two rows of one are as far apart as the two times its quote came.
+# Further only where a quote comes again that the stream had removed before it was recorded.
 _TWICE_WITHIN = stream_of(QUOTE.name).max_age
 
 

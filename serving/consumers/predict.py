@@ -69,8 +69,11 @@ class Predict:
         self._turns = Turns()
 
     async def on_quotes(self, batch: Sequence[Envelope[Quote]]) -> None:
-        """Predict every ticker of a batch from its latest quote. Given the same batch again, it goes on where it failed;
-        given one with more in it, it predicts anew what was not published."""
+        """Predict every ticker of a batch from its latest quote.
+
+        Given the same batch again, it goes on where it failed; given one with more in it, it predicts anew what was not
+        published.
+        """
         plan = self._plan_of([envelope.payload for envelope in batch])
         try:
             await plan.publishing.finish()
