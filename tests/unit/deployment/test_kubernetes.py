@@ -132,6 +132,12 @@ def test_only_what_shares_its_work_has_several_replicas() -> None:
     assert scaled["triggers"][0]["metadata"]["consumer"] == f"predict-quotes-0-of-{parts}"
 
 
+@pytest.mark.parametrize("name", ["ingest", "record", "explain"])
+def test_a_durables_one_reader_ends_before_the_next_begins(name: str) -> None:
+    """Both would get every message meanwhile."""
+    assert of("Deployment", name)["spec"]["strategy"] == {"type": "Recreate"}
+
+
 def test_nothing_is_let_through_but_what_is_named() -> None:
     nothing = of("NetworkPolicy", "nothing")["spec"]
     assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -144,6 +150,9 @@ def test_dagsters_chart_uses_the_image_and_the_settings() -> None:
     for each in (location, values["dagsterWebserver"], values["dagsterDaemon"]):
         assert f"{each['image']['repository']}:{each['image']['tag']}" == image
     assert values["runLauncher"]["type"] == "K8sRunLauncher"
+    (secrets,) = location["volumes"]
+    assert "postgres_dagster" in {item["path"] for item in secrets["secret"]["items"]}, "the entrypoint reads it"
+    assert "riskee.example/client" not in location.get("labels", {}), "the daemon must reach its port"
     assert values["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
     told = compose.environment("dagster-code", {})
     for each in location["env"]:
