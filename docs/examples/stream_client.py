@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,6 +13,15 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 Message = dict[str, Any]
 # Seconds before the next attempt to connect: twice as many after each that failed.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# Refusals that end by themselves: too slow, or too many requests.
+PASSING = {408, 429}
+
+log = logging.getLogger(__name__)
+
+
+def is_final(status: int) -> bool:
+    """Whether a refusal stays one, however often it is asked."""
+    return 400 <= status < 500 and status not in PASSING
 
 
 class RefusedError(Exception):
@@ -34,7 +44,7 @@ class Follower:
     async def follow(self) -> AsyncIterator[Message]:
         """Each message, for ever.
 
-        Raises InvalidStatus where the API refuses the credential, RefusedError where it refuses the request.
+        Raises InvalidStatus where the API refuses the connection, RefusedError where it refuses the request.
         """
         pause = FIRST_PAUSE
         while True:
@@ -51,10 +61,11 @@ class Follower:
                             # Nothing more will come on this connection: the next one asks again.
                             break
             except InvalidStatus as refused:
-                if refused.response.status_code in {401, 403}:
+                if is_final(refused.response.status_code):
                     raise
-            except (OSError, WebSocketException):
-                pass
+                log.warning("refused for now: %s", refused)
+            except (OSError, WebSocketException) as error:
+                log.warning("connecting again: %s", error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -73,7 +84,7 @@ class Follower:
             self._complete = True
         elif message["type"] == "prediction":
             self.latest[message["prediction"]["ticker"]] = message
-        elif message["type"] == "error" and message["problem"]["status"] < 500:
+        elif message["type"] == "error" and is_final(message["problem"]["status"]):
             raise RefusedError(f"{message['problem']['detail']}: {message['problem']['next_step']}")
         self._sequence = message["sequence"]
 

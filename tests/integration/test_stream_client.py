@@ -144,10 +144,10 @@ async def test_its_last_numbers_are_the_servers_whatever_happened(
             watched.check()
 
 
-@pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN])
-async def test_it_does_not_try_again_where_it_is_refused(status: HTTPStatus) -> None:
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 421])
+async def test_it_does_not_try_again_where_it_is_refused(status: int) -> None:
     def refuse(connection: ServerConnection, _: Request) -> Response:
-        return connection.respond(status, "planted")
+        return connection.respond(HTTPStatus(status), "planted")
 
     async def never(_: ServerConnection) -> None: ...
 
@@ -178,13 +178,16 @@ async def refusing(*statuses: HTTPStatus) -> AsyncIterator[tuple[Follower, list[
         yield Follower(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", ["IBM"]), asked
 
 
-async def test_after_an_error_it_asks_again_and_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
+async def test_after_an_error_it_asks_again_and_waits_longer_each_time(
+    monkeypatch: pytest.MonkeyPatch, status: HTTPStatus
+) -> None:
     pauses: list[float] = []
 
     async def paused(seconds: float) -> None:
         pauses.append(seconds)
 
-    async with refusing(*[HTTPStatus.SERVICE_UNAVAILABLE] * 3) as (follower, asked):
+    async with refusing(*[status] * 3) as (follower, asked):
         monkeypatch.setattr(stream_client, "asyncio", SimpleNamespace(sleep=paused))
         async for message in follower.follow():
             if message["type"] == "complete":
