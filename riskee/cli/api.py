@@ -32,13 +32,13 @@ def headers(settings: "Settings") -> dict[str, str]:
     return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
 
 
-def get(settings: "Settings", path: str, timeout: float) -> Any:
-    """The JSON at a path.
+def get(settings: "Settings", path: str, timeout: float, **query: str) -> Any:
+    """The JSON at a path, with this query.
 
     Raises NotFoundError for what the API does not know, FatalError where it does not let the caller in, and
     RetryableError when it fails or does not answer, all with its own words where it has any.
     """
-    return _ask(settings, "GET", path, timeout)
+    return _ask(settings, "GET", path, timeout, query)
 
 
 def post(settings: "Settings", path: str, timeout: float) -> Any:
@@ -46,8 +46,10 @@ def post(settings: "Settings", path: str, timeout: float) -> Any:
     return _ask(settings, "POST", path, timeout)
 
 
-def _ask(settings: "Settings", method: str, path: str, timeout: float) -> Any:
+def _ask(settings: "Settings", method: str, path: str, timeout: float, query: Mapping[str, str] | None = None) -> Any:
     url = f"{base_url(settings)}{urllib.parse.quote(path)}"
+    if query:
+        url += f"?{urllib.parse.urlencode(query)}"
     request = urllib.request.Request(url, headers=headers(settings), method=method)  # noqa: S310 (the scheme is ours)
     try:
         with _direct.open(request, timeout=timeout) as answer:
@@ -60,12 +62,29 @@ def _ask(settings: "Settings", method: str, path: str, timeout: float) -> Any:
         ) from error
     except (urllib.error.URLError, ConnectionError, ValueError) as error:
         reason = getattr(error, "reason", error)
+        if is_untrusted(reason):
+            raise untrusted(url, reason) from error
         raise RetryableError(f"the API at {url} does not answer: {reason}", "`riskee up` starts it") from error
 
 
 def refused(cause: str) -> FatalError:
     """The error of a caller whom the API does not let in."""
     return FatalError(cause, "put a key into RISKEE_API__TOKEN: `riskee keys create --scopes all` makes one")
+
+
+def is_untrusted(reason: object) -> bool:
+    """Whether a connection failed because the API's certificate is not trusted."""
+    from ssl import SSLCertVerificationError
+
+    return isinstance(reason, SSLCertVerificationError)
+
+
+def untrusted(url: str, reason: object) -> FatalError:
+    """The error of an API whose certificate is not trusted: it answers, and whether it is the API nobody knows."""
+    return FatalError(
+        f"the certificate of the API at {url} is not trusted: {reason}",
+        "name the certificate of its authority: SSL_CERT_FILE=/path/to/authority.pem",
+    )
 
 
 def _problem(error: urllib.error.HTTPError) -> RiskeeError:

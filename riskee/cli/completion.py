@@ -58,17 +58,17 @@ def _tickers(incomplete: str) -> list[tuple[str, str, bool]]:
     case: Callable[[str], str] = str.lower if incomplete.islower() else str
     return [
         (case(one["ticker"]), _plain(one["name"]), one["is_index"])
-        for one in _asked("/v1/tickers", "ticker", incomplete.upper())
+        for one in _asked("/v1/tickers", "ticker", incomplete.upper(), search=incomplete)
     ]
 
 
-def _asked(path: str, field: str, begin: str) -> list[dict[str, Any]]:
+def _asked(path: str, field: str, begin: str, **query: str) -> list[dict[str, Any]]:
     """What the API has at a path, of which a field begins so; nothing where the API does not say it."""
     from riskee.cli.api import get
     from riskee.cli.runtime import read_settings
 
     try:
-        return [one for one in get(read_settings(), path, _SECONDS) if one[field].startswith(begin)]
+        return [one for one in get(read_settings(), path, _SECONDS, **query) if one[field].startswith(begin)]
     except (RiskeeError, LookupError, TypeError):  # it is away, or something else listens there
         return []
 

@@ -1,6 +1,6 @@
 """Asking for an explanation: it is made within seconds, and how far it is can be heard meanwhile."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -33,17 +33,32 @@ def ask(settings: "Settings", *, ticker: str = "", prediction: str = "", show: b
     With `show`, how far it is and each sentence that was checked are told on standard error while it is made. Raises
     what the API has against it.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from riskee.cli.api import post
 
     path, seconds = f"/v1/explain/{ticker or prediction}", settings.api.explain_timeout_seconds + _MARGIN_SECONDS
     if not show:
         return post(settings, path, seconds)
-    with ThreadPoolExecutor(1) as pool, _Listener(settings, ticker, prediction) as told:
-        asked = pool.submit(post, settings, path, seconds)
+    with _Listener(settings, ticker, prediction) as told:
+        asked = _begun(lambda: post(settings, path, seconds))
         _show(ticker or prediction, told, asked)
         return asked.result()
+
+
+def _begun(request: Callable[[], Any]) -> "Future[Any]":
+    """A request under way, which nobody who leaves has to wait for: of a pool's threads the interpreter does."""
+    import threading
+    from concurrent.futures import Future
+
+    asked: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            asked.set_result(request())
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is raised to who asked)
+            asked.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return asked
 
 
 def _show(what: str, told: "Queue[dict[str, Any]]", asked: "Future[Any]") -> None:
@@ -104,6 +119,7 @@ class _Listener:
             self._socket = connect(
                 url,
                 open_timeout=_CONNECT_SECONDS,
+                close_timeout=_CONNECT_SECONDS,
                 compression=None,
                 proxy=None,
                 additional_headers=headers(self._settings),

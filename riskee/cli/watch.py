@@ -57,7 +57,7 @@ def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]
     from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
     from websockets.sync.client import connect
 
-    from riskee.cli.api import base_url, headers, problem_error, refused
+    from riskee.cli.api import base_url, headers, is_untrusted, problem_error, refused, untrusted
 
     url = f"{base_url(settings, 'ws')}/stream"
     try:
@@ -78,6 +78,8 @@ def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]
             raise RetryableError(f"the API refuses the stream: {error}", "`riskee status`, then try again") from error
         raise refused(f"the API does not let this stream in: {error}") from error
     except (OSError, TimeoutError, InvalidHandshake) as error:
+        if is_untrusted(error):
+            raise untrusted(url, error) from error
         raise RetryableError(f"the API at {url} does not answer: {error}", "`riskee up` starts it") from error
     except ConnectionClosed as error:
         raise RetryableError(f"the API closed the stream: {error}", "`riskee status`, then try again") from error

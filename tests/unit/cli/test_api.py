@@ -3,6 +3,8 @@
 import io
 import urllib.error
 from email.message import Message
+from ssl import SSLCertVerificationError
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -11,6 +13,8 @@ from riskee.cli import api
 from riskee.cli.watch import stream
 from riskee.errors import FatalError, NotFoundError, PoisonError, RetryableError, RiskeeError
 from riskee.settings import ApiSettings, Settings
+
+UNTRUSTED = SSLCertVerificationError(1, "self-signed")
 
 
 def _http_error(code: int, reason: str, body: bytes) -> urllib.error.HTTPError:
@@ -25,6 +29,7 @@ def _http_error(code: int, reason: str, body: bytes) -> urllib.error.HTTPError:
         (_http_error(403, "Forbidden", b'{"detail": "no scope"}'), FatalError, "no scope", "riskee keys create"),
         (_http_error(502, "Bad Gateway", b"<html>"), RetryableError, "answers 502 Bad Gateway", "`riskee logs api`"),
         (urllib.error.URLError(ConnectionRefusedError("refused")), RetryableError, "does not answer: refused", "up"),
+        (urllib.error.URLError(UNTRUSTED), FatalError, "not trusted: self-signed", "SSL_CERT_FILE="),
         (TimeoutError(), RetryableError, "within 3 s", "status"),
     ],
 )  # fmt: skip
@@ -57,6 +62,27 @@ def test_an_address_of_ipv6_stands_in_brackets() -> None:
 )
 def test_a_problem_of_the_stream_is_the_error_that_its_status_says(status: int, kind: type[RiskeeError]) -> None:
     assert type(api.problem_error({"status": status, "detail": "no", "next_step": "yes"})) is kind
+
+
+def test_a_stream_whose_certificate_is_not_trusted_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*_: object, **__: object) -> Any:
+        raise UNTRUSTED
+
+    monkeypatch.setattr("websockets.sync.client.connect", connect)
+    with pytest.raises(FatalError, match="not trusted: self-signed"):
+        next(stream(Settings(), ["X"]))
+
+
+def test_the_query_is_asked_for_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def urlopen(request: Any, **_: object) -> Any:
+        asked.append(request.full_url)
+        return io.BytesIO(b"[]")
+
+    monkeypatch.setattr("riskee.cli.api._direct.open", urlopen)
+    api.get(Settings(), "/v1/tickers", 1, search="A&B")
+    assert asked[0].endswith("/v1/tickers?search=A%26B")
 
 
 def test_a_proxy_of_the_surroundings_is_not_told_the_token(monkeypatch: pytest.MonkeyPatch) -> None:

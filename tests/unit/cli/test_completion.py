@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -23,8 +24,8 @@ TICKERS = [
 def _answers(monkeypatch: pytest.MonkeyPatch, answer: object) -> list[tuple[str, float]]:
     asked: list[tuple[str, float]] = []
 
-    def get(_settings: object, path: str, timeout: float) -> Any:
-        asked.append((path, timeout))
+    def get(_settings: object, path: str, timeout: float, **query: str) -> Any:
+        asked.append((f"{path}?{urlencode(query)}" if query else path, timeout))
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -41,7 +42,9 @@ def test_tickers_come_with_names_from_the_api_which_is_not_waited_for(monkeypatc
     assert completion.tickers("S") == [("SPX", "S&P 500")]
     assert completion.predicted("S") == []
     assert completion.predicted("am") == [("amzn", "Amazon")]
-    ((path, timeout),) = set(asked)
+    # Not all that there are, at each press of the tabulator.
+    assert [path.partition("?")[2] for path, _ in asked] == [f"search={x}" for x in ("A", "BRK.", "X", "S", "S", "am")]
+    ((path, timeout),) = {(path.partition("?")[0], timeout) for path, timeout in asked}
     assert path == "/v1/tickers"
     assert timeout <= 1
 

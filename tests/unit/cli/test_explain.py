@@ -14,6 +14,7 @@ from riskee.cli import explain, explaining
 from riskee.cli.app import app
 from riskee.cli.explaining import stage_line
 from riskee.errors import FatalError, NotFoundError, RetryableError
+from riskee.settings import Settings
 from tests.unit.cli.examples import EXPLANATION
 
 runner = CliRunner()
@@ -198,6 +199,26 @@ def test_what_the_api_cannot_do_is_said_also_while_drawing(monkeypatch: pytest.M
 
     with pytest.raises(RetryableError, match="says no"):
         _drawn(monkeypatch, lambda *_, **__: Stream(), post)
+
+
+def test_who_leaves_does_not_wait_for_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    left, answered = threading.Event(), threading.Event()
+
+    def post(*_: object) -> Any:
+        left.wait(5)
+        answered.set()
+        return EXPLANATION
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("websockets.sync.client.connect", _refused)
+    monkeypatch.setattr("riskee.cli.api.post", post)
+    monkeypatch.setattr(explaining, "_show", leave)
+    with pytest.raises(KeyboardInterrupt):
+        explaining.ask(Settings(), ticker="AAPL", show=True)
+    assert not answered.is_set()
+    left.set()
 
 
 def test_stages_are_told_in_words() -> None:
