@@ -17,6 +17,21 @@ _LEADS = wording.PREPOSITIONS | {"above", "below", "despite", "than", "as"}
 # Directly after the verb they go on with it: declined to comment, lost of its market share.
 _COMPLETES = frozenset({"to", "of"})
 _WHEN = frozenset({"year", "quarter", "month", "week", "day", "session", "ago", "next", "last", "later", "earlier"})
+_TIMES = _WHEN.union(
+    wording.words(wording.MONTHS),
+    wording.words("half period weekend hour morning afternoon evening night trading"),
+    wording.words("today yesterday monday tuesday wednesday thursday friday premarket after-hours"),
+)
+# Which of the times it was.
+_WHICH = frozenset(
+    wording.words("first second third fourth final early late same past previous prior current recent fiscal full")
+)
+# Adverbs without which more is said.
+_LIMITING = frozenset(
+    wording.words(
+        "organically nominally domestically internationally locally regionally seasonally partly briefly only"
+    )
+)
 _IRREGULAR = "cut|hit|sold|bought|won|lost|made|held|kept|led|paid|built|sent|spent|put|set|found|told|left|met"
 _PASSIVE = re.compile(
     rf"\b(?:is|are|was|were|been|being|be|got)\s+(?:not\s+|\w+ly\s+)?(?:\w{{2,}}(?:ed|en)|{_IRREGULAR})\b",
@@ -27,12 +42,14 @@ _PASSIVE = re.compile(
 @dataclass(frozen=True)
 class Predicate:
     """`verb` as its stem; `moves` for a plain move that has no object, so that fell may stand for declined; `object`
-    the stems up to the first preposition; `links` each preposition with the word that it leads to."""
+    the stems up to the first preposition; `links` each preposition with the word that it leads to; `limits` the stems
+    without which it says more: rose in China. When it was and by whom it was done limit nothing."""
 
     verb: str = ""
     moves: bool = False
     object: frozenset[str] = frozenset()
     links: frozenset[tuple[str, str]] = frozenset()
+    limits: frozenset[str] = frozenset()
     passive: bool = False
 
 
@@ -41,13 +58,15 @@ def predicate(plain: str) -> Predicate:
     words = wording.words(plain)
     at = _main(words)
     verb = words[at] if at is not None else ""
+    passive = bool(_PASSIVE.search(plain))
     its_object = frozenset[str]() if at is None else _object(words[at + 1 :])
     return Predicate(
         verb=wording.stem(verb),
         moves=verb in _PLAIN_MOVES and not its_object,
         object=its_object,
-        links=frozenset(_links(words)),
-        passive=bool(_PASSIVE.search(plain)),
+        links=frozenset((lead, wording.stem(led[0])) for lead, led in _links(words)),
+        limits=frozenset(_limits(words, passive)),
+        passive=passive,
     )
 
 
@@ -82,9 +101,18 @@ def _object(words: list[str]) -> frozenset[str]:
     return frozenset(wording.content(" ".join(found)) - {wording.stem(word) for word in _WHEN})
 
 
-def _links(words: list[str]) -> Iterator[tuple[str, str]]:
+def _links(words: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each preposition with the words with a meaning that follow it, where one does before the next preposition."""
     for at, word in enumerate(words):
         if word in _LEADS:
-            led = next((each for each in words[at + 1 :] if each in _LEADS or wording.content(each)), "")
-            if led and led not in _LEADS:
-                yield word, wording.stem(led)
+            led = [each for each in words[at + 1 :] if each in _LEADS or wording.content(each)]
+            if led and led[0] not in _LEADS:
+                yield word, led
+
+
+def _limits(words: list[str], passive: bool) -> Iterator[str]:
+    for lead, led in _links(words):
+        named = next((word for word in led if word not in _WHICH), led[0])
+        if named.removesuffix("s") not in _TIMES and not (passive and lead == "by"):
+            yield wording.stem(led[0])
+    yield from (wording.stem(word) for word in words if word in _LIMITING)

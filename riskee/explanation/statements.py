@@ -115,7 +115,11 @@ def _statement(part: str, itself: frozenset[str], last: Subject | None, before: 
 
 def _inherited(own: Predicate, before: Predicate) -> Predicate:
     """That of a part without a verb: it goes on with the one before."""
-    return replace(before, links=own.links)
+    return replace(before, links=own.links, limits=own.limits or before.limits)
+
+
+def _led_on(own: Predicate, adjunct: Predicate) -> Predicate:
+    return replace(own, links=own.links | adjunct.links, limits=own.limits | adjunct.limits)
 
 
 def _joined(parts: list[Statement]) -> list[Statement]:
@@ -141,7 +145,7 @@ def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
             aside_ways=(*part.aside_ways, *adjunct.ways),
             negations=part.negations + adjunct.negations,
             hypothetical=part.hypothetical | adjunct.hypothetical,
-            predicate=replace(part.predicate, links=part.predicate.links | adjunct.predicate.links),
+            predicate=_led_on(part.predicate, adjunct.predicate),
             aside=(*part.aside, *adjunct.quantities),
         )
     return part

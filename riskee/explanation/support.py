@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from riskee.explanation import wording
 from riskee.explanation.digitless import sentences, without_digits
+from riskee.explanation.predicate import has_verb
 from riskee.explanation.statements import Statement, statements
 from riskee.messaging.explanations import SourceDocument
 
@@ -17,14 +18,29 @@ _HERE = frozenset({"unit", "stat"})
 _SHARES = frozenset({"stock", "shar"})
 _NEVER = frozenset[str]()
 _GOES_ON = re.compile(r"\s(?:after|following|as|when|because)\s.*$", re.IGNORECASE)
+# What happened, said without a verb: after the call.
+_EVENT = re.compile(
+    r"\b(?:announcements?|approvals?|calls?|deals?|earnings|events?|launch(?:es)?|meetings?|mergers?|news|reports?|"
+    r"results?|rulings?|verdicts?|an? (?:gain|loss|rise|fall|drop|jump|decline|increase|decrease))\b",
+    re.IGNORECASE,
+)
+# How a number was come by: without it, another number is meant.
+_MEASURE = re.compile(
+    r"\b(?:exclud\w*|includ\w*|adjust\w*|stripp\w*|deduct\w*|remov\w*|account\w*|restat\w*|correct(?:ed|ing|ions?)|"
+    r"measur\w*|count\w*|convert\w*|express\w*|annuali[sz]\w*|tax(?:es)?|charges?|items?|effects?|expenses?|"
+    r"write-(?:downs?|offs?)|currenc(?:y|ies)|inflation|interest|dividends?|depreciation)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a document states, and its title, which says more exactly what it is about."""
+    """What a document states, and its title, which says more exactly what it is about; `itself` are the stems that
+    name that."""
 
     statements: tuple[Statement, ...]
     title: str
+    itself: frozenset[str] = _NEVER
 
     def narrows(self, head: str) -> frozenset[str]:
         """The stems before `head` in the title, in one phrase with it: US consumer price index."""
@@ -46,7 +62,7 @@ def evidence_of(document: SourceDocument, ticker: str) -> Evidence:
         fit = [wording.BRACKETS.sub(" ", one) for one in sentences(text) if not _unfit(one)]
         found += statements(" ".join(fit), itself)
         found += statements(" ".join(_cut(one) for one in fit if _certain(one)), itself)
-    return Evidence(tuple(found), document.title)
+    return Evidence(tuple(found), document.title, itself)
 
 
 def _unfit(sentence: str) -> bool:
@@ -60,8 +76,12 @@ def _certain(sentence: str) -> bool:
 
 
 def _cut(sentence: str) -> str:
-    """A sentence without what it goes on to say of something else: what it says first is so without that."""
-    return f"{_GOES_ON.sub('', sentence).rstrip('.')}."
+    """A sentence without what it goes on to say of something else: what it says first is so without that, unless that
+    is how it was measured, as after taxes."""
+    rest = _GOES_ON.search(sentence)
+    if rest is None or _MEASURE.search(rest[0]) or not (has_verb(rest[0]) or _EVENT.search(rest[0])):
+        return sentence
+    return f"{sentence[: rest.start()].rstrip('.')}."
 
 
 def claims_of(sentence: str, document: SourceDocument, ticker: str) -> list[Statement]:
@@ -125,11 +145,18 @@ def subject_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
     return narrows <= mine.words and mine.words <= its.words | evidence.narrows(its.head)
 
 
-def words_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
+def words_fit(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
     """Every word with a meaning is in the fact, or in what the rest of its sentence adds to it, and each preposition
-    leads where it does there: what went from India to China did not go from China to India."""
-    known = fact.words | fact.lent | (fact.subject.words if fact.subject else _NEVER)
-    return claim.words <= known and claim.predicate.links <= fact.predicate.links
+    leads where it does there: what went from India to China did not go from China to India. What limits the fact is
+    left in: what rose in China did not simply rise."""
+    its_subject, own_subject = (each.subject.words if each.subject else _NEVER for each in (fact, claim))
+    limits = fact.predicate.limits - its_subject - evidence.itself
+    known = fact.words | fact.lent | its_subject
+    return (
+        claim.words <= known
+        and claim.predicate.links <= fact.predicate.links
+        and limits <= claim.words | own_subject | claim.predicate.limits
+    )
 
 
 def verb_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:

@@ -27,7 +27,7 @@ _HINTS = {
     "verb": "the document says that something else was done, or to something else",
     "voice": "the document does not say who did it to whom",
     "subject": "the document says it of something else",
-    "support": "it has words that its document does not have there",
+    "support": "it has words that its document does not have there, or leaves out what limits it",
 }
 
 
