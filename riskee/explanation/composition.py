@@ -76,7 +76,7 @@ def _opening(facts: Facts) -> list[str]:
 
 
 def _closing(facts: Facts) -> list[str]:
-    return [template.record(facts), template.data_time(facts), *template.caveats(facts)]
+    return [*template.unsearched(facts), template.record(facts), template.data_time(facts), *template.caveats(facts)]
 
 
 def _composed(facts: Facts, reason: list[str], reports: list[str], sources: tuple[SourceDocument, ...]) -> Composed:

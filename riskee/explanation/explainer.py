@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import msgspec
 
 from riskee.clock import Clock
+from riskee.documents.document import COLLECTIONS
 from riskee.errors import RiskeeError
 from riskee.explanation import composition, prompt
 from riskee.explanation.facts import Facts
 from riskee.explanation.gate import Turn
 from riskee.explanation.progress import Progress
-from riskee.explanation.retrieval import Retrieval
+from riskee.explanation.retrieval import Found, Retrieval
 from riskee.explanation.writer import Writer
 from riskee.ids import explanation_id
 from riskee.logs import get_logger
-from riskee.messaging.explanations import Driver, Explanation, Occasion, Record, SourceDocument
+from riskee.messaging.explanations import Driver, Explanation, Occasion, Record
 from riskee.messaging.messages import Prediction
 
 _log = get_logger(__name__)
@@ -36,8 +37,8 @@ class Explainer:
     async def facts(self, prediction: Prediction, drivers: Sequence[Driver], progress: Progress) -> Facts:
         """All that may be said of a prediction. What cannot be found out is left out."""
         await progress.at("documents")
-        documents, (read, record) = await asyncio.gather(self._documents(prediction, drivers), self._record(prediction))
-        return Facts(prediction, tuple(drivers), documents or (), record, documents is not None, read)
+        found, (read, record) = await asyncio.gather(self._found(prediction, drivers), self._record(prediction))
+        return Facts(prediction, tuple(drivers), found.documents, record, found.unsearched, read)
 
     async def explain(
         self, facts: Facts, occasion: Occasion, seconds: float, turn: Turn, progress: Progress
@@ -75,12 +76,12 @@ class Explainer:
             tokens_out=writing.tokens_out,
         )
 
-    async def _documents(self, prediction: Prediction, drivers: Sequence[Driver]) -> tuple[SourceDocument, ...] | None:
+    async def _found(self, prediction: Prediction, drivers: Sequence[Driver]) -> Found:
         try:
-            return await self.retrieval.documents_for(prediction, drivers)
+            return await self.retrieval.found(prediction, drivers)
         except RiskeeError as error:
             _log.warning("no documents could be searched", cause=str(error))
-            return None
+            return Found((), COLLECTIONS)
 
     async def _record(self, prediction: Prediction) -> tuple[bool, Record | None]:
         try:

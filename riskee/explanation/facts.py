@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from riskee.documents.document import Collection
 from riskee.messaging.explanations import Driver, Record, SourceDocument
 from riskee.messaging.messages import Flag, Prediction
 from riskee.messaging.statuses import MEANINGS
@@ -37,7 +38,7 @@ class Facts:
     documents: tuple[SourceDocument, ...]
     record: Record | None = None
     # Nothing was found, or it could not be looked for: not the same.
-    searched: bool = True
+    unsearched: tuple[Collection, ...] = ()
     record_read: bool = True
 
     @property

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from riskee.documents.document import COLLECTIONS, Collection, document_path
 from riskee.embedding.embedder import Embedder
-from riskee.errors import RetryableError, RiskeeError
+from riskee.errors import RiskeeError
 from riskee.explanation import ranking, wording
 from riskee.explanation.digitless import sentences
 from riskee.explanation.ranking import Ranked
@@ -63,13 +63,6 @@ class Retrieval:
     # Searches have threads of their own: checks, records and attributions do not hold them up.
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "search"))
     _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_THREADS))
-
-    async def documents_for(self, prediction: Prediction, drivers: Sequence[Driver]) -> tuple[SourceDocument, ...]:
-        """As `found`. Raises RetryableError where no collection could be searched."""
-        found = await self.found(prediction, drivers)
-        if len(found.unsearched) == len(COLLECTIONS):
-            raise RetryableError("no collection of documents could be searched", "`riskee status`")
-        return found.documents
 
     async def found(self, prediction: Prediction, drivers: Sequence[Driver]) -> Found:
         """At most `documents` of them. A collection that fails or is late is left out and said to be."""

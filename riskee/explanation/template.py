@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from riskee.documents.document import COLLECTIONS
 from riskee.explanation import wording
 from riskee.explanation.characters import strange
 from riskee.explanation.facts import FLAG_NOTES, Facts
@@ -73,7 +74,16 @@ def report(document: SourceDocument) -> str:
 
 def without_documents(facts: Facts) -> str:
     """Why no document is cited."""
-    return "No document on it is known." if facts.searched else "The documents could not be searched."
+    if len(facts.unsearched) == len(COLLECTIONS):
+        return "The documents could not be searched."
+    return "No document on it was found." if facts.unsearched else "No document on it is known."
+
+
+def unsearched(facts: Facts) -> list[str]:
+    """Which of the documents could not be searched, where others could."""
+    names = [collection.replace("_", " ") for collection in facts.unsearched]
+    some = 0 < len(names) < len(COLLECTIONS)
+    return [f"Of the documents, these could not be searched: {', '.join(names)}."] if some else []
 
 
 def caveats(facts: Facts) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from riskee.documents.document import COLLECTIONS
 from riskee.explanation.composition import Composed, from_draft, from_template, holds_only_facts
 from riskee.explanation.facts import FLAG_NOTES, Facts
 from riskee.explanation.prompt import Draft
@@ -95,13 +96,22 @@ def test_every_flag_has_its_note() -> None:
 
 def test_what_could_not_be_looked_for_is_not_said_not_to_be() -> None:
     known = facts(documents=())
-    unread = from_template(replace(known, searched=False, record_read=False)).text
+    unread = from_template(replace(known, unsearched=COLLECTIONS, record_read=False)).text
     assert "No document" in from_template(known).text
     assert "None of this model's earlier predictions" in from_template(known).text
     assert "No document" not in unread
     assert "earlier predictions" not in unread
     assert "could not be searched" in unread
     assert "could not be read" in unread
+
+
+@pytest.mark.parametrize("documents", [(), ("market_news",)], ids=["none found", "one found"])
+def test_what_could_not_be_searched_is_said_beside_what_could(documents: tuple[str, ...]) -> None:
+    given = replace(facts(documents=documents), unsearched=COLLECTIONS[1:])
+    composed = from_template(given)
+    assert "is known" not in composed.text
+    assert "these could not be searched: earnings calls, economic indicators, technical patterns" in composed.text
+    assert holds_only_facts(composed, given)
 
 
 def test_signs_are_those_of_the_drivers() -> None:

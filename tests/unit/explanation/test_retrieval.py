@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from riskee.documents.document import COLLECTIONS, Collection, Document
-from riskee.errors import RetryableError
 from riskee.explanation.retrieval import Found, Retrieval
 from riskee.settings.retrieval import RetrievalSettings
 from tests.unit.explanation.examples import NOW, TREND, prediction
@@ -142,11 +141,9 @@ async def test_a_collection_that_is_away_is_left_out_and_named() -> None:
     assert found.unsearched == ("technical_patterns",)
 
 
-async def test_without_the_vector_server_it_is_an_error_that_can_be_told() -> None:
-    retrieval = Retrieval(BagOfWords(), _away(*COLLECTIONS), 3)
-    assert (await retrieval.found(prediction(), (TREND,))).unsearched == COLLECTIONS
-    with pytest.raises(RetryableError, match="no collection"):
-        await retrieval.documents_for(prediction(), (TREND,))
+async def test_without_the_vector_server_all_of_them_are_named() -> None:
+    found = await _found(_away(*COLLECTIONS))
+    assert (found.documents, found.unsearched) == ((), COLLECTIONS)
 
 
 async def test_a_search_that_hangs_holds_nobody_up() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from riskee.breaker import Breaker
 from riskee.clock import FixedClock
-from riskee.documents.document import Document
+from riskee.documents.document import COLLECTIONS, Document
 from riskee.explanation import composition, prompt, wording
 from riskee.explanation.explainer import Explainer
 from riskee.explanation.gate import Gate, Turn
@@ -127,3 +127,17 @@ async def test_where_the_whole_does_not_hold_the_template_speaks_alone(monkeypat
     assert told
     assert (explanation.generator, explanation.llm, explanation.text) == ("template", "", plain.text)
     assert explanation.verified
+
+
+async def test_what_could_not_be_searched_reaches_the_text() -> None:
+    case = TRUE[0]
+    explainer = Explainer(
+        Retrieval(BagOfWords(), Store(away=COLLECTIONS[1:]), 3, IN_THEIR_ORDER),
+        _no_record,
+        Writer(Script("{}", "{}"), BagOfWords(), Breaker(lambda: 0.0), Gate(1, 1), lambda: 0.0),
+        FixedClock(NOW),
+        lambda: 0.0,
+    )
+    found = await explainer.facts(case.facts.prediction, case.facts.drivers, Told().progress)
+    assert found.unsearched == COLLECTIONS[1:]
+    assert "No document on it was found." in composition.from_template(found).text
