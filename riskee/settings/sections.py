@@ -58,7 +58,7 @@ class ConsumerSettings(Section):
         60.0,
         gt=0,
         description="a service ends, to be started anew, when messages wait so long and none is finished, though the "
-        "servers answer",
+        "servers answer; the tries of a message that alone meets a defect end after as long",
     )
     drain_seconds: float = Field(
         7.0, gt=0, description="longest time to finish what has arrived when a service is asked to stop"

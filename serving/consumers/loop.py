@@ -3,7 +3,8 @@
 - A message that cannot be processed is published to `dead.<subject>` with the reason, then terminated; the rest of
   its batch goes on.
 - Where no message of a batch gets through, for one and the same defect, or one alone after another, this process is
-  more likely at fault than each of them: they are kept, and tried again together with those that arrive.
+  more likely at fault than each of them: they are kept, and tried again together with those that arrive. One that
+  stays alone is given up in the end.
 - While a server is away nothing is lost or used up: the batch is kept, its deliveries are renewed, and the health
   says what is waited for.
 - Where messages wait, the servers answer and still nothing is finished, the process ends, to be started anew.
@@ -79,7 +80,7 @@ class ConsumerLoop(Generic[PayloadT]):
         self._name = consumption.durable.name
         self._inbox = Inbox(bus, consumption.durable)
         self._chapters = Chapters(consumption.chapter)
-        self._defects = Defects()
+        self._defects = Defects(stalled_after_seconds, monotonic)
         self._progress = Progress(self._name, stalled_after_seconds, monotonic)
 
     async def run(self) -> None:

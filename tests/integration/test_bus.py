@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -51,6 +52,7 @@ class Reader:
         chapter: Callable[[Quote], int] | None = None,
         *,
         side_by_side: bool = False,
+        stalled_after_seconds: float = 60.0,
     ) -> None:
         self.batches: list[list[int]] = []
         self.handled: list[int] = []
@@ -60,7 +62,14 @@ class Reader:
         consumption = Consumption(
             durable, codec_of(QUOTE), self._handle, max_batch, chapter=chapter, side_by_side=side_by_side
         )
-        self._loop = ConsumerLoop(bus, consumption, health=self.health, clock=SystemClock(), stopping=self.stopping)
+        self._loop = ConsumerLoop(
+            bus,
+            consumption,
+            health=self.health,
+            clock=SystemClock(),
+            stopping=self.stopping,
+            stalled_after_seconds=stalled_after_seconds,
+        )
 
     async def _handle(self, batch: Sequence[Envelope[Quote]]) -> None:
         numbers = [envelope.payload.sequence for envelope in batch]
@@ -223,6 +232,17 @@ async def test_a_defect_that_one_message_after_another_meets_buries_the_first_al
         await eventually(lambda: reader.health.ready)
     (letter,) = await dead_letters(bus)
     assert "a defect" in letter.reason
+
+
+async def test_the_last_bad_message_of_a_quiet_subject_is_given_up_in_the_end(bus: Bus) -> None:
+    def fail(_numbers: list[int]) -> None:
+        raise KeyError("a defect")
+
+    async with Reader(bus, Durable("test-last", QUOTE.name), fail, stalled_after_seconds=2.0) as reader:
+        for number in (1, 2):
+            await bus.publish(QUOTE, *quotes(number)[-1:])
+            await eventually(partial(_count, bus, number))
+        await eventually(lambda: reader.health.ready)
 
 
 async def test_messages_of_their_own_defect_are_buried_once_another_gets_through(bus: Bus) -> None:
