@@ -13,6 +13,7 @@ from serving.api.backend import Backend
 from serving.api.problems import problem_of
 from serving.api.replies import NEVER, backend_of
 from serving.api.security.address import address_of
+from serving.api.streaming.charging import charge, weight
 from serving.api.streaming.framing import MEDIA_TYPE, Events, resume_of
 from serving.api.streaming.messages import Resume
 from serving.api.streaming.outlet import Outlet
@@ -82,5 +83,6 @@ async def events(
     except RiskeeError as error:
         raise problem_of(error) from error
     named = [ticker for ticker in tickers.split(",") if ticker.strip()]
+    await charge(request, weight(named))
     wanted = await backend.subscribing.wanted(named)
     return EventStream(backend, wanted, resume)

@@ -11,6 +11,7 @@ from serving.api import problems
 from serving.api.backend import Backend
 from serving.api.problems import ProblemError, problem_of
 from serving.api.security.address import address_of
+from serving.api.streaming.charging import charge, weight
 from serving.api.streaming.framing import frames
 from serving.api.streaming.messages import Request
 from serving.api.streaming.outlet import Outlet
@@ -33,10 +34,15 @@ async def stream(socket: WebSocket) -> None:
 async def _serve(socket: WebSocket, backend: Backend) -> None:
     """Meet the client's requests one after another: the next is read when the answer to the last is on its way."""
     with backend.streams.opened(connection_of(socket.scope), frames) as outlet:
-        first = True
+        first, asked = True, False
         while (message := await socket.receive())["type"] == "websocket.receive":
             try:
-                await _meet(backend, outlet, _request(message, first=first))
+                # The first one came with the connection, which is counted.
+                await charge(socket, int(asked))
+                asked = True
+                request = _request(message, first=first)
+                await charge(socket, weight(request.tickers) if request.type == "subscribe" else 0)
+                await _meet(backend, outlet, request)
                 first = False
             except ProblemError as problem:
                 await backend.subscribing.refuse(outlet, problem)

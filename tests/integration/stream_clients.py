@@ -15,9 +15,10 @@ SECONDS = 10
 
 
 @asynccontextmanager
-async def streaming(client: httpx.AsyncClient) -> AsyncIterator[ClientConnection]:
+async def streaming(client: httpx.AsyncClient, **headers: str) -> AsyncIterator[ClientConnection]:
     """A WebSocket that asked for nothing yet."""
-    async with connect(str(client.base_url).replace("http", "ws") + "/v1/stream", compression=None) as socket:
+    url = str(client.base_url).replace("http", "ws") + "/v1/stream"
+    async with connect(url, compression=None, additional_headers=headers) as socket:
         yield socket
 
 

@@ -8,12 +8,15 @@ from contextlib import AsyncExitStack
 
 import httpx
 import pytest
+from sqlalchemy import Engine
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from riskee.access.grants import Grant
 from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.settings import Settings, StreamSettings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
+from tests.integration.api_callers import bearer, guarded, key_for
 from tests.integration.conftest import all_ok, eventually, serving
 from tests.integration.made_predictions import made, sealed
 from tests.integration.stream_clients import ask, listening, never_reading, streaming, until
@@ -87,6 +90,35 @@ async def test_there_are_enough_connections(strict: httpx.AsyncClient) -> None:
     async with streaming(strict) as client:
         await ask(client, "AAPL")
         await until(client, "complete")
+
+
+async def test_one_network_of_ipv6_is_one_address(bus: Bus, cache: Cache, known: Settings, engine: Engine) -> None:
+    settings, key = guarded(known.model_copy(update={"stream": STRICT})), bearer(key_for(engine))
+    api = settings.api.model_copy(update={"trusted_proxies": ("127.0.0.1",)})
+    async with serving(settings.model_copy(update={"api": api})) as client, AsyncExitStack() as stack:
+        for number in range(2):
+            there = {"X-Forwarded-For": f"2001:db8:1:2::{number}"}
+            await stack.enter_async_context(streaming(client, **key, **there))
+        with pytest.raises(InvalidStatus, match="429"):
+            async with streaming(client, **key, **{"X-Forwarded-For": "2001:db8:1:2::9"}):
+                pass
+
+
+async def test_requests_on_a_connection_are_limited_as_all_others(
+    bus: Bus, cache: Cache, known: Settings, engine: Engine
+) -> None:
+    """A minute's limit that comes at once: nothing of it comes back while the test runs."""
+    key = bearer(key_for(engine, [Grant.STREAM_READ]))
+    async with serving(guarded(known, key_per_minute=45, burst_seconds=60)) as client:
+        async with streaming(client, **key) as socket:
+            await ask(socket, "*")
+            await until(socket, "complete")
+            await ask(socket, "*")
+            problem = (await until(socket, "error"))[-1]["problem"]
+            assert (problem["status"], problem["type"]) == (429, "urn:riskee:problem:too_many_requests")
+            assert "ask again in" in problem["next_step"]
+        answer = await client.get("/stream/events", params={"tickers": "*"}, headers=key)
+        assert (answer.status_code, "retry-after" in answer.headers) == (429, True)
 
 
 async def test_a_connection_has_so_many_tickers(strict: httpx.AsyncClient) -> None:

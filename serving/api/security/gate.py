@@ -97,7 +97,8 @@ class Gate:
         caller: Caller | None = None
         try:
             caller, outgoing.allowance = await self._guard.admit(scope, method, headers, rule)
-            scope.setdefault("state", {})["caller"] = caller
+            # A stream's client asks on: what it asks is counted when it does.
+            scope.setdefault("state", {}).update(caller=caller, guard=self._guard)
             if rule is None:
                 _deny_nobodys(scope, caller)
             if method != WEBSOCKET and has_body(headers):

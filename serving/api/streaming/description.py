@@ -44,6 +44,9 @@ The same messages come in two ways; both need the scope `stream:read` where the 
   done by `Last-Event-ID`, which browsers send by themselves: events have an `id` as soon as one can go on from them.
 - Explanations of subscribed tickers: `explaining` while they are written, then `explained`.
 - Nothing for a while: `heartbeat` (with events a comment). Hear nothing for three times as long: connect again.
+- Requests count against the limit of the key or subject, as over HTTP: each after the first of a connection once, the
+  tickers of a `subscribe` once more for every 128, `*` as 39. What is too much is an `error` with status 429, whose
+  `next_step` says when to ask again.
 
 ## Ends
 

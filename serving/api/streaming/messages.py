@@ -103,7 +103,8 @@ class HeartbeatMessage(msgspec.Struct, frozen=True, tag="heartbeat"):
 
 class ErrorMessage(msgspec.Struct, frozen=True, tag="error"):
     """A request that could not be met, as problem details (RFC 9457); the connection goes on, and listens to no more
-    than before: where `subscribed` had said so already, it is said anew. Ask again, later where the status is 5xx."""
+    than before: where `subscribed` had said so already, it is said anew. Ask again, later where the status is 429
+    or 5xx."""
 
     sequence: Sequence
     problem: dict[str, Any]
