@@ -219,8 +219,11 @@ class Bus:
         self, subject: str, callback: Callable[[Msg], Awaitable[None]], unread_bytes: int = UNREAD_BYTES
     ) -> None:
         """Call back for each message published from now on, without history or acknowledgement; what comes while so
-        many bytes wait for it is lost."""
-        await self.client.subscribe(subject, cb=callback, pending_bytes_limit=unread_bytes)
+        many bytes wait for it is lost. Raises RetryableError where the connection was closed."""
+        try:
+            await self.client.subscribe(subject, cb=callback, pending_bytes_limit=unread_bytes)
+        except nats.errors.Error as error:
+            raise RetryableError("the message bus does not answer", "it is tried again") from error
 
 
 def _differs(wanted: StreamConfig, found: StreamConfig) -> bool:

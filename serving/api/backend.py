@@ -81,17 +81,27 @@ class Backend:
         """
         while True:
             try:
-                bus = await Bus.connect(self.settings.nats, SOURCE)
+                bus = await self._attached_bus()
             except RetryableError as error:
                 _log.warning("going on without the bus", cause=str(error))
                 await asyncio.sleep(_CHECK_SECONDS)
                 continue
-            await Hearing(self.standings, self.hub).attach(bus)
-            await self.asker.attach(bus)
             _log.info("listening to the bus")
             while not bus.closed:
                 await asyncio.sleep(_TURN_SECONDS)
             _log.warning("the connection to the bus was closed and is made anew")
+
+    async def _attached_bus(self) -> Bus:
+        """The bus, to which all listen that should. Raises RetryableError where it went away meanwhile."""
+        bus = await Bus.connect(self.settings.nats, SOURCE)
+        try:
+            await Hearing(self.standings, self.hub).attach(bus)
+            await self.asker.attach(bus)
+        except RetryableError:
+            # Nobody may hear twice, of this one and the next.
+            await bus.close()
+            raise
+        return bus
 
     async def watch_standings(self) -> None:
         """Notice where predict falls silent."""

@@ -6,6 +6,7 @@ from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from serving.api.backend import open_backend
 from serving.api.background import Background
+from serving.api.hearing import Hearing
 from tests.integration.conftest import eventually
 
 pytestmark = pytest.mark.integration
@@ -19,4 +20,24 @@ async def test_a_connection_that_is_closed_for_good_is_made_anew(bus: Bus, known
         assert first is not None
         await first.client._process_err("'slow consumer detected'")
         await eventually(lambda: backend.asker.bus is not first)
+        assert (await backend.check())["nats"] == "ok"
+
+
+async def test_a_connection_that_is_lost_while_it_is_made_is_made_anew(
+    bus: Bus, known: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Bus] = []
+    attach = Hearing.attach
+
+    async def lost(hearing: Hearing, to: Bus) -> None:
+        made.append(to)
+        if len(made) == 1:
+            await to.client.close()
+        await attach(hearing, to)
+
+    monkeypatch.setattr(Hearing, "attach", lost)
+    failures: list[None] = []
+    async with open_backend(known, Background(lambda: failures.append(None))) as backend:
+        await eventually(lambda: failures or backend.asker.bus is not None)
+        assert (failures, len(made)) == ([], 2)
         assert (await backend.check())["nats"] == "ok"
