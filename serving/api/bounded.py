@@ -16,7 +16,7 @@ ResultT = TypeVar("ResultT")
 @dataclass
 class Bounded:
     """Asks the database. The thread that waits for a server cannot be cancelled, so until one that was left behind ends
-    nothing else is asked: a database that hangs takes one thread, not all."""
+    nothing else is asked: a database that hangs takes one of its threads, not all."""
 
     database: Database
     _unanswered: asyncio.Task[Any] | None = None

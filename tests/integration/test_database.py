@@ -1,6 +1,7 @@
 """The database of an event loop: what a thread still has of it when it is closed."""
 
 import asyncio
+import threading
 
 import pytest
 from pydantic import SecretStr
@@ -31,3 +32,17 @@ def others(engine: Engine) -> bool:
             " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
         return bool(connection.execute(count).scalar_one())
+
+
+async def test_a_database_that_hangs_takes_no_thread_of_anything_else(database_url: str) -> None:
+    database = Database.connect(DatabaseSettings(url=SecretStr(database_url)))
+    goes_on = threading.Event()
+    asked = [asyncio.create_task(database.run(lambda _: goes_on.wait())) for _ in range(100)]
+    try:
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: True)
+        database.close()
+    finally:
+        goes_on.set()
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert outcomes.count(True) == 4, "what has not begun is given up"
