@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import InterfaceError as DriverInterfaceError
 from psycopg import OperationalError as DriverError
-from psycopg.errors import LockNotAvailable, QueryCanceled, UndefinedTable
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable, QueryCanceled, UndefinedColumn, UndefinedTable
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
@@ -49,7 +49,8 @@ def close_engine(engine: Engine) -> None:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turn an unreachable, busy or empty server into RetryableError; other errors of a statement pass through.
+    """Turn an unreachable, busy, empty or otherwise unprepared server into RetryableError; other errors of a statement
+    pass through.
 
     Of the driver's own errors too, for a COPY goes past SQLAlchemy.
     """
@@ -62,9 +63,10 @@ def database_errors() -> Iterator[None]:
             "all connections to the database are in use", "raise RISKEE_DATABASE__POOL_SIZE; the call is repeated"
         ) from error
     except ProgrammingError as error:
-        if not isinstance(error.orig, UndefinedTable):
+        unprepared = _unprepared(error.orig)
+        if unprepared is None:
             raise
-        raise RetryableError("the database has no tables yet", "`riskee up` makes them") from error
+        raise unprepared from error
 
 
 def _retryable(error: BaseException) -> RetryableError:
@@ -80,6 +82,25 @@ def _retryable(error: BaseException) -> RetryableError:
         f"the database does not answer: {cause}",
         "`riskee up` starts the embedded one; of another see that it runs and RISKEE_DATABASE__URL is right",
     )
+
+
+def _unprepared(error: BaseException | None) -> RetryableError | None:
+    """What whoever runs the product has yet to do to the database, None where that is not the matter."""
+    cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    match error:
+        case UndefinedTable():
+            return RetryableError("the database has no tables yet", "`riskee up` makes them")
+        case UndefinedColumn():
+            return RetryableError(
+                f"the database's tables are of another version: {cause}",
+                "`riskee up`, or the deployment's `migrate`, brings them up to date",
+            )
+        case InsufficientPrivilege():
+            return RetryableError(
+                f"the database's role may not do this: {cause}",
+                "the deployment's `migrate` grants what infra/postgres/grants.sql says",
+            )
+    return None
 
 
 def read_one_moment(connection: Connection) -> None:

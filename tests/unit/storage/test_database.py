@@ -58,6 +58,19 @@ def test_a_pool_without_a_free_connection_may_have_one_later() -> None:
         raise exc.TimeoutError("QueuePool limit of size 4 overflow 0 reached")
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (errors.UndefinedTable("relation"), "`riskee up` makes them"),
+        (errors.UndefinedColumn("column api_keys.x does not exist\nmore"), "another version: column api_keys.x does"),
+        (errors.InsufficientPrivilege("permission denied for table api_keys"), "may not do this: permission denied"),
+    ],
+)
+def test_a_database_that_is_not_prepared_says_by_what(error: Exception, told: str) -> None:
+    with pytest.raises(RetryableError, match=told), database_errors():
+        raise exc.ProgrammingError("SELECT 1", {}, error)
+
+
 def test_a_wrong_statement_is_not_hidden() -> None:
     with pytest.raises(exc.ProgrammingError), database_errors():
         raise exc.ProgrammingError("SELEC 1", {}, Exception("syntax error"))
