@@ -17,7 +17,7 @@ from serving.api.security.opening import check_opening
 from serving.api.server import BACKLOG, server_config
 from serving.ending import exit_within
 
-# For connections that end slowly, after uvicorn's own patience with them.
+# For connections that end slowly, after uvicorn's own patience with them, and for threads that wait for a server.
 _LAST_SECONDS = 10.0
 
 _log = get_logger(__name__)
@@ -66,7 +66,7 @@ def main() -> None:
         settings = load_settings()
         configure_logs("api", settings.log_level)
         check_opening(settings, SystemClock())
-        app = create_app(settings, on_failure=failure)
+        app = create_app(settings, on_failure=failure, on_end=lambda: exit_within(_LAST_SECONDS, 0))
         listener = _listen(settings.api)
     except RiskeeError as error:
         configure_logs("api", "INFO")

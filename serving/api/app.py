@@ -32,6 +32,13 @@ from serving.api.security.headers import POLICY, policy_with_scripts_of
 
 DASHBOARD = Path(__file__).parents[1] / "dashboard"
 
+# What pages of other origins may send, and read, besides what browsers let all of them.
+_SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-Request-ID")
+_SHOWN = (
+    *("ETag", "Idempotency-Status", "Link", "Location", "Retry-After", "X-Request-ID"),
+    *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+)
+
 
 class Measured:
     """Counts and times requests by route."""
@@ -74,10 +81,13 @@ def _route_of(scope: Scope) -> str:
 
 
 def create_app(
-    settings: Settings, new_id: Callable[[], UUID] = uuid4, on_failure: Callable[[], None] = lambda: None
+    settings: Settings,
+    new_id: Callable[[], UUID] = uuid4,
+    on_failure: Callable[[], None] = lambda: None,
+    on_end: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """The application; it connects when it starts to serve. `on_failure`: what it does in the background has ended, so
-    that it should be ended itself and started again."""
+    that it should be ended itself and started again. `on_end`: it serves no more, and begins to disconnect."""
     clock = SystemClock()
     guard = Guard.of(settings, clock)
 
@@ -88,6 +98,7 @@ def create_app(
             guard.on_duty(backend.database, backend.cache, background)
             app.state.backend = backend
             yield
+            on_end()
 
     app = FastAPI(
         title="Riskee",
@@ -135,8 +146,8 @@ def _let_origins_in(app: FastAPI, settings: ApiSettings) -> None:
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID"],
-            expose_headers=["ETag", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "X-Request-ID"],
+            allow_headers=_SENT,
+            expose_headers=_SHOWN,
         )
 
 

@@ -124,7 +124,12 @@ async def test_names_pages_and_headers(bus: Bus, cache: Cache, known: Settings) 
         assert (await client.get("/explain/AAPL", headers=followed)).status_code == 403
         allowed = await client.get("/v1/tickers", headers={"Origin": "https://app.example"})
         assert allowed.headers["access-control-allow-origin"] == "https://app.example"
-        asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+        shown = {name.strip() for name in allowed.headers["access-control-expose-headers"].split(",")}
+        assert {"Location", "Link", "Idempotency-Status", "RateLimit-Reset"} <= shown
+        asked = {
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "authorization,last-event-id",
+        }
         for origin, status in (("https://evil.example", 400), ("https://app.example", 200)):
             assert (await client.options("/v1/tickers", headers={"Origin": origin, **asked})).status_code == status
         url = str(client.base_url).replace("http", "ws") + "/stream"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 from typer.testing import CliRunner
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -25,8 +25,9 @@ from riskee.cli.app import app
 from riskee.settings import Settings
 from riskee.storage.api_keys import note_used, read_keys
 from tests.conftest import REPOSITORY
+from tests.faults.proxy import Proxy
 from tests.integration.api_callers import ISSUER, KID, SHARED, bearer, claims, key_for, token, unsigned
-from tests.integration.conftest import TICKERS
+from tests.integration.conftest import TICKERS, eventually
 from tests.integration.live_processes import free_port
 from tests.unit.cli.test_completion import complete
 
@@ -89,13 +90,41 @@ async def test_it_is_open_on_loopback_and_says_so(known: Settings, tmp_path: Pat
 
 
 async def test_it_ends_where_work_in_the_background_does(known: Settings, engine: Engine, tmp_path: Path) -> None:
-    """Whoever watches the process starts it again; without the keys, say, it would go on with revoked ones."""
+    """Whoever watches the process starts it again; without the keys, say, it would go on with revoked ones. A database
+    that is behind, as before a migration, is waited for."""
+    key_for(engine)
     with process(known, tmp_path) as one:
         await _answers(one)
         with engine.begin() as connection:
-            connection.execute(text("ALTER TABLE api_keys RENAME COLUMN digest TO something_else"))
+            connection.execute(text("ALTER TABLE api_keys RENAME COLUMN last_used_at TO used_at"))
+        await eventually(lambda: any("are of another version" in str(line.get("cause")) for line in one.lines()))
+        assert (await asyncio.to_thread(httpx.get, f"{one.url}/v1/statuses")).status_code == 200
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE api_keys RENAME COLUMN used_at TO last_used_at"))
+            connection.execute(text("ALTER TABLE api_keys ALTER COLUMN digest TYPE text USING repeat('-', 32)"))
         assert await asyncio.to_thread(one.popen.wait, 30) == 1
     assert any(line.get("work") == "keys" for line in one.lines())
+
+
+async def test_it_ends_though_a_thread_waits_for_the_database(known: Settings, tmp_path: Path) -> None:
+    url = make_url(known.database.url.get_secret_value())
+    assert url.port
+    proxy = Proxy(url.port, seed=1)
+    away = url.set(port=await proxy.start()).render_as_string(hide_password=False)
+    try:
+        with process(known, tmp_path, RISKEE_DATABASE__URL=away) as one:
+            await _answers(one)
+            proxy.stall()
+            with pytest.raises(httpx.ReadTimeout):
+                await asyncio.to_thread(httpx.get, f"{one.url}/v1/models", timeout=3)
+            assert one.popen.poll() is None, "it goes on"
+            one.popen.terminate()
+            try:
+                assert await asyncio.to_thread(one.popen.wait, 40) == 0
+            finally:
+                one.popen.kill()
+    finally:
+        await proxy.stop()
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
