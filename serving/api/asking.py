@@ -38,6 +38,8 @@ class Asker:
     clock: Clock
     new_id: Callable[[], uuid.UUID] = uuid.uuid4
     bus: Bus | None = None
+    # Kept, for a task that nobody holds may be collected.
+    _asking: set[asyncio.Task[None]] = field(default_factory=set)
     _waiting: defaultdict[uuid.UUID, list[asyncio.Future[Any]]] = field(default_factory=lambda: defaultdict(list))
 
     async def attach(self, bus: Bus) -> None:
@@ -67,16 +69,23 @@ class Asker:
         asked = identity in self._waiting
         with self._expect(identity) as answer:
             if not asked:
-                request = ExplainRequest(prediction=prediction, requested_at=self.clock.now())
-                envelope = wrap(
-                    request, message_id=self.new_id(), correlation_id=identity, source=SOURCE, at=request.requested_at
-                )
-                try:
-                    await bus.publish(EXPLAIN, envelope)
-                except RiskeeError as error:
-                    self._fail(identity, error)
+                # In a task of its own: who asks first may be gone before the question is, and others wait for it.
+                asking = asyncio.create_task(self._ask_to_explain(bus, prediction))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
             result: Explanation = await asyncio.wait_for(answer, timeout)
         return result
+
+    async def _ask_to_explain(self, bus: Bus, prediction: Prediction) -> None:
+        identity = prediction.prediction_id
+        request = ExplainRequest(prediction=prediction, requested_at=self.clock.now())
+        envelope = wrap(
+            request, message_id=self.new_id(), correlation_id=identity, source=SOURCE, at=request.requested_at
+        )
+        try:
+            await bus.publish(EXPLAIN, envelope)
+        except RiskeeError as error:
+            self._fail(identity, error)
 
     def require_bus(self) -> Bus:
         """The bus. Raises RetryableError where it is away."""

@@ -7,6 +7,7 @@ import pytest
 
 from riskee.clock import SystemClock
 from riskee.errors import RetryableError
+from riskee.messaging.subjects import EXPLAIN, Subject
 from riskee.storage.bus import Bus
 from serving.api.asking import Asker
 from tests.unit.messaging.samples import PREDICTION
@@ -29,3 +30,28 @@ async def test_who_joined_a_question_learns_that_it_was_not_put() -> None:
     assert [type(outcome) for outcome in outcomes] == [RetryableError] * 3
     with pytest.raises(RetryableError):
         await asker.explain(PREDICTION, 5)
+
+
+class Slow:
+    """A bus that takes a while to accept a question."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        self.accepted: list[Subject[Any]] = []
+
+    async def publish(self, subject: Subject[Any], *_: Any) -> None:
+        await asyncio.sleep(0.01)
+        self.accepted.append(subject)
+
+
+async def test_a_question_is_put_though_who_asked_first_is_gone() -> None:
+    bus = Slow()
+    asker = Asker(made_hub(), SystemClock(), bus=cast("Bus", bus))
+    first = asyncio.create_task(asker.explain(PREDICTION, 5))
+    second = asyncio.create_task(asker.explain(PREDICTION, 0.1))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(TimeoutError):
+        await second
+    assert (first.cancelled(), bus.accepted) == (True, [EXPLAIN])
