@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
+from math import ceil
 from typing import Annotated, Any
 
 import msgspec
@@ -26,11 +27,12 @@ from riskee.storage import keys
 from riskee.storage.cache import Cache
 from serving.api.problems import ProblemError
 from serving.api.replies import backend_of, caller_of
+from serving.api.security.deadlines import Deadlines
 
 _KEY = r"^[A-Za-z0-9_\-]{1,128}$"
 _STATUS = "Idempotency-Status"
-# Longer than any request may take: a process that died must not hold a key for an hour.
-_PENDING_SECONDS = 180
+# For what comes after the longest that a request may take; then its key is free: its process has died.
+_TO_KEEP_SECONDS = 10
 _TRIES = 2
 _KEPT_BYTES = 256 * 1024
 _HEADERS = ("content-type", "location", "retry-after")
@@ -73,7 +75,9 @@ class IdempotentRoute(APIRoute):
             if request.method != "POST" or key is None or not re.fullmatch(_KEY, key):
                 # A key that is none is refused by the handler, as the document says.
                 return await handle(request)
-            kept = _Once(backend_of(request).cache, caller_of(request), key, await _digest(request))
+            backend = backend_of(request)
+            seconds = ceil(Deadlines(backend.settings.api).longest) + _TO_KEEP_SECONDS
+            kept = _Once(backend.cache, caller_of(request), key, await _digest(request), seconds)
             return await kept.answer(request, handle)
 
         return once
@@ -92,6 +96,7 @@ class _Once:
     caller: str
     key: str
     digest: str
+    seconds: int
 
     async def answer(self, request: Request, handle: Handler) -> Response:
         try:
@@ -116,7 +121,7 @@ class _Once:
         mine = msgspec.msgpack.encode(Kept(self.digest))
         # What has it may end in between; then the key is free.
         for _ in range(_TRIES):
-            if await self.cache.claim(keys.IDEMPOTENCY, mine, _PENDING_SECONDS, **self._parts):
+            if await self.cache.claim(keys.IDEMPOTENCY, mine, self.seconds, **self._parts):
                 return None
             body = await self.cache.text(keys.IDEMPOTENCY, **self._parts)
             if body is not None:

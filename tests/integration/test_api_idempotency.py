@@ -10,6 +10,7 @@ from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
+from riskee.storage.keys import Key
 from riskee.storage.recording import PREDICTIONS, record
 from serving.api import idempotency
 from tests.integration.answering import Answering, answering
@@ -109,3 +110,21 @@ async def test_without_the_cache_the_request_is_done_and_says_so(bus: Bus, known
         engine.dispose()
         response = await client.post("/v1/predict", json={"tickers": ["AAPL"]}, headers=KEY)
         assert response.raise_for_status().headers["idempotency-status"] == "unavailable"
+
+
+async def test_a_key_is_held_for_longer_than_any_request_may_take(
+    bus: Bus, cache: Cache, known: Settings, predicting: Predicting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    claim = Cache.claim
+
+    async def noted(self: Cache, key: Key, text: bytes, seconds: int, **parts: str) -> bool:
+        held.append(seconds)
+        return await claim(self, key, text, seconds, **parts)
+
+    monkeypatch.setattr(Cache, "claim", noted)
+    patient = known.api.model_copy(update={"explain_timeout_seconds": 600.0})
+    async with serving(known.model_copy(update={"api": patient})) as client:
+        await client.post("/v1/predict", json=FRESH, headers=KEY)
+    assert held
+    assert min(held) > 600

@@ -35,6 +35,11 @@ class Deadlines:
             case Patience.ENDLESS:
                 return None
 
+    @property
+    def longest(self) -> float:
+        """The seconds after which every answer that ends by itself has come."""
+        return max(seconds for patience in Patience if (seconds := self.seconds(patience)) is not None)
+
     @contextmanager
     def held(self, caller_id: str, timeout: asyncio.Timeout) -> Iterator[None]:
         """For the time of a connection that goes on: it ends when its key does."""
