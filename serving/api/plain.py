@@ -9,9 +9,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from riskee.errors import RiskeeError
 from serving.api.problems import ProblemError, refused, respond
 
+# Of an answer to HEAD the server sends the head alone.
+_READING = frozenset({"GET", "HEAD"})
+
 
 class PlainRoutes:
-    """Middleware that serves GETs of some routes, whose parameters are the request and the strings of their paths.
+    """Middleware that serves GET and HEAD of some routes, whose parameters are the request and the strings of their
+    paths.
 
     FastAPI spends as much on its own middleware, its router and the parameters of a request as Starlette on all of it;
     here nothing needs it (docs/adr/0125). The routes are the application's too, for its document and for other methods.
@@ -35,7 +39,7 @@ class PlainRoutes:
         await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> APIRoute | None:
-        if scope["type"] != "http" or scope["method"] != "GET":
+        if scope["type"] != "http" or scope["method"] not in _READING:
             return None
         for route in self._routes:
             found = route.path_regex.match(scope["path"])

@@ -27,6 +27,7 @@ The stream has [a page of its own](stream.md). A test runs every command of this
 - **Request ids.** `X-Request-ID` (up to 128 letters, digits, `.`, `_`, `-`) is taken over; else one is made. It is in
   the answer, in problems, and in every line that is logged on the way.
 - **Keeping answers.** What has an `ETag` is saved by `If-None-Match`: 304 without a body while nothing has changed.
+  `HEAD` is answered by `/v1/predict/{ticker}` alone, as its GET without the body; the other routes answer 405.
   `Cache-Control` is `private`: `no-cache` for what changes with the market, up to an hour for what does not.
 - **Idempotency.** A POST with an `Idempotency-Key` (up to 128 letters, digits, `_`, `-`) is done once. For an hour the
   same request of the same caller gets the same answer (`Idempotency-Status: replayed`), another request with that key

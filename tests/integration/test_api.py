@@ -47,6 +47,15 @@ async def test_the_prediction_in_the_cache_is_the_answer(client: httpx.AsyncClie
     assert msgspec.convert(answer, Prediction) == prediction
 
 
+async def test_the_head_of_a_prediction_is_had_without_its_body(client: httpx.AsyncClient, cache: Cache) -> None:
+    await put(cache, made())
+    whole, head = await client.get("/v1/predict/AAPL"), await client.head("/v1/predict/AAPL")
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", whole.headers["etag"])
+    assert head.headers["content-length"] == str(len(whole.content))
+    unknown = await client.head("/v1/predict/APL")
+    assert (unknown.status_code, unknown.content) == (404, b"")
+
+
 async def test_an_old_prediction_is_flagged_stale(client: httpx.AsyncClient, cache: Cache) -> None:
     await put(cache, made(age=61))
     answer = (await client.get("/predict/AAPL")).json()
