@@ -1,6 +1,7 @@
 """What moved a published prediction: the model's own attributions on the very features that it was made from."""
 
 import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -40,6 +41,8 @@ class Attributions:
     settings: ModelSettings
     drivers: int
     _predictors: dict[str, Predictor] = field(default_factory=dict)
+    # Several lookups read the models at the same time, each in its thread.
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     async def of(self, prediction: Prediction) -> tuple[Driver, ...]:
         """The drivers; none where the prediction's features or model are gone."""
@@ -58,13 +61,19 @@ class Attributions:
 
     def _predictor(self, version: str) -> Predictor:
         """Raises NotFoundError for a model that the registry does not have."""
-        if version not in self._predictors:
-            with database_errors(), self.knowledge.engine.connect() as connection:
-                artifact = load_model(connection, version)
+        with self._lock:
+            kept = self._predictors.get(version)
+        if kept is not None:
+            return kept
+        # Without the lock: a database that hangs holds up nobody whose model is here.
+        with database_errors(), self.knowledge.engine.connect() as connection:
+            artifact = load_model(connection, version)
+        predictor = Predictor(artifact, self.settings.threads)
+        with self._lock:
             while len(self._predictors) >= _KEPT_MODELS:
                 del self._predictors[next(iter(self._predictors))]
-            self._predictors[version] = Predictor(artifact, self.settings.threads)
-        return self._predictors[version]
+            self._predictors[version] = predictor
+        return predictor
 
     def _drivers(
         self, predictor: Predictor, prediction: Prediction, features: Mapping[str, float]
