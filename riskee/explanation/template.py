@@ -69,7 +69,9 @@ def report(document: SourceDocument) -> str:
         pattern.search(document.title) for pattern in _UNFIT if not (past and pattern is wording.FORECAST)
     )
     title = f"a text of {document.collection.replace('_', ' ')}" if unfit else document.title
-    return f"Background: {title} ({document.source}, {document.published_at:%Y-%m-%d})."
+    # A line of its own would be a paragraph of its own.
+    source = " ".join(document.source.split())
+    return f"Background: {title} ({source}, {document.published_at:%Y-%m-%d})."
 
 
 def without_documents(facts: Facts) -> str:

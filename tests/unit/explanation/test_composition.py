@@ -114,6 +114,14 @@ def test_what_could_not_be_searched_is_said_beside_what_could(documents: tuple[s
     assert holds_only_facts(composed, given)
 
 
+def test_a_source_of_several_lines_stays_in_its_paragraph() -> None:
+    known = facts()
+    torn = msgspec.structs.replace(known.documents[0], source="News\nof today")
+    given = replace(known, documents=(torn, *known.documents[1:]))
+    assert "(News of today, " in from_template(given).text
+    assert holds_only_facts(from_template(given), given)
+
+
 def test_signs_are_those_of_the_drivers() -> None:
     text = from_template(facts(drivers=(TREND, VOLATILITY))).text
     assert "Pushing it up: the trend of the last months (+0.21%)." in text
