@@ -33,5 +33,5 @@ def test_models_that_come_at_once_do_not_remove_the_same_one_twice(monkeypatch: 
     knowledge = cast("Any", SimpleNamespace(engine=MagicMock()))
     made = Attributions(NOTHING, knowledge, NOTHING, ModelSettings(), 5, kept)
     with ThreadPoolExecutor(3) as threads:
-        assert list(threads.map(made._predictor, "xyz")) == ["x", "y", "z"]
+        assert [*map(str, threads.map(made._predictor, "xyz"))] == ["x", "y", "z"]
     assert set(kept.keys()) == {"d", "x", "y", "z"}
