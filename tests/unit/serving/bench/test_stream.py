@@ -61,6 +61,16 @@ def load(target: str, deaf: int, p99: float, cpu: float) -> StreamLoad:
     )  # fmt: skip
 
 
+def test_the_deaf_are_judged_only_where_something_could_wait_for_them() -> None:
+    options = StreamOptions(clients=100, rate=50, deaf=5)
+    quiet = msgspec.structs.replace(load("product", 5, 10.0, 1.0), published=options.publications, slow_ended=0)
+    measured = StreamMeasured(machine=live_measured().machine, options=options, loads=[quiet], seconds=1.0, others=0.0)
+    for published, expected in ((options.publications, (None, stream_report.TOO_LITTLE)), (400, (False, ""))):
+        loads = [msgspec.structs.replace(quiet, published=published)]
+        found = stream_report.targets(msgspec.structs.replace(measured, loads=loads))
+        assert [(t.met, t.note) for t in found if t.what == "of the 5, closed"] == [expected]
+
+
 def test_the_tables_say_what_was_missed() -> None:
     versions = dict.fromkeys(("uvicorn", "uvloop", "nats-py"), "1.0")
     beside = msgspec.structs.replace(load("product", 20, 260.0, 16.0), deliveries=200_003, fallen=3)
