@@ -34,13 +34,16 @@ _FOLDERS = ("postgres", "nats", "redis", "qdrant")
 
 @dataclass
 class Restored:
-    """What a restore did: the newest transaction from the log, the timeline that it began, seconds by step."""
+    """What a restore did: the newest transaction from the log, the timeline that it began, the segment that was not
+    kept and so ended the log ("" for none), seconds by step.
+    """
 
     backup_id: str
     asked_for: datetime | None
     last_transaction: datetime | None = None
     timeline: int = 0
     wal_files: int = 0
+    log_gap: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -62,10 +65,11 @@ class EmbeddedRestore:
     def run(
         self, backup_id: str | None, at: datetime | None, *, overwrite: bool, timeline: int | None = None
     ) -> Restored:
-        """Restore a backup, or the newest; to a moment where the log was kept, else as far as it goes. Where restores
-        before have made it fork, the log of a timeline is followed, or of the latest.
+        """Restore a backup, or the newest; to a moment where the log was kept, else as far as it goes, which is to a
+        gap in it. Where restores before have made it fork, the log of a timeline is followed, or of the latest.
 
-        Raises FatalError where the stack runs or there is data and not `overwrite`, and what is wrong with the backup.
+        Raises FatalError where the stack runs or there is data and not `overwrite`, and what is wrong with the backup;
+        a gap in the log is where a moment or a timeline is asked for.
         """
         with self.stack.exclusive():
             home = Home(self.stack.home)
@@ -74,7 +78,8 @@ class EmbeddedRestore:
             manifest = restoring.choose(self.repository, backup_id, at)
             done = Restored(manifest.backup_id, at)
             with self._timed(done, "verify", f"Verifying {manifest.backup_id}") as telling:
-                done.wal_files = verify(self.repository, manifest, telling).wal_files
+                to_gap = at is None and timeline is None
+                done.wal_files = verify(self.repository, manifest, telling, to_gap=to_gap).wal_files
                 if at is not None and not done.wal_files:
                     raise FatalError(
                         "no log was kept with this backup, so it knows no moments",
@@ -110,10 +115,12 @@ class EmbeddedRestore:
         with self._timed(done, "unpack", "Unpacking the database") as telling:
             recovery.begin()
             unpack(restoring.base_of(self.repository, manifest), recovery.folder)
-            names = [path.rsplit("/", 1)[-1] for path in log_after(self.repository, part)]
-            for name in fetch(self.repository, part.facts["system_identifier"], names, recovery.log):
+            log = log_after(self.repository, part)
+            for name in fetch(self.repository, log, recovery.log):
                 telling.tell(f"log {name}")
             recovery.check()
+        if log.gap:
+            done.log_gap, timeline = log.gap, log.newest_timeline
         with self._timed(done, "recover", "Recovering the database"):
             recovered = recovery.recover(done.asked_for, timeline, load_credentials(home).postgres)
             done.last_transaction, done.timeline = recovered.last_transaction, recovered.timeline

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,9 +17,17 @@ from riskee.backup.repository import Repository, object_path
 from riskee.backup.streams import Snapshot, stream_server
 from riskee.backup.vectors import VectorServer
 from riskee.backup.verifying import log_after
-from riskee.backup.wal import fetch
+from riskee.backup.wal import Log, fetch
 from riskee.errors import FatalError, NotFoundError
 from riskee.settings import Settings
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """How many files were written, and the segment of the log that is missing after them ("" for none)."""
+
+    objects: int
+    log_gap: str
 
 
 def choose(repository: Repository, backup_id: str | None, at: datetime | None) -> Manifest:
@@ -118,9 +127,9 @@ def restore_dumps(settings: Settings, repository: Repository, manifest: Manifest
     return counts
 
 
-def extract(repository: Repository, manifest: Manifest, folder: Path, telling: Telling) -> int:
-    """Write all objects, opened and unpacked, into an empty folder, and the database's log after the backup into
-    `postgres/wal`; returns how many. For servers that others run.
+def extract(repository: Repository, manifest: Manifest, folder: Path, telling: Telling) -> Extracted:
+    """Write all objects, opened and unpacked, into an empty folder, and the database's log after the backup, up to a
+    gap, into `postgres/wal`. For servers that others run.
     """
     require_empty(folder, "--extract")
     objects = [one for part in manifest.parts for one in part.objects]
@@ -134,18 +143,16 @@ def extract(repository: Repository, manifest: Manifest, folder: Path, telling: T
             files.unpack(blocks, folder / system / "data")
         else:
             write_blocks(blocks, folder / system / name)
-    return len(objects) + _extract_log(repository, manifest, folder / "postgres" / "wal", telling)
+    log = log_after(repository, manifest.part("postgres"))
+    return Extracted(len(objects) + _extract_log(repository, log, folder / "postgres" / "wal", telling), log.gap)
 
 
-def _extract_log(repository: Repository, manifest: Manifest, folder: Path, telling: Telling) -> int:
-    part = manifest.part("postgres")
-    names = [path.rsplit("/", 1)[-1] for path in log_after(repository, part)]
-    if part is None or not names:
-        return 0
-    folder.mkdir(mode=0o700)
-    for name in fetch(repository, part.facts["system_identifier"], names, folder):
+def _extract_log(repository: Repository, log: Log, folder: Path, telling: Telling) -> int:
+    if log.names:
+        folder.mkdir(mode=0o700)
+    for name in fetch(repository, log, folder):
         telling.tell(f"log {name}")
-    return len(names)
+    return len(log.names)
 
 
 def write_blocks(blocks: Iterator[bytes], path: Path) -> None:

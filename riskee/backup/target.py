@@ -1,6 +1,7 @@
 """Where backups are kept: a folder, or whatever fsspec has an address for."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,11 +105,12 @@ def target_of(settings: Settings) -> Target:
 
 @contextmanager
 def _local_file(path: Path) -> Iterator[IO[bytes]]:
-    """Written beside its place, and on the disk before it takes it."""
+    """Written beside its place, under a name that no other run writes to, and on the disk before it takes it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_name(path.name + _PARTIAL)
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=_PARTIAL, dir=path.parent)
+    partial = Path(name)
     try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -8,7 +8,9 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from riskee.backup.errors import DamagedError
@@ -49,14 +51,34 @@ def ship(repository: Repository, folder: Path) -> Shipped:
         segments = [path for path in files if SEGMENT.fullmatch(path.name)]
         if not segments:  # a history alone waits for a segment, which says whose it is
             return Shipped(0, "")
-        clusters = {path: system_identifier(path) for path in segments}
-        for path in files:
-            cluster = clusters.get(path, clusters[segments[-1]])
-            _store(repository, path, f"{WAL}/{cluster}/{path.name}")
-            path.unlink()
+        clusters = _clusters(segments)
+        if not clusters:
+            return Shipped(0, "")
+        newest = max(clusters)
+        shipped = [path for path in files if _shipped(repository, path, clusters.get(path, clusters[newest]))]
     except OSError as error:
         raise RetryableError(f"{folder} cannot be read: {error.strerror}", "check its owner and mode") from error
-    return Shipped(len(files), segments[-1].name)
+    return Shipped(len(shipped), newest.name)
+
+
+def _clusters(segments: Sequence[Path]) -> dict[Path, str]:
+    clusters: dict[Path, str] = {}
+    for path in segments:
+        with suppress(FileNotFoundError):  # another run has just stored and removed it
+            clusters[path] = system_identifier(path)
+    return clusters
+
+
+def _shipped(repository: Repository, path: Path, cluster: str) -> bool:
+    """Store a file and remove it here; False where another run has just done it."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return False
+    with file:
+        _store(repository, file, f"{WAL}/{cluster}/{path.name}")
+    path.unlink(missing_ok=True)
+    return True
 
 
 def system_identifier(segment: Path) -> str:
@@ -65,18 +87,19 @@ def system_identifier(segment: Path) -> str:
         return str(int.from_bytes(file.read(_IDENTIFIER.stop)[_IDENTIFIER], "little"))
 
 
-def _store(repository: Repository, path: Path, stored: str) -> None:
-    if repository.target.exists(stored) and not _same(repository, path, stored):
+def _store(repository: Repository, file: BufferedReader, stored: str) -> None:
+    if repository.target.exists(stored) and not _same(repository, file, stored):
         raise FatalError(
-            f"{path} differs from what the target has of it",
+            f"{file.name} differs from what the target has of it",
             "two servers are copies of one cluster: give each a target of its own (RISKEE_BACKUP__TARGET)",
         )
-    with repository.storing(stored) as storing, path.open("rb") as file:
+    file.seek(0)
+    with repository.storing(stored) as storing:
         while block := file.read(_BLOCK):
             storing.write(block)
 
 
-def _same(repository: Repository, path: Path, stored: str) -> bool:
+def _same(repository: Repository, file: BufferedReader, stored: str) -> bool:
     """A stored file that is damaged is not the same, but may be replaced."""
     digest = hashlib.sha256()
     try:
@@ -84,26 +107,42 @@ def _same(repository: Repository, path: Path, stored: str) -> bool:
             digest.update(block)
     except DamagedError:
         return True
-    return digest.digest() == hashlib.sha256(path.read_bytes()).digest()
+    return digest.digest() == hashlib.file_digest(file, "sha256").digest()
 
 
-def needed_names(repository: Repository, cluster: str, first: str) -> list[str]:
-    """The log's files from a backup's first segment on, and all histories; nothing where that first one was not kept.
+@dataclass(frozen=True)
+class Log:
+    """Names of a cluster's files of log from a backup on, in order, with all histories; `gap`: the segment after them
+    that was not kept, where later ones were ("" for none)."""
 
-    Raises NotFoundError where one is missing in between: the recovery would end there.
-    """
+    cluster: str = ""
+    names: tuple[str, ...] = ()
+    gap: str = ""
+
+    @property
+    def newest_timeline(self) -> int:
+        """That of the segments: a history may be of one that was begun after the gap."""
+        return max(int(name[:8], 16) for name in self.names if SEGMENT.fullmatch(name))
+
+    def require_whole(self) -> None:
+        """Raises NotFoundError where there is a gap: a recovery ends there."""
+        if self.gap:
+            raise NotFoundError(
+                f"the log lacks the segment …{self.gap}: only what was before it can be restored",
+                "restore without --at and --timeline, or from a backup that is newer than the gap",
+            )
+
+
+def needed_log(repository: Repository, cluster: str, first: str) -> Log:
+    """The log from a backup's first segment up to its end or a gap; nothing where that first one was not kept."""
     names = repository.target.names(f"{WAL}/{cluster}")
     segments = [name for name in names if SEGMENT.fullmatch(name) and name[8:24] >= first[8:24]]
     places = {name[8:24] for name in segments}
     if first[8:24] not in places:
-        return []
-    gap = next((place for place in _places(first, max(places)) if place not in places), None)
-    if gap is not None:
-        raise NotFoundError(
-            f"the log lacks the segment …{gap}: only what was before it can be restored",
-            "restore without --at, or from a backup that is newer than the gap",
-        )
-    return [name for name in names if _HISTORY.fullmatch(name)] + segments
+        return Log()
+    gap = next((place for place in _places(first, max(places)) if place not in places), "")
+    kept = [name for name in segments if not gap or name[8:24] < gap]
+    return Log(cluster, (*(name for name in names if _HISTORY.fullmatch(name)), *kept), gap)
 
 
 def _places(first: str, last_place: str) -> Iterator[str]:
@@ -117,14 +156,14 @@ def _places(first: str, last_place: str) -> Iterator[str]:
         number += 1
 
 
-def fetch(repository: Repository, cluster: str, names: Sequence[str], folder: Path) -> Iterator[str]:
+def fetch(repository: Repository, log: Log, folder: Path) -> Iterator[str]:
     """Bring the log's files into a folder; says each name when it is there. Raises DamagedError for what is not whole.
 
     The rest of a segment that was ended early is zeros: they take no room on the disk.
     """
-    for name in names:
+    for name in log.names:
         with (folder / name).open("wb") as file:
-            for block in repository.reading(f"{WAL}/{cluster}/{name}"):
+            for block in repository.reading(f"{WAL}/{log.cluster}/{name}"):
                 if block.count(0) == len(block):
                     file.seek(len(block), os.SEEK_CUR)
                 else:

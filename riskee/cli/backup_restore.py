@@ -55,21 +55,24 @@ def restore_elsewhere(
     with make_board(error=json) as board:
         with board.task(f"Verifying {manifest.backup_id}") as task:
             verify(repository, manifest, task, wal=False)
+        gap = ""
         if extract is None:
             counts = _fill_servers(settings, repository, manifest, board)
         else:
-            counts = _extract(repository, manifest, extract, board)
+            counts, gap = _extract(repository, manifest, extract, board)
     if json:
-        print_json({"backup_id": manifest.backup_id, "counts": counts})
+        print_json({"backup_id": manifest.backup_id, "counts": counts, "log_gap": gap})
         return
     print_table(f"Restored from {manifest.backup_id}", ("what", "entries"), ((k, f"{n:,}") for k, n in counts.items()))
+    _tell_gap(gap)
 
 
-def _extract(repository: Repository, manifest: Manifest, folder: Path, board: Board) -> dict[str, int]:
+def _extract(repository: Repository, manifest: Manifest, folder: Path, board: Board) -> tuple[dict[str, int], str]:
     from riskee.backup.restoring import extract
 
     with board.task(f"Unpacking into {folder}") as task:
-        return {"objects": extract(repository, manifest, folder, task)}
+        done = extract(repository, manifest, folder, task)
+    return {"objects": done.objects}, done.log_gap
 
 
 def _fill_servers(settings: Settings, repository: Repository, manifest: Manifest, board: Board) -> dict[str, int]:
@@ -98,5 +101,11 @@ def _print_restored(done: Restored, *, json: bool) -> None:
     print_table(f"Restored {done.backup_id}", ("step", "seconds"), rows)
     if done.last_transaction is not None:
         typer.echo(f"the last transaction is of {done.last_transaction:%Y-%m-%d %H:%M:%S} UTC")
+    _tell_gap(done.log_gap)
     typer.echo(f"the log goes on as timeline {done.timeline}: make a backup soon (`riskee backup create`)")
     typer.echo("next: `riskee up`, then `riskee documents embed` brings the vectors in line with the documents")
+
+
+def _tell_gap(gap: str) -> None:
+    if gap:
+        typer.echo(f"the log lacks the segment …{gap}: what was written from there on is not restored")

@@ -27,7 +27,7 @@ from infra.embedded.stack import Stack
 from riskee.backup.creating import create
 from riskee.backup.postgres import PostgresServer
 from riskee.backup.repository import repository_of
-from riskee.backup.wal import ship, wal_folder
+from riskee.backup.wal import SEGMENT, ship, wal_folder
 from riskee.cli.board import PlainBoard
 from riskee.clock import SystemClock
 from riskee.errors import FatalError, PoisonError
@@ -172,10 +172,33 @@ def _dumps_fill_an_empty_database(kept: Kept, home: Path, settings: Settings) ->
     assert f"the database {name} is not empty" in second.stderr
 
 
+@contextmanager
+def gap(kept: Kept) -> Iterator[str]:
+    """The log goes on after a segment that was not kept; gives that one's place."""
+    newest = max(path for path in (kept.folder / "kept" / "wal").glob("*/*") if SEGMENT.fullmatch(path.name))
+    number = int(newest.name[16:], 16)
+    later = newest.with_name(f"{newest.name[:16]}{number + 2:08X}")
+    later.touch()
+    yield f"{newest.name[8:16]}{number + 1:08X}"
+    later.unlink()
+
+
+def test_a_restore_goes_as_far_as_a_gap_in_the_log(kept: Kept) -> None:
+    home = new_home(kept.folder, "gap")
+    with gap(kept) as lacking:
+        refused = riskee(kept, home, "restore", "--at", kept.moment.isoformat())
+        done = restored(kept, home)
+    assert f"lacks the segment …{lacking}" in refused.stderr
+    assert done["log_gap"] == lacking
+    assert datetime.fromisoformat(done["last_transaction"]) > kept.moment, "all that was stored before it"
+
+
 def test_a_backup_is_unpacked_for_servers_that_others_run(kept: Kept) -> None:
     folder = kept.folder / "unpacked"
-    done = riskee(kept, kept.home, "restore", "--extract", str(folder), "--json")
+    with gap(kept) as lacking:
+        done = riskee(kept, kept.home, "restore", "--extract", str(folder), "--json")
     assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["log_gap"] == lacking
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert json.loads(done.stdout)["counts"]["objects"] > 10
     assert found >= {"postgres/data/PG_VERSION", "postgres/riskee.dump", "redis/dump.rdb", "nats/ROUTING.snapshot"}

@@ -6,7 +6,7 @@ import pytest
 
 from riskee.backup.repository import Repository
 from riskee.backup.target import Target
-from riskee.backup.wal import Shipped, fetch, needed_names, ship
+from riskee.backup.wal import Log, Shipped, fetch, needed_log, ship, system_identifier
 from riskee.errors import FatalError, NotFoundError
 
 SEGMENT = 16 * 2**20
@@ -41,11 +41,11 @@ def test_what_was_shipped_is_removed_here_and_comes_back_whole(repository: Repos
         "000000010000000100000001.partial", "archtemp.000000010000000000000003.17",
     ]  # fmt: skip
     assert ship(repository, folder) == Shipped(0, "")
-    names = needed_names(repository, "7", FIRST)
-    assert names == ["00000002.history", FIRST, SECOND]
+    log = needed_log(repository, "7", FIRST)
+    assert log == Log("7", ("00000002.history", FIRST, SECOND))
     back = folder.parent / "back"
     back.mkdir()
-    assert list(fetch(repository, "7", names, back)) == names
+    assert tuple(fetch(repository, log, back)) == log.names
     assert (back / SECOND).read_bytes() == content
     assert (back / SECOND).stat().st_blocks * 512 < SEGMENT // 4, "zeros take no room"
 
@@ -60,13 +60,42 @@ def test_shipping_again_what_is_there_is_safe_and_another_content_refused(reposi
     assert (folder / FIRST).exists()
 
 
-def test_a_missing_segment_is_found_before_a_restore(repository: Repository, folder: Path) -> None:
-    for name in (FIRST, "000000010000000100000001"):
+def test_a_missing_segment_ends_the_log(repository: Repository, folder: Path) -> None:
+    for name in (FIRST, "000000020000000100000001"):
         (folder / name).write_bytes(segment())
+    (folder / "00000002.history").write_text("1\t0/1\tno reason\n")
     ship(repository, folder)
+    log = needed_log(repository, "7", FIRST)
+    assert log == Log("7", ("00000002.history", FIRST), SECOND[8:])
+    assert log.newest_timeline == 1, "the other was begun after the gap"
     with pytest.raises(NotFoundError, match=f"lacks the segment …{SECOND[8:]}"):
-        needed_names(repository, "7", FIRST)
-    assert needed_names(repository, "7", SECOND) == [], "where the first was not kept there is no log to speak of"
+        log.require_whole()
+    assert needed_log(repository, "7", SECOND) == Log(), "where the first was not kept there is no log to speak of"
+
+
+@pytest.mark.parametrize("when", ["is looked at", "is stored"])
+def test_what_another_run_has_just_shipped_is_left_out(
+    repository: Repository, folder: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    for name in (FIRST, SECOND):
+        (folder / name).write_bytes(segment())
+
+    def identifier(path: Path) -> str:
+        found = system_identifier(path) if when == "is stored" else ""
+        if path.name == FIRST:
+            path.unlink()
+        return found or system_identifier(path)
+
+    monkeypatch.setattr("riskee.backup.wal.system_identifier", identifier)
+    assert ship(repository, folder) == Shipped(1, SECOND)
+
+
+def test_two_runs_that_store_one_file_do_not_mix_it(repository: Repository) -> None:
+    with repository.storing("wal/7/one") as first:
+        first.write(b"content" * 99)
+        with repository.storing("wal/7/one") as second:
+            second.write(b"content" * 99)
+    assert b"".join(repository.reading("wal/7/one")) == b"content" * 99
 
 
 def test_nowhere_is_nothing_to_ship(repository: Repository, tmp_path: Path) -> None:
