@@ -24,7 +24,7 @@ from riskee.backup.streams import stream_server
 from riskee.backup.vectors import VectorServer
 from riskee.backup.wal import ship, wal_folder
 from riskee.clock import Clock
-from riskee.errors import FatalError, NotFoundError
+from riskee.errors import FatalError, NotFoundError, RiskeeError
 from riskee.settings import Settings
 
 SYSTEMS = ("nats", "postgres", "redis", "vectors", "files")
@@ -100,11 +100,19 @@ def create(
         )
         manifest = Manifest(FORMAT, backup_id, started, clock.now(), __version__, settings.profile, parts)
         repository.complete(manifest)
-    except BaseException:
-        if backup_id in repository.incomplete_ids():
-            repository.remove(backup_id)
+    except BaseException as error:
+        _clean_up(repository, backup_id, error)
         raise
     return manifest
+
+
+def _clean_up(repository: Repository, backup_id: str, error: BaseException) -> None:
+    """Remove what was stored of a backup that failed. What is wrong with the target too does not hide why it failed."""
+    try:
+        if backup_id in repository.incomplete_ids():
+            repository.remove(backup_id)
+    except RiskeeError as left:
+        error.add_note(f"what was stored of {backup_id} is left, until `riskee backup prune` removes it: {left}")
 
 
 def privileged(settings: Settings) -> Settings:

@@ -4,6 +4,7 @@ A dump is smaller, restores into other versions and tiers, and its counts are of
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +26,8 @@ from riskee.settings import Settings
 
 # Dagster's runs and their history are in a database beside the product's.
 DATABASES = ("riskee", "dagster")
+# The address alone says where to; how the way there is encrypted may be said by PGSSLMODE, PGSSLROOTCERT and the like.
+_FOREIGN = re.compile("PG(?!SSL)")
 _BLOCK = 1 << 20
 _CONNECT_SECONDS = 5
 
@@ -98,6 +101,8 @@ class PostgresServer:
     def base(self, write: Write) -> None:
         """Write the cluster's files as a tar, with the log that makes them consistent."""
         with self.connect() as connection:
+            # No transaction is idle while the tool runs: idle_in_transaction_session_timeout would end it.
+            connection.autocommit = True
             # It keeps the log from being recycled while the files are read; it ends with this connection.
             connection.execute(
                 "SELECT pg_create_physical_replication_slot('riskee_base_' || pg_backend_pid(), true, true)"
@@ -110,6 +115,8 @@ class PostgresServer:
         """Write a database in pg_dump's own form; returns the rows of each table at that moment."""
         with self.connect(database) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # The snapshot lasts as long as this transaction, which is idle while the tool runs.
+            connection.execute("SET idle_in_transaction_session_timeout = 0")
             found = connection.execute("SELECT pg_export_snapshot()").fetchone()
             counts = dict(row_counts(connection))
             snapshot = str(found[0]) if found else ""
@@ -146,7 +153,7 @@ class PostgresServer:
 
     def _environment(self) -> dict[str, str]:
         password = conninfo_to_dict(self._address()).get("password")
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        plain = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
         return plain | ({} if password is None else {"PGPASSWORD": str(password)})
 
     def _pipe(self, tool: str, arguments: Sequence[str], write: Write) -> None:

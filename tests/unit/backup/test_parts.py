@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from riskee.backup.creating import privileged
+from riskee.backup.creating import create, privileged
 from riskee.backup.errors import DamagedError
 from riskee.backup.files import Blocks, pack, unpack
 from riskee.backup.key import read_key
-from riskee.backup.postgres import tools_folder
+from riskee.backup.postgres import PostgresServer, tools_folder
 from riskee.backup.redis import place_rdb
+from riskee.backup.repository import Repository
+from riskee.backup.sealing import Write
+from riskee.backup.target import Target
 from riskee.cli.backup import parse_moment
-from riskee.errors import FatalError, PoisonError
+from riskee.cli.board import PlainBoard
+from riskee.clock import SystemClock
+from riskee.errors import FatalError, PoisonError, RetryableError
 from riskee.settings import BackupSettings, Settings
 
 
@@ -88,3 +93,36 @@ def test_the_log_is_not_kept_where_nobody_takes_it_away() -> None:
     with pytest.raises(ValueError, match="`wal_archive` needs a `target`"):
         BackupSettings(wal_archive=True)
     assert BackupSettings(wal_archive=True, target="/mnt/backups").wal_archive
+
+
+def test_tools_get_how_to_encrypt_but_not_another_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pg_basebackup", "pg_dump", "pg_restore"):
+        (tmp_path / name).write_text(f"#!/bin/sh\nenv > '{tmp_path}/said'\n")
+        (tmp_path / name).chmod(0o700)
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    server = PostgresServer(Settings(backup=BackupSettings(postgres_tools=tmp_path)))
+    server.restore_dump("riskee", tmp_path / "no.dump")
+    said = (tmp_path / "said").read_text().splitlines()
+    assert "PGSSLMODE=verify-full" in said
+    assert not [line for line in said if line.startswith("PGHOST=")]
+
+
+def test_a_target_that_goes_away_does_not_hide_why_a_backup_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "kept"
+    repository = Repository(Target(str(target)), None)
+
+    def fail(home: Path, write: Write) -> int:
+        write(b"some")
+        monkeypatch.setattr(repository, "incomplete_ids", away)
+        raise FatalError("a report cannot be read")
+
+    def away() -> list[str]:
+        raise RetryableError("the target is away")
+
+    monkeypatch.setattr("riskee.backup.files.pack", fail)
+    with pytest.raises(FatalError, match="a report cannot be read") as failed:
+        create(Settings(home=tmp_path), repository, SystemClock(), PlainBoard().task, ("files",))
+    assert "prune` removes it: the target is away" in failed.value.__notes__[0]
