@@ -3,7 +3,7 @@
 import { createChart, LineSeries } from "../vendor/lightweight-charts-5.2.1.mjs";
 import { byId, element, write } from "./dom.js";
 import { ForecastBands } from "./forecast_bands.js";
-import { arrow, change, price } from "./format.js";
+import { arrow, change, percent, price } from "./format.js";
 import { bandOf, counted, drawn, newestOf } from "./sessions.js";
 import { colour, onChange } from "./theme.js";
 
@@ -123,7 +123,7 @@ function said({ verdict, outside }) {
 function pastRow(band) {
   const expected = change(Math.log(band.predicted / band.from));
   const came = band.came === null ? "–" : `${price(band.came)} (${change(Math.log(band.came / band.from))})`;
-  const texts = [band.time, `${arrow(band.chance)} ${price(band.predicted)} (${expected})`, `${price(band.low)} – ${price(band.high)}`, came, said(band)];
+  const texts = [band.time, `${price(band.predicted)} (${expected}), ${arrow(band.chance)} ${percent(band.chance)} up`, `${price(band.low)} – ${price(band.high)}`, came, said(band)];
   return element("tr", "", ...texts.map((text) => element("td", "", text)));
 }
 

@@ -144,10 +144,10 @@ export class Detail {
   #drawFigures({ price: now, expected_return: expected, predicted_price: predicted, p_up: chance, confidence, interval, horizon }) {
     write(byId("price"), price(now));
     write(byId("predicted"), price(predicted));
-    const move = byId("expected");
-    write(move, `${arrow(chance)} ${change(expected)}`);
-    move.className = likelier(chance);
-    write(byId("chance"), percent(chance));
+    write(byId("expected"), change(expected));
+    const way = byId("chance");
+    write(way, `${arrow(chance)} ${percent(chance)}`);
+    way.className = likelier(chance);
     write(byId("confidence"), percent(confidence));
     write(byId("interval"), `${price(interval.p10)} – ${price(interval.p90)}`);
     write(byId("horizon"), horizon === "1d" ? "next close" : horizon);

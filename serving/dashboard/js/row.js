@@ -82,18 +82,19 @@ export class Row {
   #showNothing() {
     for (const each of [this.#price, this.#expected, this.#chance]) write(each, MUTE);
     for (const each of [this.#predicted, this.#low, this.#high, this.#shortChance]) write(each, "");
-    this.#expected.className = "";
+    this.#chance.className = "";
     this.#chanceBar.style.width = "0";
   }
 
   #showNumbers(prediction, reach) {
     const { expected_return: expected, interval } = prediction;
     write(this.#price, price(prediction.price));
-    write(this.#expected, `${arrow(prediction.p_up)} ${change(expected)}`);
-    this.#expected.className = likelier(prediction.p_up);
+    write(this.#expected, change(expected));
     write(this.#predicted, price(prediction.predicted_price));
-    write(this.#chance, percent(prediction.p_up));
-    write(this.#shortChance, `up ${percent(prediction.p_up)}`);
+    const chance = `${arrow(prediction.p_up)} ${percent(prediction.p_up)}`;
+    write(this.#chance, chance);
+    this.#chance.className = likelier(prediction.p_up);
+    write(this.#shortChance, `${chance} up`);
     this.#drawChance(prediction.p_up);
     this.#bar.draw(prediction, reach);
     write(this.#low, price(interval.p10));

@@ -22,20 +22,25 @@ async def test_a_row_says_all_of_a_prediction_and_follows_it(dashboard: Dashboar
     await dashboard.open()
     await dashboard.shows("600.00", dashboard.row("AAPL"))
     said = await dashboard.text(dashboard.row("AAPL"))
-    for part in ("AAPL", "AAPL Inc.", "▲ +0.10 %", "600.60", "55.0 %", "588.00", "612.00", "replay"):
+    for part in ("AAPL", "AAPL Inc.", "+0.10 %", "600.60", "▲ 55.0 %", "588.00", "612.00", "replay"):
         assert part in said
     await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 601.5, p_up=0.4)))
     await dashboard.shows("601.50", dashboard.row("AAPL"))
-    assert "▼ −0.10 %" in await dashboard.text(dashboard.row("AAPL"))
+    said = await dashboard.text(dashboard.row("AAPL"))
+    assert all(part in said for part in ("−0.10 %", "▼ 40.0 %"))
 
 
-async def test_the_direction_is_the_likelier_one(dashboard: Dashboard, cache: Cache, bus: Bus) -> None:
+async def test_the_direction_is_the_likelier_one_and_stands_beside_its_chance(dashboard: Dashboard, cache: Cache, bus: Bus) -> None:
     made = msgspec.structs.replace(prediction("AAPL", LAST, 600.0, p_up=0.504), expected_return=-0.0002)
     await put(cache, made)
     await dashboard.open("AAPL")
     await dashboard.shows("600.00", "#figures")
-    assert await dashboard.text("#expected") == "▲ −0.02 %"
-    assert "▲ −0.02 %" in await dashboard.text(dashboard.row("AAPL"))
+    for expected, chance in (
+        ("#expected", "#chance"),
+        (f"{dashboard.row('AAPL')} .expected b", f"{dashboard.row('AAPL')} .chance b"),
+    ):
+        assert await dashboard.text(expected) == "−0.02 %", "a mean has no direction of its own"
+        assert await dashboard.text(chance) == "▲ 50.4 %"
     watched = asyncio.ensure_future(dashboard.page.evaluate(_APART))
     for number in range(20):
         await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 601.0 + number)))
