@@ -30,7 +30,9 @@ async def test_a_row_says_all_of_a_prediction_and_follows_it(dashboard: Dashboar
     assert all(part in said for part in ("−0.10 %", "▼ 40.0 %"))
 
 
-async def test_the_direction_is_the_likelier_one_and_stands_beside_its_chance(dashboard: Dashboard, cache: Cache, bus: Bus) -> None:
+async def test_the_direction_is_the_likelier_one_and_stands_beside_its_chance(
+    dashboard: Dashboard, cache: Cache, bus: Bus
+) -> None:
     made = msgspec.structs.replace(prediction("AAPL", LAST, 600.0, p_up=0.504), expected_return=-0.0002)
     await put(cache, made)
     await dashboard.open("AAPL")
