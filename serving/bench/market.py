@@ -52,8 +52,12 @@ def _calendar(now: datetime) -> tuple[list[Session], Session, list[Session]]:
     today, begun = now.date(), now - timedelta(hours=1)
     past = [Session(day, _at(day, 14), _at(day, 21)) for day in _weekdays(today - timedelta(days=1), SESSIONS)]
     running = Session(today, begun, begun + timedelta(hours=8))
-    ahead = [running.opens_at + timedelta(days=number) for number in range(1, _AHEAD)]
-    return past, running, [Session(at.date(), at, at + timedelta(hours=8)) for at in ahead]
+    # By the day of the one that runs: within an hour after midnight that one began on the day before.
+    ahead = [
+        Session(today + later, running.opens_at + later, running.closes_at + later)
+        for later in (timedelta(days=number) for number in range(1, _AHEAD))
+    ]
+    return past, running, ahead
 
 
 def _at(day: date, hour: int) -> datetime:
