@@ -381,7 +381,7 @@ async def test_without_the_right_key_the_process_ends_and_says_why(scene: Scene,
     said = ""
     try:
         await asyncio.wait_for(
-            serve("ingest", quiet, ingest.main, clock=SystemClock(), stopping=asyncio.Event()), timeout=20
+            serve("ingest", quiet, ingest.main, clock=scene.clock, stopping=asyncio.Event()), timeout=20
         )
     except* FatalError as group:
         said = repr(group)
