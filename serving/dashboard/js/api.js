@@ -27,18 +27,20 @@ export class Problem extends Error {
 const AWAY = {
   title: "the API is away",
   detail: "The API does not answer.",
-  next_step: "`riskee status` shows whether it runs; this page tries again by itself",
+  next_step: "`riskee status` shows whether it runs",
 };
+
+const LATE = { title: "no answer in time", detail: "The API did not answer in time." };
 
 const CUT_OFF = { ...AWAY, title: "the answer was cut off", detail: "The API's answer did not come whole." };
 
-async function ask(path, options) {
+async function ask(path, options, late = LATE) {
   let response;
   try {
     // What is cached is asked about: an answer to a key must not stand for one without it.
     response = await fetch(path, { cache: "no-cache", ...options, headers: headers(), credentials: "omit" });
-  } catch {
-    throw new Problem(AWAY);
+  } catch (error) {
+    throw new Problem(error.name === "TimeoutError" ? late : AWAY);
   }
   heard(response.headers.get("date"));
   const body = await response.json().catch(() => null);
@@ -58,7 +60,11 @@ export const trackRecord = (ticker) => get(ticker ? `/v1/track-record/${named(ti
 export const document = (path) => get(path);
 
 export const explain = (ticker) =>
-  ask(`/v1/explain/${named(ticker)}`, { method: "POST", signal: AbortSignal.timeout(EXPLAIN_WITHIN_MS) });
+  ask(
+    `/v1/explain/${named(ticker)}`,
+    { method: "POST", signal: AbortSignal.timeout(EXPLAIN_WITHIN_MS) },
+    { ...LATE, detail: "No explanation came in time.", next_step: "Ask again: the work may go on" }
+  );
 
 // Its body says the same whether it can serve or not.
 export async function health() {

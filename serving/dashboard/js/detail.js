@@ -8,6 +8,7 @@ import { age, arrow, change, likelier, moment, percent, price } from "./format.j
 import { isLastKnown } from "./standing.js";
 
 const SESSIONS = 250;
+const NOT_FOUND = 404;
 // How often at most the past is read again.
 const READ_AGAIN_MS = 5000;
 
@@ -22,6 +23,8 @@ export class Detail {
   #due = 0;
   #readAt = 0;
   #retry = 0;
+  // A ticker that the API does not know: one of an old bookmark, say.
+  #unknown = null;
 
   constructor(market, { explanation, record, models }) {
     this.#market = market;
@@ -96,9 +99,12 @@ export class Detail {
       if (!(problem instanceof api.Problem)) throw problem;
       if (ticker !== this.#ticker) return;
       this.#loading = null;
-      if (!this.#isCharted) this.#chartSays("problem", problem.told);
+      if (problem.status === NOT_FOUND) this.#unknown = ticker;
       // Without a key every further try would be refused too; the page asks for one.
-      if (!problem.keyWanted) this.#retry = setTimeout(() => this.#read(), READ_AGAIN_MS);
+      const isFinal = problem.keyWanted || problem.status === NOT_FOUND;
+      if (!this.#isCharted) this.#chartSays("problem", isFinal ? problem.told : `${problem.told} This page tries again by itself.`);
+      if (isFinal) this.#ask();
+      else this.#retry = setTimeout(() => this.#read(), READ_AGAIN_MS);
     }
   }
 
@@ -137,6 +143,7 @@ export class Detail {
 
   // Why there is no prediction.
   get #missing() {
+    if (this.#unknown === this.#ticker) return `${this.#ticker} is no ticker that is predicted.`;
     if (this.#market.complete) return "This ticker has no prediction yet. Its next quote brings one.";
     return this.#market.standing.lost ? "Its prediction is not known: there is no connection." : "Loading …";
   }

@@ -18,13 +18,19 @@ export function documentLink({ url }, text) {
   return made;
 }
 
+// How often a document was opened: an answer that comes after the next opening is not shown under its title.
+let opened = 0;
+
 async function open(path, title) {
+  opened += 1;
+  const mine = opened;
   write(byId("document-title"), title);
   write(byId("document-origin"), "");
   write(byId("document-body"), "Loading …");
   byId("document-dialog").showModal();
   try {
     const found = await api.document(path);
+    if (mine !== opened) return;
     const parts = [`${found.source}, ${moment(found.published_at)}`];
     const publisher = link(found.url, "at its publisher");
     if (publisher.href) parts.push(" · ", publisher);
@@ -32,6 +38,6 @@ async function open(path, title) {
     write(byId("document-body"), found.body);
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;
-    writeWords(byId("document-body"), problem.told);
+    if (mine === opened) writeWords(byId("document-body"), problem.told);
   }
 }

@@ -7,11 +7,13 @@ import { documentLink } from "./documents.js";
 import { byId, element, write, writeWords } from "./dom.js";
 import { count, day, moment, words } from "./format.js";
 
-const STAGES = ["queued", "facts", "documents", "writing", "checking", "done"];
+// In the order in which the service goes through them: `queued` is the language model's queue.
+const STAGES = ["facts", "documents", "queued", "writing", "checking", "done"];
 const SAID = {
-  queued: "Waiting for its turn",
+  asked: "Asked",
   facts: "Gathering the facts",
   documents: "Looking for documents that were known at the time",
+  queued: "Waiting for its turn",
   writing: "The language model writes",
   checking: "Checking each sentence against the facts",
   done: "Done",
@@ -20,14 +22,15 @@ const SAID = {
 // Why a sentence was refused, by the kinds that the checks have.
 const REFUSED = {
   form: "not a sentence", characters: "odd characters", markup: "markup or an address", advice: "advice to buy or sell",
-  certainty: "more certain than the prediction", number: "a number that is no fact", unit: "a wrong unit",
+  certainty: "more certain than the prediction", number: "a number that is no fact",
   name: "a name that is no fact", negation: "a denial that was not checked", future: "a promise of the future",
   driver: "a driver that is none", order: "a wrong order of the drivers", direction: "a wrong direction",
-  subject: "about something else", support: "not supported by its source", cause: "a cause that nobody knows",
+  subject: "about something else", support: "not supported by its source", verb: "something else than its source says",
+  voice: "done by another than its source says",
   source: "a source that does not exist or fit", person: "a speaker in the first person",
 };
 
-const QUEUED = { stage: "queued", tokens: 0, sentences: [] };
+const ASKED = { stage: "asked", tokens: 0, sentences: [] };
 // As long as an answer to a question of one's own is waited for.
 const SILENT_AFTER_MS = 90_000;
 
@@ -41,7 +44,7 @@ class Told {
 
   // The one that was begun last.
   get work() {
-    return [...this.works.values()].at(-1) ?? (this.own ? QUEUED : null);
+    return [...this.works.values()].at(-1) ?? (this.own ? ASKED : null);
   }
 
   ends(about) {
@@ -87,7 +90,7 @@ export class Explanation {
       told.ends(own);
       this.#settle(ticker, answer);
     } catch (problem) {
-      if (!(problem instanceof api.Problem) && problem.name !== "TimeoutError") throw problem;
+      if (!(problem instanceof api.Problem)) throw problem;
       told.ends(own);
       told.problem = problem;
       announce(`No explanation: ${problem.message}`);
@@ -99,8 +102,9 @@ export class Explanation {
   progress(message) {
     const { ticker, prediction_id: about, stage, tokens, sentence, draft } = message.progress;
     const told = this.#told(ticker);
-    // Progress may come after the answer, on another way: the answer stands.
-    if (told.answer?.prediction_id === about) return;
+    // Progress may come after the answer, on another way: the answer stands, unless it is asked for again.
+    const isOver = stage === "done" && !told.works.has(about);
+    if (isOver || (told.answer?.prediction_id === about && told.own !== about)) return;
     const work = told.works.get(about) ?? { sentences: [] };
     clearTimeout(work.silent);
     const silent = setTimeout(() => {
@@ -125,9 +129,18 @@ export class Explanation {
   #settle(ticker, explanation) {
     const told = this.#told(ticker);
     told.ends(explanation.prediction_id);
-    Object.assign(told, { answer: explanation, problem: null });
+    // One's own comes twice: as an answer and on the stream.
+    const isNew = told.answer?.explanation_id !== explanation.explanation_id && !this.#isOlder(ticker, explanation);
+    if (isNew) Object.assign(told, { answer: explanation, problem: null });
     this.#draw(ticker);
-    if (ticker === this.#ticker) announce(`Explained: ${explanation.text}`);
+    if (isNew && ticker === this.#ticker) announce(`Explained: ${explanation.text}`);
+  }
+
+  // Whether it is of an earlier quote than the one that is shown. A feed that began anew has earlier ones only.
+  #isOlder(ticker, explanation) {
+    const { answer } = this.#told(ticker);
+    const now = ticker === this.#ticker ? this.#prediction : null;
+    return Boolean(answer && now) && quoted(explanation) < quoted(answer) && quoted(answer) <= quoted(now);
   }
 
   #draw(ticker = this.#ticker) {
@@ -176,9 +189,13 @@ export class Explanation {
   }
 }
 
-function sourceItem(source) {
+const quoted = ({ data_time: moment }) => Date.parse(moment);
+
+// With the letter by which the text cites it.
+function sourceItem(source, place) {
   const { title, source: origin, published_at: published, snippet } = source;
-  const item = element("li", "", documentLink(source, title), element("small", "", `${origin}, ${day(published)}`));
+  const label = element("b", "", `[${String.fromCharCode("A".charCodeAt(0) + place)}]`);
+  const item = element("li", "", label, documentLink(source, title), element("small", "", `${origin}, ${day(published)}`));
   if (snippet) item.append(element("q", "", snippet));
   return item;
 }
@@ -195,5 +212,5 @@ function drawDropped(dropped) {
 }
 
 function drawProblem(problem) {
-  writeWords(byId("explain-problem"), problem.told ?? "No explanation came in time. Ask again: the work may go on.");
+  writeWords(byId("explain-problem"), problem.told);
 }

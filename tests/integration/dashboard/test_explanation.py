@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from nats.aio.msg import Msg
+from playwright.async_api import Route
 from sqlalchemy import Engine
 
 from riskee.documents.document import Document, document_path
@@ -35,6 +36,8 @@ DRIVERS = (
     Driver(name="trading volume", feature="volume_ratio_5d", value=1.31, contribution=-0.0002,
            label="the volume beside that of a week", unit="ratio", shown="1.3 times the usual"),
 )  # fmt: skip
+# As the service tells them; `queued` is the language model's queue.
+STAGES: tuple[Stage, ...] = ("facts", "documents", "queued", "writing")
 SENTENCES = ("The trend of the last months supports the forecast.", "The recent move weighs against it.")
 
 
@@ -56,8 +59,8 @@ def explained(of: Prediction) -> Explanation:
     sample: Explanation = samples.sample(EXPLAINED.name).payload
     return msgspec.structs.replace(
         sample, explanation_id=uuid.uuid4(), drivers=DRIVERS,
-        prediction_id=of.prediction_id, ticker=of.ticker, text=f"{' '.join(SENTENCES)} {HOSTILE}", sources=(source,),
-        dropped={"certainty": 1, "support": 2},
+        prediction_id=of.prediction_id, ticker=of.ticker, text=f"{' '.join(SENTENCES)} {HOSTILE} [A].",
+        sources=(source,), data_time=of.data_time, dropped={"certainty": 1, "support": 2},
     )  # fmt: skip
 
 
@@ -70,14 +73,16 @@ class Writer:
 
     async def answer(self, message: Msg) -> None:
         asked = codec_of(EXPLAIN).decode(message.data).payload.prediction
-        for stage in ("queued", "facts", "documents", "writing"):
+        for stage in STAGES:
             await self.tell(asked, stage)
         for number, sentence in enumerate(SENTENCES):
             await self.tell(asked, "checking", 20 * (number + 1), sentence)
         await self.may_go_on.acquire()
-        answer = explained(asked)
+        await self.tell_answer(explained(asked))
+
+    async def tell_answer(self, answer: Explanation) -> None:
         await self._bus.publish(
-            EXPLAINED, wrap(answer, message_id=uuid.uuid4(), correlation_id=asked.prediction_id, source="test",
+            EXPLAINED, wrap(answer, message_id=uuid.uuid4(), correlation_id=answer.prediction_id, source="test",
                             at=answer.created_at),
         )  # fmt: skip
 
@@ -110,6 +115,7 @@ async def test_an_explanation_is_told_sentence_by_sentence(
     await dashboard.shows("Checking each sentence against the facts · 40 tokens …")
     assert await dashboard.page.locator("#explain").is_disabled()
     assert await dashboard.page.locator("[aria-current=step]").inner_text() == "checking"
+    assert (await dashboard.text("#stages")).split() == [*STAGES, "checking"]
     await dashboard.page.locator("#why-title").scroll_into_view_if_needed()
     await dashboard.picture("explaining")
     writer.may_go_on.release()
@@ -124,7 +130,8 @@ async def _tells_everything(dashboard: Dashboard) -> None:
     said = await dashboard.text("#explain-answer")
     for part in (
         "Written by qwen2.5-coder:0.5b", "The trend of the last months", "the move over a quarter: +11.3%", "+0.11 %",
-        "−0.06 %", "3 sentences of the language model dropped", f"Call {HOSTILE}", "made, 2012-07-24",
+        "−0.06 %", "3 sentences of the language model dropped", f"{HOSTILE} [A].", f"[A] Call {HOSTILE}",
+        "made, 2012-07-24",
     ):  # fmt: skip
         assert part in said
     ways = await dashboard.page.eval_on_selector_all("#drivers i", "bars => bars.map(bar => bar.className)")
@@ -169,6 +176,74 @@ async def test_the_sentences_of_two_predictions_do_not_mix(writer: Writer, dashb
     await dashboard.page.clock.fast_forward("02:00")
     await eventually(lambda: dashboard.page.locator("#explain-progress").is_hidden())
     assert await dashboard.page.locator("#explain-answer").is_visible()
+
+
+async def test_an_older_explanation_does_not_replace_a_newer_one(writer: Writer, dashboard: Dashboard) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    writer.may_go_on.release()
+    await dashboard.press("e")
+    await dashboard.shows(SENTENCES[1], "#explanation-text")
+    before, after = (prediction("AAPL", LAST.replace(day=day), 590.0) for day in (5, 7))
+    await dashboard.page.evaluate(_NOTE_THE_TEXTS)
+    await writer.tell_answer(msgspec.structs.replace(explained(before), text="This is of the day before."))
+    await writer.tell(before, "done")
+    await writer.tell_answer(msgspec.structs.replace(explained(after), text="This is of the day after."))
+    await dashboard.shows("This is of the day after.", "#explanation-text")
+    assert set(await dashboard.page.evaluate("window.texts")) == {"This is of the day after."}
+    assert await dashboard.page.locator("#explain-progress").is_hidden(), "what was done is not begun again"
+
+
+# What the explanation's text becomes from now on.
+_NOTE_THE_TEXTS = """() => {
+  const text = document.getElementById('explanation-text');
+  window.texts = [];
+  const noted = new MutationObserver(() => window.texts.push(text.textContent));
+  noted.observe(text, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+async def test_an_answer_that_is_too_late_is_not_called_away(writer: Writer, dashboard: Dashboard) -> None:
+    await dashboard.page.add_init_script(
+        "const real = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = (ms) => real(ms > 60000 ? 300 : ms)"
+    )
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    await dashboard.press("e")
+    await dashboard.shows("No explanation came in time.", "#explain-problem")
+    assert "try" not in await dashboard.text("#explain-problem"), "nothing tries again by itself"
+    writer.may_go_on.release()
+    await dashboard.shows("✓ verified", "#badges")
+
+
+async def test_a_late_document_is_not_shown_under_anothers_title(writer: Writer, dashboard: Dashboard) -> None:
+    bodies = {number: f"This is document {number}." for number in (1, 2)}
+    may_go_on = asyncio.Event()
+
+    async def answer(route: Route) -> None:
+        number = int(route.request.url[-1])
+        if number == 1:
+            await may_go_on.wait()
+        await route.fulfill(json={"source": "made", "published_at": "2012-07-24T21:00:00Z", "body": bodies[number]})
+
+    await dashboard.page.route("**/v1/documents/*", answer)
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    shown = explained(prediction("AAPL", LAST, 600.0))
+    sources = tuple(
+        msgspec.structs.replace(shown.sources[0], title=f"Title {number}", url=document_path(uuid.UUID(int=number)))
+        for number in bodies
+    )
+    await writer.tell_answer(msgspec.structs.replace(shown, sources=sources))
+    await dashboard.page.click("text=Title 1")
+    await dashboard.shows("Loading …", "#document-body")
+    await dashboard.press("Escape")
+    await dashboard.page.click("text=Title 2")
+    await dashboard.shows(bodies[2], "#document-body")
+    async with dashboard.page.expect_response("**/v1/documents/*1"):
+        may_go_on.set()
+    await dashboard.page.wait_for_timeout(100)
+    assert await dashboard.text("#document-body") == bodies[2]
 
 
 async def test_without_an_answer_the_problem_is_told(dashboard: Dashboard, cache: Cache) -> None:

@@ -55,6 +55,21 @@ async def test_nothing_is_called_missing_before_everything_was_told(dashboard: D
     await dashboard.shows("no quote yet", "#feed-age")
 
 
+async def test_a_ticker_of_an_old_bookmark_is_not_asked_for_again(dashboard: Dashboard, stream: MadeStream) -> None:
+    await dashboard.page.clock.install()
+    await dashboard.open("GONE")
+    await eventually(lambda: len(stream.connections) == 1)
+    stream.stand("ok")
+    stream.say(type="complete")
+    await dashboard.shows("live", "#connection")
+    await dashboard.shows("GONE is no ticker that is predicted.", "#no-prediction")
+    assert "again by itself" not in await dashboard.text("#chart-says")
+    asked = [url for url in dashboard.requested if "/v1/predictions/GONE" in url]
+    await dashboard.page.clock.fast_forward("01:00")
+    await dashboard.shows("GONE is no ticker that is predicted.", "#no-prediction")
+    assert [url for url in dashboard.requested if "/v1/predictions/GONE" in url] == asked
+
+
 async def test_the_feed_is_as_grave_as_that_of_any_ticker(dashboard: Dashboard, stream: MadeStream) -> None:
     await dashboard.open("AAPL")
     await dashboard.shows("MSFT", "#rows")
