@@ -33,6 +33,13 @@ def samples(metric: Gauge) -> dict[tuple[str, ...], float]:
     return {tuple(sample.labels.values()): sample.value for family in metric.collect() for sample in family.samples}
 
 
+@pytest.fixture(autouse=True)
+def _nothing_shown() -> None:
+    """Other tests of this process run services, which show themselves."""
+    for metric in (FEED_STATUS, MODEL_GAIN, MODEL_INFO, MODEL_TRAINED_THROUGH, QUOTE_AGE):
+        metric.clear()
+
+
 def standing(status: Status = Status.OK, feed: str = "replay/7", slots: Iterable[int] = (1,)) -> FeedStatus:
     return FeedStatus(feed=feed, status=status, since=NOW, slots=tuple(slots))
 
