@@ -51,19 +51,24 @@ def servers() -> Iterator[tuple[Stack, Settings]]:
 def _ended_by_signals() -> Iterator[None]:
     """What would end this process leaves it as an exception: the servers are not its children and would live on."""
     before = {number: signal.getsignal(number) for number in _ENDING}
+    received: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        _ignore_signals()
+        sys.exit(128 + number)
+
     try:
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:  # as with nohup
-                signal.signal(number, _end)
+                signal.signal(number, end)
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    _ignore_signals()
-    sys.exit(128 + number)
+    # Python drops an exception that is raised while it tidies up: then it ends here.
+    if received:
+        sys.exit(128 + received[0])
 
 
 def _ignore_signals() -> None:

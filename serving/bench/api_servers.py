@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from riskee.errors import FatalError
+from serving.bench.rig import end
 
 _HOST = "127.0.0.1"
-_STARTING_SECONDS, _ENDING_SECONDS = 60.0, 20.0
+_STARTING_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
 
@@ -62,11 +63,7 @@ def _running(arguments: list[str], port: int, page: str, settings: Mapping[str, 
         _await(process, port, page)
         yield Server(port, process.pid)
     finally:
-        process.terminate()
-        try:
-            process.wait(_ENDING_SECONDS)
-        finally:
-            process.kill()
+        end(process)
 
 
 def _await(process: subprocess.Popen[bytes], port: int, page: str) -> None:
