@@ -85,17 +85,18 @@ export class Explanation {
     Object.assign(told, { own, problem: null });
     announce(`Explaining ${ticker}`);
     this.#draw();
-    try {
-      const answer = await api.explain(ticker);
-      told.ends(own);
-      this.#settle(ticker, answer);
-    } catch (problem) {
-      if (!(problem instanceof api.Problem)) throw problem;
-      told.ends(own);
-      told.problem = problem;
-      announce(`No explanation: ${problem.message}`);
-      this.#draw(ticker);
-    }
+    const answer = await asked(ticker);
+    // The stream has told it already, and perhaps a newer one since.
+    if (told.own !== own) return;
+    told.ends(own);
+    if (answer instanceof api.Problem) this.#fail(ticker, answer);
+    else this.#settle(ticker, answer);
+  }
+
+  #fail(ticker, problem) {
+    this.#told(ticker).problem = problem;
+    announce(`No explanation: ${problem.message}`);
+    this.#draw(ticker);
   }
 
   // `explaining`: how far the work on an explanation is, whoever asked for it.
@@ -186,6 +187,16 @@ export class Explanation {
     const { data_time: quoted, seconds, prompt_version: prompt } = explanation;
     write(byId("explanation-origin"), `For the quote of ${moment(quoted)} · ${seconds.toFixed(1)} s · prompt ${prompt}`);
     byId("superseded").hidden = !this.#prediction || explanation.prediction_id === this.#prediction.prediction_id;
+  }
+}
+
+// The explanation or the problem.
+async function asked(ticker) {
+  try {
+    return await api.explain(ticker);
+  } catch (problem) {
+    if (!(problem instanceof api.Problem)) throw problem;
+    return problem;
   }
 }
 

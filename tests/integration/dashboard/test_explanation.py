@@ -194,6 +194,30 @@ async def test_an_older_explanation_does_not_replace_a_newer_one(writer: Writer,
     assert await dashboard.page.locator("#explain-progress").is_hidden(), "what was done is not begun again"
 
 
+async def test_the_answer_to_a_question_of_ones_own_may_come_last(writer: Writer, dashboard: Dashboard) -> None:
+    late = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        answer = await route.fetch()
+        await late.wait()
+        await route.fulfill(response=answer)
+
+    await dashboard.page.route("**/v1/explain/AAPL", held)
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    writer.may_go_on.release()
+    await dashboard.press("e")
+    await dashboard.shows(SENTENCES[1], "#explanation-text")
+    after = explained(prediction("AAPL", LAST.replace(day=7), 590.0))
+    await writer.tell_answer(msgspec.structs.replace(after, text="This is of the day after."))
+    await dashboard.shows("This is of the day after.", "#explanation-text")
+    await dashboard.page.evaluate(_NOTE_THE_TEXTS)
+    async with dashboard.page.expect_event("requestfinished", lambda request: "/v1/explain/" in request.url):
+        late.set()
+    await dashboard.page.evaluate("new Promise(done => setTimeout(done, 100))")
+    assert await dashboard.page.evaluate("window.texts") == [], "the stream has told it already, and a newer one since"
+
+
 # What the explanation's text becomes from now on.
 _NOTE_THE_TEXTS = """() => {
   const text = document.getElementById('explanation-text');
