@@ -1,7 +1,6 @@
 """NGINX before two processes of the API: each is restarted while requests come, and none fails."""
 
 import asyncio
-import os
 import shutil
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from tests.availability.measuring import MEASURED, Pauses, Takeover
 from tests.availability.servers import HOST, Server, free_ports, started
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import eventually
+from tests.integration.live_processes import environment_of
 from tests.integration.made_predictions import made, put
 
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="NGINX is not installed: Debian's nginx-light")
@@ -48,15 +48,9 @@ def _answers(port: int) -> Probe:
 
 
 def _api(name: str, folder: Path, port: int, settings: Settings) -> Server:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("RISKEE_")}
-    told = {
-        "RISKEE_HOME": str(settings.home),
-        "RISKEE_DATABASE__URL": settings.database.url.get_secret_value(),
-        "RISKEE_API__PORT": str(port),
-        "PYTHONPATH": str(REPOSITORY),
-    }
+    told = {"RISKEE_API__PORT": str(port), "PYTHONPATH": str(REPOSITORY)}
     command = (sys.executable, "-m", "serving.api")
-    return Server(name, folder, command, port, environ=own | told, probe=_answers(port))
+    return Server(name, folder, command, port, environ=environment_of(settings) | told, probe=_answers(port))
 
 
 def _nginx(folder: Path, port: int, apis: tuple[Server, Server]) -> Server:

@@ -21,6 +21,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What a process of these settings' home and database is started with; of this process' own settings nothing."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("RISKEE_")}
+    url = settings.database.url.get_secret_value()
+    return own | {"RISKEE_HOME": str(settings.home), "RISKEE_DATABASE__URL": url}
+
+
 @dataclass
 class LiveProcesses:
     """Started with the same settings each time; their logs are files in `folder`."""
@@ -31,15 +38,12 @@ class LiveProcesses:
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("RISKEE_")}
-        url = self.settings.database.url.get_secret_value()
-        told = {"RISKEE_HOME": str(self.settings.home), "RISKEE_DATABASE__URL": url}
-        told |= {f"RISKEE_METRICS__{name.upper()}_PORT": str(free_port())}
+        port = {f"RISKEE_METRICS__{name.upper()}_PORT": str(free_port())}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, "-m", f"serving.consumers.{name}"],
                 cwd=REPOSITORY,
-                env=own | told | dict(self.changes),
+                env=environment_of(self.settings) | port | dict(self.changes),
                 stdout=log,
                 stderr=log,
             )

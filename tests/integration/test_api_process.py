@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from tests.conftest import REPOSITORY
 from tests.faults.proxy import Proxy
 from tests.integration.api_callers import ISSUER, KID, SHARED, bearer, claims, key_for, token, unsigned
 from tests.integration.conftest import TICKERS, eventually
-from tests.integration.live_processes import free_port
+from tests.integration.live_processes import environment_of, free_port
 from tests.unit.cli.test_completion import complete
 
 pytestmark = pytest.mark.integration
@@ -49,19 +48,13 @@ class Process:
 @contextmanager
 def process(settings: Settings, folder: Path, **environ: str) -> Iterator[Process]:
     """`python -m serving.api`, ended by SIGTERM."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("RISKEE_")}
     port = free_port()
-    told = {
-        "RISKEE_HOME": str(settings.home),
-        "RISKEE_DATABASE__URL": settings.database.url.get_secret_value(),
-        "RISKEE_API__PORT": str(port),
-    }
     log = folder / "api.log"
     with log.open("wb") as out:
         popen = subprocess.Popen(
             [sys.executable, "-m", "serving.api"],
             cwd=REPOSITORY,
-            env=own | told | environ,
+            env=environment_of(settings) | {"RISKEE_API__PORT": str(port)} | environ,
             stdout=out,
             stderr=subprocess.STDOUT,
         )
