@@ -77,6 +77,7 @@ MODEL_GAIN = Gauge(
 PARTITIONS_HELD = Gauge("riskee_partitions_held", "units of the work on quotes that this predictor does")
 PARTITION_MOVES = Counter("riskee_partition_moves_total", "units taken or given_up by this predictor", ["move"])
 PREDICTORS = Gauge("riskee_predictors", "predictors that live, as this one hears")
+PREDICTORS_EXPECTED = Gauge("riskee_expected_predictors", "predictors that should run, as record is told")
 
 _SLOW = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
 EXPLANATIONS = Counter("riskee_explanations_total", "explanations published, by model or template", ["generator"])
@@ -110,9 +111,18 @@ STREAM_MESSAGES = Counter("riskee_stream_messages_total", "messages of the strea
 STREAM_RESUMES = Counter("riskee_stream_resumes_total", "clients that came back: resumed, or begun anew", ["end"])
 STREAM_ENDED = Counter("riskee_stream_ended_total", "clients refused or closed by the server", ["reason"])
 
+TRACE_SPANS = Counter(
+    "riskee_trace_spans_total",
+    "spans by their end: sent, lost because the collector did not take them, dropped because too many waited",
+    ["end"],
+)
+
 # What record observes of the whole (serving/consumers/observing.py), every half minute.
 OBSERVED = Gauge("riskee_observed_timestamp_seconds", "when a part of the whole was last observed", ["part"])
 DATABASE_SIZE = Gauge("riskee_database_size_bytes", "size of the database on disk", ["database"])
+DATABASE_BEGUN = Gauge(
+    "riskee_database_begun_timestamp_seconds", "when the data of the database's server was begun", ["database"]
+)
 DATABASE_CONNECTIONS = Gauge("riskee_database_connections", "connections to the server, by their state", ["state"])
 DATABASE_CONNECTIONS_LIMIT = Gauge(
     "riskee_database_connections_limit", "connections that the server lets in", ["database"]
@@ -150,7 +160,9 @@ MODEL_WATCHED = Gauge(
     "riskee_model_watched_timestamp_seconds", "when Dagster last tested a champion for decay and drift", ["model_type"]
 )
 BACKUP_COMPLETED = Gauge(
-    "riskee_backup_completed_timestamp_seconds", "when the newest complete backup began; 0: there is none", ["kind"]
+    "riskee_backup_completed_timestamp_seconds",
+    "full: when the newest complete backup began; log: when the database's log was last stored; 0: never",
+    ["kind"],
 )
 
 EXPOSITION_TYPE = CONTENT_TYPE_LATEST

@@ -36,6 +36,7 @@ from riskee.settings.sources import (
     YahooSettings,
 )
 from riskee.settings.streaming import StreamSettings
+from riskee.settings.tracing import TracingSettings
 from riskee.settings.tree import ENV_PREFIX, Settings
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "Settings",
     "StreamSettings",
     "TlsSettings",
+    "TracingSettings",
     "VectorSettings",
     "VendorSettings",
     "YahooSettings",

@@ -31,6 +31,7 @@ from riskee.settings.sources import (
     YahooSettings,
 )
 from riskee.settings.streaming import StreamSettings
+from riskee.settings.tracing import TracingSettings
 
 ENV_PREFIX = "RISKEE_"
 
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     stream: StreamSettings = StreamSettings()
     dagster: DagsterSettings = DagsterSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     backup: BackupSettings = BackupSettings()
 
     @model_validator(mode="after")
