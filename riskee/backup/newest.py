@@ -1,4 +1,4 @@
-"""When the last backup was made: for alerts, so without a key, from names alone."""
+"""When the last backup was made, and the log stored: for alerts, so without a key and in a few small reads."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,17 +6,22 @@ from datetime import UTC, datetime
 from riskee.backup.manifest import ID_FORM, PARTIAL_SUFFIX
 from riskee.backup.repository import Repository
 from riskee.backup.target import target_of
+from riskee.backup.wal import shipped_at
 from riskee.settings import Settings
 
 
-def completed_at(settings: Settings) -> Mapping[str, datetime]:
-    """By kind (`full`), the time that the newest complete backup began; empty where there is none.
+def completed_at(settings: Settings) -> Mapping[str, datetime | None]:
+    """When the newest complete backup (`full`) began and, where one is kept, the log (`log`) was last stored.
 
-    Raises RetryableError where the target does not answer.
+    None where that never was. Raises RetryableError where the target does not answer, DamagedError for a time that
+    cannot be read.
     """
-    ids = Repository(target_of(settings), None).ids()
-    newest = next((one for one in ids if not one.endswith(PARTIAL_SUFFIX)), None)
-    return {} if newest is None else {"full": time_of(newest)}
+    repository = Repository(target_of(settings), None)
+    newest = next((one for one in repository.ids() if not one.endswith(PARTIAL_SUFFIX)), None)
+    times = {"full": None if newest is None else time_of(newest)}
+    if settings.backup.wal_archive or settings.backup.wal_folder:
+        times["log"] = shipped_at(repository)
+    return times
 
 
 def time_of(backup_id: str) -> datetime:

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
 from riskee.backup.errors import DamagedError
 from riskee.backup.repository import WAL, Repository
+from riskee.clock import Clock
 from riskee.errors import FatalError, NotFoundError, RetryableError
 from riskee.settings import Settings
 
@@ -25,6 +27,9 @@ _FILE = re.compile(r"[0-9A-F]{24}(\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
 # In the header of each segment: the identifier of the cluster that wrote it.
 _IDENTIFIER = slice(24, 32)
 _BLOCK = 1 << 20
+# Beside the clusters' folders. Not sealed: whoever warns has no key.
+_SHIPPED_AT = f"{WAL}/shipped_at"
+_NOTE_BYTES = 64
 _SEGMENTS_PER_LOG = 0x100  # of 16 MiB
 
 
@@ -59,6 +64,29 @@ def ship(repository: Repository, folder: Path) -> Shipped:
     except OSError as error:
         raise RetryableError(f"{folder} cannot be read: {error.strerror}", "check its owner and mode") from error
     return Shipped(len(shipped), newest.name)
+
+
+def ship_and_note(repository: Repository, folder: Path, clock: Clock) -> Shipped:
+    """Ship, and note on the target when that was, for alerts; nothing where there is no folder. Raises as `ship`."""
+    if not folder.exists():
+        return Shipped(0, "")
+    began = clock.now()
+    shipped = ship(repository, folder)
+    with repository.target.writing(_SHIPPED_AT) as file:
+        file.write(began.isoformat().encode())
+    return shipped
+
+
+def shipped_at(repository: Repository) -> datetime | None:
+    """What was noted last; None where nothing ever was. Raises DamagedError."""
+    if not repository.target.exists(_SHIPPED_AT):
+        return None
+    with repository.target.reading(_SHIPPED_AT) as file:
+        noted = file.read(_NOTE_BYTES)
+    try:
+        return datetime.fromisoformat(noted.decode()).astimezone(UTC)
+    except ValueError as error:
+        raise DamagedError(f"{_SHIPPED_AT} holds no time", "`riskee backup ship` writes it anew") from error
 
 
 def _clusters(segments: Sequence[Path]) -> dict[Path, str]:

@@ -160,11 +160,11 @@ def prune(
 @app.command()
 def ship(json: Json = False) -> None:
     """Store what the database's archiver has left of its log since the last time."""
-    from riskee.backup.wal import ship as send
-    from riskee.backup.wal import wal_folder
+    from riskee.backup.wal import ship_and_note, wal_folder
+    from riskee.clock import SystemClock
 
     settings = read_settings()
-    done = send(_repository(settings), wal_folder(settings))
+    done = ship_and_note(_repository(settings), wal_folder(settings), SystemClock())
     if json:
         print_json(asdict(done))
         return

@@ -110,7 +110,13 @@ class ModelSettings(Section):
 class PredictSettings(Section):
     """Several predictors that share the tickers."""
 
-    processes: int = Field(1, ge=1, le=32, description="predictors that the embedded stack runs")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=32,
+        description="predictors that should run: the embedded stack starts so many; elsewhere an alert tells of the "
+        "missing ones, when record knows the number",
+    )
     partitions: int | None = Field(
         None, ge=1, le=32, description="into how many parts the tickers are divided; None: as many as `processes`"
     )

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 _SIZE = text("""
-    SELECT current_database(), pg_database_size(current_database()), CAST(current_setting('max_connections') AS integer)
+    SELECT
+        current_database(),
+        pg_database_size(current_database()),
+        CAST(current_setting('max_connections') AS integer),
+        -- initdb writes its Unix time into the upper half of the identifier of what it makes.
+        system_identifier >> 32
+    FROM pg_control_system()
 """)
 _CONNECTIONS = text("""
     SELECT COALESCE(state, 'none') AS state, count(*) AS number
@@ -38,12 +44,14 @@ _OUTCOMES = text("""
 
 @dataclass(frozen=True)
 class Condition:
-    """Of the database that is connected to: its size in bytes; of its server: connections by state, and their limit."""
+    """Of the database that is connected to: its size in bytes; of its server: connections by state, their limit, and
+    the Unix time at which its data was begun, which what is restored keeps."""
 
     database: str
     size: int
     connections: dict[str, int]
     connections_limit: int
+    begun_at: int
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,9 @@ class Outcomes:
 
 def condition(connection: Connection) -> Condition:
     """Raises what the driver raises where the database does not answer."""
-    database, size, limit = connection.execute(_SIZE).one()
+    database, size, limit, begun_at = connection.execute(_SIZE).one()
     connections = {row.state: row.number for row in connection.execute(_CONNECTIONS)}
-    return Condition(database, size, connections, limit)
+    return Condition(database, size, connections, limit, begun_at)
 
 
 def champion_outcomes(connection: Connection, days: int) -> list[Outcomes]:

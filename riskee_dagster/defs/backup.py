@@ -57,9 +57,9 @@ def backup_prune(context: dg.OpExecutionContext, riskee: RiskeeParam) -> None:
 def backup_ship(context: dg.OpExecutionContext, riskee: RiskeeParam) -> None:
     """Store what PostgreSQL's archiver has left of its log."""
     from riskee.backup.repository import repository_of
-    from riskee.backup.wal import ship, wal_folder
+    from riskee.backup.wal import ship_and_note, wal_folder
 
-    done = ship(repository_of(riskee.settings), wal_folder(riskee.settings))
+    done = ship_and_note(repository_of(riskee.settings), wal_folder(riskee.settings), riskee.clock)
     context.add_output_metadata({"files": done.files, "newest": done.newest})
 
 

@@ -21,6 +21,7 @@ from riskee.telemetry import (
     BUS_STREAM_LIMIT,
     BUS_STREAM_MESSAGES,
     BUS_STREAM_SIZE,
+    DATABASE_BEGUN,
     DATABASE_CONNECTIONS,
     DATABASE_CONNECTIONS_LIMIT,
     DATABASE_SIZE,
@@ -34,6 +35,7 @@ from riskee.telemetry import (
     OUTCOME_BRIER,
     OUTCOME_COVERAGE,
     OUTCOMES,
+    PREDICTORS_EXPECTED,
 )
 from serving.consumers.service import Service
 from serving.database import Database
@@ -53,7 +55,8 @@ class Observer:
         self._database = database
 
     async def run(self, every_seconds: float = EVERY_SECONDS) -> None:
-        """Look until cancelled."""
+        """Look until cancelled, and say how many predictors there should be: who is gone cannot say it."""
+        PREDICTORS_EXPECTED.set(self._service.settings.predict.processes)
         while True:
             await self.look()
             await asyncio.sleep(every_seconds)
@@ -80,6 +83,7 @@ class Observer:
     async def _look_at_database(self) -> None:
         found = await self._database.run(condition)
         DATABASE_SIZE.labels(found.database).set(found.size)
+        DATABASE_BEGUN.labels(found.database).set(found.begun_at)
         DATABASE_CONNECTIONS_LIMIT.labels(found.database).set(found.connections_limit)
         DATABASE_CONNECTIONS.clear()
         for state, count in found.connections.items():
@@ -117,15 +121,14 @@ class Observer:
                 DRIFT_P_VALUE.labels(model_type).set(found.drift_p_value)
 
     async def _look_at_backups(self) -> None:
-        """Where they are made: the newest complete one, or that there is none."""
+        """Where they are made: the newest complete one and the last of the log, or that there is none."""
         if self._service.settings.backup.target:
             # Cryptography takes memory that record has no other use for.
             from riskee.backup.newest import completed_at
 
             times = await asyncio.to_thread(completed_at, self._service.settings)
-            BACKUP_COMPLETED.labels("full").set(0)
             for kind, at in times.items():
-                BACKUP_COMPLETED.labels(kind).set(at.timestamp())
+                BACKUP_COMPLETED.labels(kind).set(at.timestamp() if at else 0)
 
     async def _look_at_disk(self) -> None:
         home = self._service.settings.home

@@ -1,5 +1,7 @@
 """What is read of the database and of the champions' outcomes in it."""
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import Engine
 
@@ -51,4 +53,5 @@ def test_the_condition_is_that_of_this_database(engine: Engine) -> None:
     assert found.database == engine.url.database
     assert found.size > 1_000_000
     assert found.connections["active"] >= 1
+    assert datetime(2020, 1, 1, tzinfo=UTC) < datetime.fromtimestamp(found.begun_at, UTC) < datetime.now(UTC)
     assert found.connections_limit >= sum(found.connections.values())

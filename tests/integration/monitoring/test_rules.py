@@ -47,14 +47,25 @@ def test_the_cases_notice_rules_that_are_wrong(tmp_path: Path) -> None:
     for file in ("rules/recording.yml", "tests/alerts.yml"):
         (tmp_path / file).write_text((PROMETHEUS / file).read_text())
     rules = ALERTS.read_text()
-    for right, wrong in ((" > 0.9", " > 0.96"), ("up == 0\n", "up == 2\n"), ("for: 10m", "for: 45m")):
+    wrongs = (
+        (" > 0.9", " > 0.96"),
+        ("up == 0 or absent(", "up == 2 or absent("),
+        ("for: 10m", "for: 45m"),
+        ('(count(up{job="predict"} == 1) or vector(0))', 'count(up{job="predict"} == 1)'),
+        ("unless on ()", "or on ()"),
+        ("> 1200", "> 2000"),
+    )
+    for right, wrong in wrongs:
         assert right in rules
         rules = rules.replace(right, wrong)
     (tmp_path / "rules" / "alerts.yml").write_text(rules)
     done = run("promtool", "test", "rules", tmp_path / "tests" / "alerts.yml")
     assert done.returncode != 0
     noticed = set(re.findall(r"alertname: (\w+)", said(done)))
-    assert noticed == {"DiskAlmostFull", "ServiceDown", "ErrorRateHigh", "CacheHitRateLow"}
+    assert noticed == {
+        "DiskAlmostFull", "ServiceDown", "ErrorRateHigh", "CacheHitRateLow", "PredictorsMissing", "BackupTooOld",
+        "LogShippingLate",
+    }  # fmt: skip
 
 
 def test_the_exposition_keeps_the_conventions() -> None:

@@ -136,12 +136,15 @@ def test_manifests_are_read_strictly(tmp_path: Path) -> None:
 
 def test_the_newest_whole_backup_counts_for_alerts_without_a_key(tmp_path: Path) -> None:
     settings = Settings(backup=BackupSettings(target=str(tmp_path)))
-    assert completed_at(settings) == {}
+    assert completed_at(settings) == {"full": None}
     repository = Repository(Target(str(tmp_path)), KEY)
     stored(repository, START)
     stored(repository, START + timedelta(days=1), suffix="-some")
     (tmp_path / "backups" / "20261124T000000Z" / "nats").mkdir(parents=True)
     assert completed_at(settings) == {"full": START}
+    archiving = settings.backup.model_copy(update={"wal_archive": True})
+    archiving_settings = settings.model_copy(update={"backup": archiving})
+    assert completed_at(archiving_settings) == {"full": START, "log": None}
     assert time_of("20261122T022000Z-some") == START
 
 

@@ -1,12 +1,24 @@
 """PostgreSQL's log on its way to the target and back."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from riskee.backup.repository import Repository
+from riskee.backup.errors import DamagedError
+from riskee.backup.repository import WAL, Repository
 from riskee.backup.target import Target
-from riskee.backup.wal import Log, Shipped, fetch, needed_log, ship, system_identifier
+from riskee.backup.wal import (
+    Log,
+    Shipped,
+    fetch,
+    needed_log,
+    ship,
+    ship_and_note,
+    shipped_at,
+    system_identifier,
+)
+from riskee.clock import FixedClock
 from riskee.errors import FatalError, NotFoundError
 
 SEGMENT = 16 * 2**20
@@ -100,3 +112,37 @@ def test_two_runs_that_store_one_file_do_not_mix_it(repository: Repository) -> N
 
 def test_nowhere_is_nothing_to_ship(repository: Repository, tmp_path: Path) -> None:
     assert ship(repository, tmp_path / "nowhere") == Shipped(0, "")
+
+
+def test_when_the_log_was_stored_is_noted_even_if_there_was_nothing_to_store(
+    repository: Repository, folder: Path
+) -> None:
+    """Of a database in which nobody writes there is no log; it is not late."""
+    assert shipped_at(repository) is None
+    first = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    (folder / FIRST).write_bytes(segment())
+    assert ship_and_note(repository, folder, FixedClock(first)) == Shipped(1, FIRST)
+    assert shipped_at(Repository(repository.target, None)) == first, "without a key"
+    later = first + timedelta(minutes=5)
+    assert ship_and_note(repository, folder, FixedClock(later)) == Shipped(0, "")
+    assert shipped_at(repository) == later
+    assert needed_log(repository, "7", FIRST) == Log("7", (FIRST,))
+
+
+def test_what_could_not_be_stored_is_not_noted(repository: Repository, folder: Path) -> None:
+    clock = FixedClock(datetime(2026, 1, 5, 9, tzinfo=UTC))
+    assert ship_and_note(repository, folder.parent / "nowhere", clock) == Shipped(0, "")
+    for content in (b"one", b"two"):
+        (folder / FIRST).write_bytes(segment(content))
+        if content == b"one":
+            ship(repository, folder)
+    with pytest.raises(FatalError, match="two servers are copies of one cluster"):
+        ship_and_note(repository, folder, clock)
+    assert shipped_at(repository) is None
+
+
+def test_a_note_that_is_no_time_is_named(repository: Repository) -> None:
+    with repository.target.writing(f"{WAL}/shipped_at") as file:
+        file.write(b"yesterday")
+    with pytest.raises(DamagedError, match="shipped_at holds no time"):
+        shipped_at(repository)
