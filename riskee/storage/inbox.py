@@ -99,6 +99,8 @@ class Inbox:
             await self._ensure_consumer()
             if self._subscription is None:
                 self._subscription = await self._bus.client.subscribe(_deliver_subject(self.durable), cb=self._receive)
+            if not self.losses.inheritance_known:
+                await self._inherit()
         except (nats.errors.Error, TimeoutError) as error:
             raise RetryableError(f"{self.durable.name} cannot consume: {error!r}", "it is tried again") from error
 
@@ -109,17 +111,21 @@ class Inbox:
         except NotFoundError:
             pass
         else:
-            if info.num_ack_pending:
-                self.losses.inherit()
             existing = info.config
             # Where a durable began cannot be changed.
             config = config.evolve(deliver_policy=existing.deliver_policy, opt_start_seq=existing.opt_start_seq)
         await self._bus.jetstream.add_consumer(self._stream, config)
 
+    async def _inherit(self) -> None:
+        # Asked for once messages come here: any that is delivered after the answer is not another's.
+        info = await self._bus.jetstream.consumer_info(self._stream, self.durable.name)
+        self.losses.inherit(info.num_ack_pending or 0, info.delivered.stream_seq if info.delivered else 0)
+
     async def _receive(self, message: Msg) -> None:
         # Nobody would take it from a closed inbox: it is delivered again, to whoever reads next.
         if not self._closed:
             self._holding.waiting.append(message)
+            self.losses.arrived(message)
             self._arrived.set()
 
     async def take(self, count: int, linger_seconds: float = 0.0) -> Sequence[Msg]:

@@ -13,7 +13,6 @@
 import asyncio
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from time import monotonic, perf_counter
 from typing import Generic, NamedTuple
 
@@ -33,10 +32,12 @@ from serving.consumers.defects import Defects
 from serving.consumers.progress import Progress
 from serving.consumers.watching import Watch
 from serving.health import Health
-from serving.patience import StoppedError, until_done
+from serving.patience import StoppedError, pause, until_done
 
 # How often lost deliveries are waited for before a new chapter begins without them.
 _MOST_RESTS = 3
+# How often it is looked whether they have come.
+_LOOK_SECONDS = 0.05
 
 _log = get_logger(__name__)
 
@@ -153,14 +154,19 @@ class ConsumerLoop(Generic[PayloadT]):
         for _ in range(_MOST_RESTS):
             if not losses.noted or self._stopping.is_set() or not self._chapters.begins(batch.envelopes):
                 break
-            if seconds := losses.seconds_left():
-                _log.info("lost deliveries are waited for", durable=self._name, seconds=seconds)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), seconds)
+            await self._wait_for_lost()
             losses.forget()
             # Also where the time is over: what was lost may have come behind this batch while the last was handled.
             batch = await self._decode(await self._inbox.take_more(self._consumption.durable.max_pending))
         return batch
+
+    async def _wait_for_lost(self) -> None:
+        """Until what was lost has come again, or cannot come any more; no longer than until asked to stop."""
+        losses = self._inbox.losses
+        if most := losses.seconds_left():
+            _log.info("lost deliveries are waited for", durable=self._name, at_most_seconds=most)
+        while (seconds := losses.seconds_left()) and not self._stopping.is_set():
+            await pause(min(seconds, _LOOK_SECONDS), self._stopping)
 
     async def _decode(self, messages: Sequence[Msg]) -> _Batch[PayloadT]:
         good: list[Msg] = []

@@ -92,21 +92,45 @@ async def test_what_came_while_the_batch_before_was_held_up_counts_before_the_ne
     assert reader.handled[10:] == [10, 11, 12]
 
 
+async def left_behind(bus: Bus, durable: Durable, *held: int) -> list[Msg]:
+    """What a reader held that died near the end of a chapter. The rest of it waits for the heir, and the next."""
+    first, *_, last = held
+    await bus.publish(QUOTE, *quotes(first))
+    async with Reader(bus, durable, chapter=chapter) as reader:
+        await eventually(lambda: len(reader.handled) == first)
+    taken: list[Msg] = []
+
+    async def take(message: Msg) -> None:
+        taken.append(message)
+
+    subscription = await bus.client.subscribe(f"deliver.{durable.name}", cb=take)
+    await bus.publish(QUOTE, *quotes(last + 1)[first:])
+    await eventually(lambda: len(taken) == len(held))
+    await subscription.unsubscribe()
+    await bus.publish(QUOTE, *quotes(13)[last + 1 :])
+    return taken
+
+
 async def test_an_heir_begins_no_chapter_before_what_its_predecessor_held_has_come(bus: Bus) -> None:
     durable = Durable("test-heir", QUOTE.name, ack_wait_seconds=1.0)
-    await bus.publish(QUOTE, *quotes(8))
-    async with Reader(bus, durable, chapter=chapter) as first:
-        await eventually(lambda: len(first.handled) == 8)
-    taken = asyncio.Event()
-
-    async def die(_message: Msg) -> None:
-        taken.set()
-
-    subscription = await bus.client.subscribe(f"deliver.{durable.name}", cb=die)
-    await bus.publish(QUOTE, *quotes(9)[8:])
-    await asyncio.wait_for(taken.wait(), 15)
-    await subscription.unsubscribe()
-    await bus.publish(QUOTE, *quotes(13)[9:])
+    await left_behind(bus, durable, 7, 8)
     async with Reader(bus, durable, chapter=chapter) as heir:
-        await eventually(lambda: len(heir.handled) == 5)
-    assert heir.handled == [8, 9, 10, 11, 12]
+        await eventually(lambda: len(heir.handled) == 6)
+    assert sorted(heir.handled[:3]) == [7, 8, 9]
+    assert heir.handled[3:] == [10, 11, 12]
+
+
+async def test_an_heir_waits_until_all_that_its_predecessor_held_has_come_and_no_longer(bus: Bus) -> None:
+    """It is given back long before it would come by itself, one after the other."""
+    durable = Durable("test-given-back", QUOTE.name, ack_wait_seconds=60.0)
+    former, latter = await left_behind(bus, durable, 7, 8)
+    async with Reader(bus, durable, chapter=chapter) as heir:
+        await eventually(lambda: heir._loop._inbox.losses.noted)
+        await bus.publish(QUOTE, *quotes(15)[13:])
+        await former.nak()
+        await asyncio.sleep(0.3)
+        assert 10 not in heir.handled, "the other one has not come"
+        await latter.nak()
+        await eventually(lambda: len(heir.handled) == 8)
+    assert sorted(heir.handled[:3]) == [7, 8, 9]
+    assert heir.handled[3:] == [*range(10, 15)]

@@ -47,13 +47,55 @@ def test_what_was_lost_is_waited_for_until_it_must_have_come() -> None:
     assert losses.seconds_left() == 0
 
 
-def test_what_a_reader_before_held_is_waited_for_a_shorter_time() -> None:
+def come(losses: Losses, *places: int) -> None:
+    for place in places:
+        losses.arrived(cast("Any", SimpleNamespace(reply=f"$JS.ACK.MARKET_DATA.reader.2.{place}.1.99.0")))
+
+
+def test_what_a_reader_before_held_is_waited_for_until_it_must_have_come() -> None:
     """It is delivered for the second time, and a predictor that was killed is missed for five seconds at most."""
     losses = Losses(2.5, Clock())
     assert not losses.noted
-    losses.inherit()
+    losses.inherit(1, 7)
     assert losses.noted
     assert 2.5 < losses.seconds_left() < 5
+
+
+def test_what_a_reader_before_held_is_waited_for_no_longer_than_until_all_of_it_has_come() -> None:
+    losses = Losses(2.5, Clock())
+    losses.inherit(3, 7)
+    come(losses, 5, 5, 8, 9, 6)
+    whole = losses.seconds_left()
+    assert whole > 2.5, "one came twice, and two for the first time"
+    come(losses, 7)
+    assert losses.seconds_left() == 0
+    assert losses.noted, "it may wait among what has arrived"
+
+
+def test_what_came_before_the_server_said_how_much_there_is_counts() -> None:
+    losses = Losses(2.5, Clock())
+    assert not losses.inheritance_known
+    come(losses, 6, 7, 8)
+    losses.inherit(2, 7)
+    assert losses.inheritance_known
+    assert losses.seconds_left() == 0
+
+
+def test_an_heir_of_nothing_waits_for_nothing() -> None:
+    losses = Losses(2.5, Clock())
+    losses.inherit(0, 7)
+    assert losses.inheritance_known
+    assert not losses.noted
+
+
+def test_an_inheritance_that_has_come_ends_no_wait_for_other_losses() -> None:
+    losses = Losses(2.5, Clock())
+    losses.inherit(1, 7)
+    losses.note(messages(1, 3))
+    come(losses, 7)
+    assert losses.seconds_left() == pytest.approx(5.5)
+    losses.forget()
+    assert losses.seconds_left() == 0
 
 
 def test_a_loss_is_noted_after_its_time_until_all_was_taken() -> None:
