@@ -66,7 +66,8 @@ class Asker:
         """An explanation of this prediction; several who ask at once cause one. Raises as `predict`."""
         identity = prediction.prediction_id
         bus = self.require_bus()
-        asked = identity in self._waiting
+        # One that was answered a moment ago is still among them, and brings no second answer.
+        asked = any(not answer.done() for answer in self._waiting.get(identity, ()))
         with self._expect(identity) as answer:
             if not asked:
                 # In a task of its own: who asks first may be gone before the question is, and others wait for it.
