@@ -58,7 +58,7 @@ def explained(of: Prediction) -> Explanation:
     )  # fmt: skip
     sample: Explanation = samples.sample(EXPLAINED.name).payload
     return msgspec.structs.replace(
-        sample, explanation_id=uuid.uuid4(), drivers=DRIVERS,
+        sample, explanation_id=uuid.uuid4(), drivers=DRIVERS, created_at=datetime.now(UTC),
         prediction_id=of.prediction_id, ticker=of.ticker, text=f"{' '.join(SENTENCES)} {HOSTILE} [A].",
         sources=(source,), data_time=of.data_time, dropped={"certainty": 1, "support": 2},
     )  # fmt: skip
@@ -67,9 +67,12 @@ def explained(of: Prediction) -> Explanation:
 class Writer:
     """Stands for the service explain: answers each request in steps, each when the test lets it."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, shown: Prediction) -> None:
         self._bus = bus
+        self.shown = shown
         self.may_go_on = asyncio.Semaphore(0)
+        # An answer that is there already.
+        self.kept: Explanation | None = None
 
     async def answer(self, message: Msg) -> None:
         asked = codec_of(EXPLAIN).decode(message.data).payload.prediction
@@ -78,7 +81,7 @@ class Writer:
         for number, sentence in enumerate(SENTENCES):
             await self.tell(asked, "checking", 20 * (number + 1), sentence)
         await self.may_go_on.acquire()
-        await self.tell_answer(explained(asked))
+        await self.tell_answer(self.kept or explained(asked))
 
     async def tell_answer(self, answer: Explanation) -> None:
         await self._bus.publish(
@@ -97,9 +100,10 @@ class Writer:
 
 @pytest.fixture
 async def writer(bus: Bus, cache: Cache) -> Writer:
-    writer = Writer(bus)
+    shown = prediction("AAPL", LAST, 600.0)
+    writer = Writer(bus, shown)
     await bus.listen(EXPLAIN.name, writer.answer)
-    await put(cache, prediction("AAPL", LAST, 600.0))
+    await put(cache, shown)
     return writer
 
 
@@ -216,6 +220,53 @@ async def test_the_answer_to_a_question_of_ones_own_may_come_last(writer: Writer
         late.set()
     await dashboard.page.evaluate("new Promise(done => setTimeout(done, 100))")
     assert await dashboard.page.evaluate("window.texts") == [], "the stream has told it already, and a newer one since"
+
+
+async def test_who_asks_again_sees_how_far_it_is(writer: Writer, dashboard: Dashboard) -> None:
+    """And the answer to the question before, which comes late, does not end the second."""
+    late, asked = asyncio.Event(), 0
+
+    async def held(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await route.continue_()
+            return
+        answer = await route.fetch()
+        await late.wait()
+        await route.fulfill(response=answer)
+
+    await dashboard.page.route("**/v1/explain/AAPL", held)
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    writer.may_go_on.release()
+    await dashboard.press("e")
+    await dashboard.shows("✓ verified", "#badges")
+    await dashboard.press("e")
+    await dashboard.shows("Checking each sentence against the facts · 40 tokens …")
+    async with dashboard.page.expect_event("requestfinished", lambda request: "/v1/explain/" in request.url):
+        late.set()
+    await writer.tell(writer.shown, "checking", 60, "One more came after that.")
+    await dashboard.shows("One more came after that.", "#sentences")
+    writer.may_go_on.release()
+    await eventually(lambda: dashboard.page.locator("#explain-progress").is_hidden())
+    await eventually(lambda: dashboard.page.locator("#explain").is_enabled())
+    assert "cache" not in await dashboard.text("#badges")
+
+
+async def test_an_answer_that_is_the_one_before_says_so(writer: Writer, dashboard: Dashboard) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    made = explained(writer.shown)
+    await writer.tell_answer(made)
+    await dashboard.shows("✓ verified", "#badges")
+    assert "cache" not in await dashboard.text("#badges")
+    writer.kept = made
+    writer.may_go_on.release()
+    await dashboard.press("e")
+    await dashboard.shows("from the cache: nothing has changed since", "#badges")
+    assert await dashboard.page.locator("#explain-progress").is_hidden()
+    assert await dashboard.page.locator("#explain").is_enabled()
 
 
 # What the explanation's text becomes from now on.
