@@ -34,7 +34,7 @@ export class Market extends EventTarget {
     Object.assign(entry, { prediction, status: message.status, statusSince: message.status_since });
     entry.live = !message.snapshot;
     this.standing.predicted(ticker);
-    if (this.heard === null || prediction.prediction_time > this.heard) {
+    if (this.heard === null || Date.parse(prediction.prediction_time) > Date.parse(this.heard)) {
       this.heard = prediction.prediction_time;
       this.feedName = prediction.feed;
     }

@@ -22,7 +22,7 @@ export function bandOf(prediction, outcome, target, ahead) {
 }
 
 export const newestOf = (predictions) =>
-  predictions.reduce((one, other) => (other.prediction_time > one.prediction_time ? other : one));
+  predictions.reduce((one, other) => (Date.parse(other.prediction_time) > Date.parse(one.prediction_time) ? other : one));
 
 // The session that a prediction is for; where the calendar is not known, that of the prediction that follows it.
 function targetOf({ for_session: target, outcome, session_date: made }, following) {

@@ -33,8 +33,9 @@ def prediction(ticker: str, session: date, price: float, p_up: float = 0.55, min
     made = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     low, high = price * (1 - HALF_WIDTH), price * (1 + HALF_WIDTH)
     return msgspec.structs.replace(
-        samples.PREDICTION, prediction_id=uuid.uuid4(), ticker=ticker, price=price, p_up=p_up, prediction_time=made,
-        expected_return=expected, predicted_price=price * math.exp(expected), session_date=session,
+        samples.PREDICTION, prediction_id=uuid.uuid4(), ticker=ticker, price=price, p_up=p_up,
+        confidence=max(p_up, 1 - p_up), prediction_time=made, expected_return=expected,
+        predicted_price=price * math.exp(expected), session_date=session,
         data_time=datetime(session.year, session.month, session.day, 20, tzinfo=UTC), flags=(Flag.REPLAY,),
         interval=Interval(p10=low, p50=price * math.exp(expected), p90=high),
     )  # fmt: skip

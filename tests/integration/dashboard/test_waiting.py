@@ -1,7 +1,9 @@
 """What the page says before it knows, and what it does where an answer is late, missing or a refusal."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from playwright.async_api import Route
 from sqlalchemy import Engine
@@ -83,6 +85,19 @@ async def test_the_feed_is_as_grave_as_that_of_any_ticker(dashboard: Dashboard, 
     stream.stand("ok", "IBM", "MSFT")
     await dashboard.shows("feed ok", "#feed")
     assert not await dashboard.page.locator("#banner").is_visible()
+
+
+async def test_the_last_quote_is_the_latest_however_its_time_is_written(
+    dashboard: Dashboard, stream: MadeStream
+) -> None:
+    await dashboard.open("AAPL")
+    await eventually(lambda: len(stream.connections) == 1)
+    second = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # written without a fraction, which as a text is the greater
+    for ticker, feed, at in (("AAPL", "one", second), ("IBM", "two", second + timedelta(milliseconds=500))):
+        made = prediction(ticker, LAST, 600.0)
+        stream.predict(msgspec.structs.replace(made, feed=feed, prediction_time=at))
+    stream.say(type="complete")
+    await dashboard.shows("two · last quote", "#feed-age")
 
 
 async def test_a_failed_read_keeps_the_chart_and_is_tried_again(
