@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any, NamedTuple, Self
 
 import nats
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import DEFAULT_SUB_PENDING_BYTES_LIMIT
 from nats.js import JetStreamContext
@@ -66,7 +65,7 @@ class Bus:
     """A connection that comes back by itself. Make it with `connect`."""
 
     settings: NatsSettings
-    client: Client
+    client: LightClient
     jetstream: JetStreamContext
     receipts: Receipts
 

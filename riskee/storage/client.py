@@ -1,5 +1,8 @@
 """nats-py's client, without work on each message that nobody needs here, and silent to a server that hides its TLS."""
 
+import asyncio
+from typing import cast
+
 from nats.aio.client import Client
 from nats.errors import Error
 from nats.js.api import Header
@@ -16,6 +19,37 @@ class LightClient(Client):
     Overrides a method that is not public. A version of nats-py that does not call it reads the id again, and that is
     all (docs/adr/0135).
     """
+
+    _resting: asyncio.Task[None] | None = None
+
+    async def rest(self, seconds: float) -> None:
+        """Leave what arrives to the kernel for so long, to be read together: a process that is woken for each message
+        spends more on waking than on the message. Whoever calls meanwhile waits for the end of the same rest, so that
+        none follows the other without a pause for reading.
+
+        Without effect on a connection that is read too slowly already, and of a version of nats-py that keeps its
+        connection elsewhere: then it is a sleep (docs/adr/0176).
+        """
+        if self._resting is None:
+            self._resting = asyncio.create_task(self._rest(seconds))
+        await asyncio.shield(self._resting)
+
+    async def _rest(self, seconds: float) -> None:
+        reading = self._reading()
+        try:
+            if reading:
+                reading.pause_reading()
+            await asyncio.sleep(seconds)
+        finally:
+            self._resting = None
+            if reading:
+                reading.resume_reading()
+
+    def _reading(self) -> asyncio.Transport | None:
+        """The connection, where it is read from at the moment. The loop's own kind has no base class of asyncio's."""
+        writer: asyncio.StreamWriter | None = getattr(self._transport, "_io_writer", None)
+        transport = cast("asyncio.Transport | None", writer and writer.transport)
+        return transport if transport and transport.is_reading() else None
 
     def _connect_command(self) -> bytes:
         """What the client says first, with its password. Not to a server without TLS where the address is `tls://`:

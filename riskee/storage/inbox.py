@@ -30,6 +30,10 @@ _PATIENCE = (1, 2, 6, 24, 120)
 # Deliveries beyond those that we accept, to dead-letter the message: after the last one it would vanish.
 _BURIALS = 10
 _LAST_MESSAGES_SECONDS = 2.0
+# Where fewer wait, the others may come together; where more do, what is left unread would only come later.
+_FEW = 256
+# The part of waiting for others in which the connection rests; in the rest of it what has arrived meanwhile is read.
+_RESTING = 0.9
 
 _log = get_logger(__name__)
 
@@ -140,9 +144,16 @@ class Inbox:
                 self._arrived.clear()
                 await self._arrived.wait()
             if linger_seconds and len(self._holding.waiting) < count and not self._closed:
-                await asyncio.sleep(linger_seconds)
+                await self._gather(linger_seconds)
             if fresh := await self._next(count):
                 return fresh
+
+    async def _gather(self, seconds: float) -> None:
+        """Let others arrive: where they come one by one, all at once."""
+        if len(self._holding.waiting) < _FEW:
+            await self._bus.client.rest(_RESTING * seconds)
+            seconds -= _RESTING * seconds
+        await asyncio.sleep(seconds)
 
     async def take_more(self, count: int) -> Sequence[Msg]:
         """What was taken last and is not finished, and up to `count` that have arrived since, if any; in the order of

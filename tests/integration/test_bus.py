@@ -446,3 +446,22 @@ async def test_a_service_whose_connection_is_closed_for_good_ends(bus: Bus, sett
 async def test_the_duplicate_window_covers_a_restart(bus: Bus) -> None:
     config = (await bus.jetstream.stream_info("MARKET_DATA")).config
     assert config.duplicate_window == timedelta(minutes=10).total_seconds()
+
+
+async def test_what_arrives_while_the_connection_rests_is_read_afterwards(bus: Bus, settings: Settings) -> None:
+    """And who rests meanwhile rests no longer."""
+    durable = Durable("resting", QUOTE.name)
+    inbox = Inbox(bus, durable)
+    await inbox.open()
+    rests = [asyncio.create_task(bus.client.rest(0.4)), asyncio.create_task(bus.client.rest(60))]
+    await asyncio.sleep(0)
+    other = await Bus.connect(settings.nats, "other", timeout=10)
+    await other.publish(QUOTE, *quotes(3))
+    await other.close()
+    seen = asyncio.create_task(inbox.take(3))
+    await asyncio.wait([*rests, seen], return_when=asyncio.FIRST_COMPLETED)
+    assert not seen.done()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*rests)
+        assert await seen
+    await inbox.close()
