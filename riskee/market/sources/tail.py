@@ -56,6 +56,8 @@ class Tail:
         # How far the file was read that had this path before.
         self.left: Place | None = None
         self._file: BinaryIO | None = None
+        # When the file had last been written to before it was last read.
+        self._written_ns: int | None = None
 
     def read(self, limit: int) -> list[Line]:
         """The next whole lines, at most `limit`; none where nothing new is there.
@@ -79,7 +81,7 @@ class Tail:
 
     @property
     def idle(self) -> bool:
-        """Whether its path holds what was read of it and nothing more, or nothing at all any more."""
+        """Whether its path holds what was read of it and was not written to since, or is not there any more."""
         try:
             found = self.path.stat()
         except FileNotFoundError:
@@ -87,7 +89,8 @@ class Tail:
         except OSError:
             # Reading says why.
             return False
-        return self.place is not None and (found.st_ino, found.st_size) == (self.place.inode, self.place.offset)
+        read = self.place and (self.place.inode, self.place.offset, self._written_ns)
+        return (found.st_ino, found.st_size, found.st_mtime_ns) == read
 
     def close(self) -> None:
         """Give the file back; the next read opens it again."""
@@ -112,7 +115,9 @@ class Tail:
     def _lines(self, limit: int) -> list[Line]:
         assert self._file is not None  # noqa: S101 (it was opened)
         assert self.place is not None  # noqa: S101
-        if os.fstat(self._file.fileno()).st_size < self.place.offset or not self._begins_as(self._file, self.place):
+        before = os.fstat(self._file.fileno())
+        self._written_ns = before.st_mtime_ns
+        if before.st_size < self.place.offset or not self._begins_as(self._file, self.place):
             self.place = Place(self.place.inode)
         self._file.seek(self.place.offset)
         found: list[Line] = []

@@ -1,5 +1,6 @@
 """The files of a folder: each row once, whatever its file is renamed to, and the others where one cannot be read."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from riskee.market.sources.live_rows import LiveRow
-from riskee.market.sources.tail import Place
+from riskee.market.sources.tail import Line, Place, Tail
 from serving.consumers.feeds import followed
 from serving.consumers.feeds.followed import FollowedFiles
 
@@ -175,9 +176,44 @@ def test_a_file_that_was_given_back_goes_on_where_it_was_read_to(
     (tmp_path / "a.csv").rename(tmp_path / "a.1.csv")
     append(tmp_path / "a.csv", 3)
     assert prices(files) + prices(files) == [2, 3]
-    (tmp_path / "a.csv").write_text(f"{HEADER}\n")
-    append(tmp_path / "a.csv", 4)
-    assert prices(files) == []
-    append(tmp_path / "a.csv", 5)
-    assert prices(files) == [4, 5]
     assert opened(tmp_path) == 0
+
+
+def test_what_was_written_anew_to_the_same_length_is_read_though_the_file_was_given_back(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "_MOST_OPEN", 0)
+    files, file = follow(), tmp_path / "a.csv"
+    append(file, 1)
+    assert prices(files) == [1]
+    file.write_text(f"{HEADER}\n")
+    append(file, 2)
+    later(file)
+    assert prices(files) == [2]
+    # Nor is what only looks as if it had been written to read again.
+    later(file)
+    assert prices(files) == []
+    assert opened(tmp_path) == 0
+
+
+def later(file: Path) -> None:
+    """A second later by the file's own time: what is written within one tick of the system's has the same."""
+    written = file.stat().st_mtime_ns + 1_000_000_000
+    os.utime(file, ns=(written, written))
+
+
+def test_a_file_that_nobody_writes_to_is_looked_at_and_not_opened(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "_MOST_OPEN", 0)
+    append(tmp_path / "a.csv", 1)
+    before = follow()
+    assert prices(before) == [1]
+    files = follow(before.places)
+    assert prices(files) == [], "once, for it may have been written anew while nobody read"
+
+    def refuse(_tail: Tail, _limit: int) -> list[Line]:
+        raise AssertionError
+
+    monkeypatch.setattr(Tail, "read", refuse)
+    assert prices(files) == []
