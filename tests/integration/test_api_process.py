@@ -149,7 +149,13 @@ async def test_elsewhere_it_starts_with_a_key_and_asks_for_it(known: Settings, e
         assert asked.status_code == 401
         assert httpx.get(f"{one.url}/v1/statuses", headers=bearer(key)).status_code == 200
         assert httpx.post(f"{one.url}/v1/predict", headers=bearer(key), json={}).status_code == 422
-        denied, done = [line for line in one.lines() if line["event"] == "audit"]
+
+        def audited() -> list[dict[str, object]]:
+            return [line for line in one.lines() if line["event"] == "audit"]
+
+        # The line of what was done is written once the answer has gone out.
+        await eventually(lambda: len(audited()) == 2)
+        denied, done = audited()
     told = {"address": "127.0.0.1", "method": "GET", "route": "/v1/statuses", "status": 401, "outcome": "denied"}
     assert told.items() <= denied.items()
     assert denied["request_id"] == asked.headers["x-request-id"]

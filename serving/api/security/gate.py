@@ -26,6 +26,7 @@ _SEEN = frozenset(
     }
 )  # fmt: skip
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", WEBSOCKET})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _NO_ROUTE = Rule("", "none", None)
 _POLICY_VIOLATION = 1008
 
@@ -86,7 +87,7 @@ class Gate:
             await _fail(scope, receive, outgoing, error)
         finally:
             if caller is not None:
-                _note(scope, outgoing, rule or _NO_ROUTE, caller)
+                self._note(scope, outgoing, rule or _NO_ROUTE, caller)
 
     async def _admit(
         self, scope: Scope, receive: Receive, outgoing: Outgoing, rule: Rule | None
@@ -140,11 +141,16 @@ class Gate:
         problem = denied.problem
         # Nobody reads the body of a request that was denied.
         outgoing.last = scope["type"] == "http" and has_body(dict(scope["headers"]))
-        audit.denied(problem.kind)
-        if denied.news:
-            route = _NO_ROUTE.path if rule is None else rule.path
-            audit.note(scope, denied.caller, route, problem.status, problem.cause)
+        self._guard.refusals.note(scope, denied.caller, (rule or _NO_ROUTE).path, problem)
         await respond(problem, scope["path"])(scope, receive, outgoing.send)
+
+    def _note(self, scope: Scope, outgoing: Outgoing, rule: Rule, caller: Caller) -> None:
+        """Who was let in, and what became of it: where a route refused it, or it could change something."""
+        if outgoing.status in _REFUSED:
+            problem = ProblemError(HTTPStatus(outgoing.status), "route", "the route refused it", "")
+            self._guard.refusals.note(scope, caller, rule.path, problem)
+        elif scope.get("method", WEBSOCKET) not in _SAFE:
+            audit.note(scope, caller, rule.path, outgoing.status)
 
 
 def _deny_nobodys(scope: Scope, caller: Caller) -> None:
@@ -154,15 +160,6 @@ def _deny_nobodys(scope: Scope, caller: Caller) -> None:
             HTTPStatus.FORBIDDEN, "forbidden", "this route has no scope yet", "a row of serving/api/security/scopes.py"
         )
         raise DeniedError(problem, caller)
-
-
-def _note(scope: Scope, outgoing: Outgoing, rule: Rule, caller: Caller) -> None:
-    """Who was let in, and what became of it: where a route refused it, or it could change something."""
-    if outgoing.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        audit.denied("route")
-        audit.note(scope, caller, rule.path, outgoing.status, "the route refused it")
-    elif scope.get("method", WEBSOCKET) not in _SAFE:
-        audit.note(scope, caller, rule.path, outgoing.status)
 
 
 async def _fail(scope: Scope, receive: Receive, outgoing: Outgoing, error: Exception) -> None:

@@ -1,7 +1,7 @@
 """Who is let in: the judgement on one request, from its headers alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import NamedTuple, Self
 
@@ -23,6 +23,7 @@ from serving.api.security.deadlines import Deadlines
 from serving.api.security.keyring import Keyring
 from serving.api.security.limiter import Allowance, Kind, Limiter
 from serving.api.security.origin import Origins
+from serving.api.security.refusals import Refusals
 from serving.api.security.scopes import WEBSOCKET, Rule
 from serving.api.security.tokens import BadTokenError, Tokens
 from serving.database import Database
@@ -47,11 +48,6 @@ class DeniedError(Exception):
         self.caller = caller
         self.allowance = allowance
 
-    @property
-    def news(self) -> bool:
-        """Whether it is worth a log line: a flood of refusals is told of once a turn."""
-        return self.allowance is None or self.allowance.news
-
 
 @dataclass
 class Guard:
@@ -64,6 +60,7 @@ class Guard:
     limiter: Limiter
     deadlines: Deadlines
     clock: Clock
+    refusals: Refusals = field(default_factory=Refusals)
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock) -> Self:
@@ -91,23 +88,26 @@ class Guard:
         self.keyring.note = lambda used: database.run(lambda connection: note_used(connection, used))
         self.limiter.evaluate = cache.evaluate
         background.start("keys", self.keyring.keep())
+        background.start("refusals", self.refusals.keep())
 
     async def admit(self, scope: Scope, method: str, headers: Mapping[bytes, bytes], rule: Rule | None) -> Admission:
         """Who is let in. Raises DeniedError.
 
         A request without a rule is let in here too, for whoever proved who they are: it has no route, or is nobody's.
         """
-        refusal = self.origins.refusal(method, headers, page=rule is not None and rule.page)
-        if refusal is not None:
-            raise DeniedError(refusal)
         token = bearer(headers.get(b"authorization"))
         if method == WEBSOCKET:
             offered = take_protocol_token(scope)
             token = offered if token is None else token
         public = rule is not None and rule.grant is None
-        if self.open and (token is None or public):
+        unlimited = self.open and (token is None or public)
+        # Before anything is looked at: what is refused counts as well.
+        allowance = None if unlimited else await self._limited("address", address_of(scope), None)
+        refusal = self.origins.refusal(method, headers, page=rule is not None and rule.page)
+        if refusal is not None:
+            raise DeniedError(refusal)
+        if unlimited:
             return Admission(OPEN, None)
-        allowance = await self._limited("address", address_of(scope), None)
         if public:
             return Admission(NOBODY, allowance)
         caller = await self._prove(token)

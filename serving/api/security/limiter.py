@@ -51,14 +51,13 @@ async def _not_started(_script: str, _name: str, *_arguments: float) -> list[int
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Whether a request may pass, and what is left; `news` where the refusal was not yet known here."""
+    """Whether a request may pass, and what is left."""
 
     allowed: bool
     limit: int
     remaining: int
     reset_seconds: int
     retry_seconds: int = 0
-    news: bool = False
 
 
 @dataclass(slots=True)
@@ -68,7 +67,6 @@ class _Lease:
     until: float = 0.0
     full_at: float = 0.0
     refused_until: float = 0.0
-    told_until: float = 0.0
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -149,12 +147,10 @@ class Limiter:
 
 def _refusal(lease: _Lease, limit: int, now: float, wait: float, count: int) -> Allowance:
     """What is told of permits that come after so many seconds; noted, for whoever asks for one before."""
-    news = now >= lease.told_until
-    lease.told_until = max(lease.told_until, now + wait)
     if count == 1:
         lease.refused_until = now + wait
     left = lease.permits + lease.left
-    return Allowance(False, limit, left, _seconds(lease.full_at - now), max(math.ceil(wait), 1), news=news)
+    return Allowance(False, limit, left, _seconds(lease.full_at - now), max(math.ceil(wait), 1))
 
 
 def _seconds(seconds: float) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Collection
 
 from starlette.requests import HTTPConnection
 
-from serving.api.security import audit
 from serving.api.security.guard import DeniedError, Guard
 from serving.api.streaming.update import ALL
 
@@ -27,8 +26,5 @@ async def charge(connection: HTTPConnection, requests: int) -> None:
     try:
         await guard.count(state["caller"], requests)
     except DeniedError as denied:
-        audit.denied(denied.problem.kind)
-        if denied.news:
-            path, problem = connection.scope["path"], denied.problem
-            audit.note(connection.scope, denied.caller, path, problem.status, problem.cause)
+        guard.refusals.note(connection.scope, denied.caller, connection.scope["path"], denied.problem)
         raise denied.problem from denied
