@@ -110,20 +110,11 @@ class _Listener:
         from contextlib import suppress
 
         from websockets.exceptions import WebSocketException
-        from websockets.sync.client import connect
 
-        from riskee.cli.api import base_url, headers
+        from riskee.cli.stream import dial
 
-        url = f"{base_url(self._settings, 'ws')}/v1/stream"
         with suppress(OSError, WebSocketException):
-            self._socket = connect(
-                url,
-                open_timeout=_CONNECT_SECONDS,
-                close_timeout=_CONNECT_SECONDS,
-                compression=None,
-                proxy=None,
-                additional_headers=headers(self._settings),
-            )
+            self._socket = dial(self._settings, _CONNECT_SECONDS)
             threading.Thread(target=self._hear, daemon=True).start()
         return self._told  # type: ignore[no-any-return]
 

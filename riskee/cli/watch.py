@@ -9,7 +9,6 @@ import typer
 from riskee.cli.completion import predicted
 from riskee.cli.console import Json, console
 from riskee.cli.predictions import percent
-from riskee.errors import RetryableError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 # Narrow enough for 80 columns with the flags that only some rows have.
 _NUMBERS = ("price", "next close", "expected", "P(up)", "80% within")
-_REFUSALS = frozenset({401, 403})
-_CONNECT_SECONDS = 5.0
+# What the stream says of a prediction beside itself.
+_OF_A_PREDICTION = ("type", "snapshot", "status", "status_since")
 # Flags that the API adds to a number that it sends again; the status messages say when they hold no longer.
 _TOLD_APART = {"predict_silent", "feed_mute"}
 
@@ -47,43 +46,22 @@ def watch(
 
 
 def stream(settings: "Settings", tickers: list[str]) -> Iterator[dict[str, Any]]:
-    """What the API's WebSocket says, for ever: each prediction with its status, and each status that changed.
+    """What the API's WebSocket says, for ever: each prediction with its status, and each status that changed; `type`
+    tells them apart.
 
-    Raises NotFoundError for an unknown ticker, FatalError for what the caller may not do, and RetryableError when the
-    API is away or goes away, all with its own words.
+    A connection that breaks is made anew, and standard error says so. Raises as `Follower.messages`.
     """
-    import json
+    from riskee.cli.stream import Follower
 
-    from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-    from websockets.sync.client import connect
+    for message in Follower(settings, tickers, _tell).messages():
+        if message["type"] == "prediction":
+            yield {key: message[key] for key in _OF_A_PREDICTION} | message["prediction"]
+        elif message["type"] == "status":
+            yield message
 
-    from riskee.cli.api import base_url, headers, is_untrusted, problem_error, refused, untrusted
 
-    url = f"{base_url(settings, 'ws')}/stream"
-    try:
-        with connect(
-            url, open_timeout=_CONNECT_SECONDS, compression=None, proxy=None, additional_headers=headers(settings)
-        ) as socket:
-            socket.send(json.dumps({"type": "subscribe", "tickers": tickers}))
-            for text in socket:
-                message = json.loads(text)
-                if message["type"] == "error":
-                    raise problem_error(message["problem"])
-                if message["type"] == "prediction":
-                    yield message["prediction"] | {key: message[key] for key in ("status", "status_since")}
-                elif message["type"] == "status":
-                    yield message
-    except InvalidStatus as error:
-        if error.response.status_code not in _REFUSALS:
-            raise RetryableError(f"the API refuses the stream: {error}", "`riskee status`, then try again") from error
-        raise refused(f"the API does not let this stream in: {error}") from error
-    except (OSError, TimeoutError, InvalidHandshake) as error:
-        if is_untrusted(error):
-            raise untrusted(url, error) from error
-        raise RetryableError(f"the API at {url} does not answer: {error}", "`riskee up` starts it") from error
-    except ConnectionClosed as error:
-        raise RetryableError(f"the API closed the stream: {error}", "`riskee status`, then try again") from error
-    raise RetryableError("the API closed the stream", "`riskee status`, then try again")
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _print_lines(updates: Iterator[dict[str, Any]], *, json: bool) -> None:
@@ -94,7 +72,7 @@ def _print_lines(updates: Iterator[dict[str, Any]], *, json: bool) -> None:
 
 
 def _line(update: dict[str, Any]) -> str:
-    if "price" not in update:
+    if update["type"] == "status":
         return f"{update['since']} {', '.join(update['tickers']) or 'all'}: {update['status']}: {update['meaning']}"
     p = update
     standing = "" if p["status"] == "ok" else f" {p['status']}"
@@ -124,7 +102,7 @@ class Shown:
 
     def take(self, update: dict[str, Any]) -> None:
         """Take what the stream says: a prediction, or where numbers stand."""
-        if "price" in update:
+        if update["type"] == "prediction":
             self._latest[update["ticker"]] = update
             self._happened.pop(update["ticker"], None)
         elif not update["standing"]:

@@ -14,6 +14,7 @@ from riskee.cli.predictions import prediction_lines
 from tests.unit.cli.examples import PREDICTION
 
 runner = CliRunner()
+TOLD = {"type": "prediction", "snapshot": False} | PREDICTION
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ def test_json_is_the_apis_answer() -> None:
 
 def _stream(_settings: object, tickers: list[str]) -> Iterator[dict[str, Any]]:
     assert tickers == ["AAPL"]
-    yield PREDICTION
+    yield TOLD
     raise KeyboardInterrupt
 
 
@@ -57,7 +58,7 @@ def test_watch_prints_a_line_an_update_where_there_is_no_terminal(monkeypatch: p
 
 def test_watch_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "stream", _stream)
-    assert json.loads(runner.invoke(app, ["watch", "AAPL", "--json"]).output) == PREDICTION
+    assert json.loads(runner.invoke(app, ["watch", "AAPL", "--json"]).output) == TOLD
 
 
 def test_the_table_has_the_latest_prediction_of_each_ticker() -> None:
@@ -97,7 +98,7 @@ def test_watch_prints_what_becomes_of_the_numbers(monkeypatch: pytest.MonkeyPatc
     def updates(*_: object) -> Iterator[dict[str, Any]]:
         yield status("feed_mute", "2026-11-22T09:50:00Z")
         yield status("stale", "2026-11-22T09:51:00Z", "AAPL", "IBM", standing=False)
-        yield PREDICTION | {"status": "halted"}
+        yield TOLD | {"status": "halted"}
         raise KeyboardInterrupt
 
     monkeypatch.setattr(watch, "stream", updates)
@@ -113,15 +114,15 @@ def test_the_table_follows_what_becomes_of_the_numbers() -> None:
     def flags(ticker: str = "AAPL") -> list[str]:
         return [flag for flag in shown.numbers()[ticker]["flags"] if flag not in PREDICTION["flags"]]
 
-    shown.take(PREDICTION)
-    shown.take(PREDICTION | {"ticker": "IBM"})
+    shown.take(TOLD)
+    shown.take(TOLD | {"ticker": "IBM"})
     assert flags() == []
     shown.take(status("feed_mute", "2026-11-22T09:50:00Z"))
     assert flags() == flags("IBM") == ["feed_mute"]
     assert "feed mute since 2026-11-22 09:50:00 UTC" in _drawn(shown).splitlines()[0]
     shown.take(status("ok", "2026-11-22T09:52:00Z"))
     assert flags() == ["stale"], "it is from before"
-    shown.take(PREDICTION | {"prediction_time": "2026-11-22T09:52:00Z", "flags": [*PREDICTION["flags"], "feed_mute"]})
+    shown.take(TOLD | {"prediction_time": "2026-11-22T09:52:00Z", "flags": [*PREDICTION["flags"], "feed_mute"]})
     assert flags() == [], "what the snapshot said of the feed is over"
     shown.take(status("halted", "2026-11-22T09:53:00Z", "IBM", standing=False))
     assert (flags(), flags("IBM")) == ([], ["halted", "stale"])
