@@ -19,7 +19,9 @@ from riskee import __version__
 from riskee.clock import SystemClock
 from riskee.settings import ApiSettings, Settings
 from riskee.telemetry import HTTP_REQUESTS, HTTP_SECONDS
+from riskee.tracing import OFF, open_tracer
 from serving.api import document, problems
+from serving.api.asking import SOURCE
 from serving.api.backend import open_backend
 from serving.api.background import Background
 from serving.api.paths import PREFIX, Aliases
@@ -29,6 +31,7 @@ from serving.api.routes import FIRST, PLAIN, VERSIONED
 from serving.api.security.gate import Gate
 from serving.api.security.guard import Guard
 from serving.api.security.headers import POLICY, policy_with_scripts_of
+from serving.api.tracing import TracedRequests
 
 DASHBOARD = Path(__file__).parents[1] / "dashboard"
 
@@ -90,15 +93,19 @@ def create_app(
     that it should be ended itself and started again. `on_end`: it serves no more, and begins to disconnect."""
     clock = SystemClock()
     guard = Guard.of(settings, clock)
+    tracer = open_tracer(settings.tracing, SOURCE, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         background = Background(on_failure)
-        async with open_backend(settings, background, clock) as backend:
-            guard.on_duty(backend.database, backend.cache, background)
-            app.state.backend = backend
-            yield
-            on_end()
+        try:
+            async with open_backend(settings, background, clock, tracer) as backend:
+                guard.on_duty(backend.database, backend.cache, background)
+                app.state.backend = backend
+                yield
+                on_end()
+        finally:
+            await tracer.close()
 
     app = FastAPI(
         title="Riskee",
@@ -126,6 +133,8 @@ def create_app(
     app.add_middleware(Gate, guard=guard, settings=settings.api.guard)
     _let_origins_in(app, settings.api)
     app.add_middleware(Measured)
+    if tracer is not OFF:
+        app.add_middleware(TracedRequests, tracer=tracer, clock=clock, route_of=_route_of)
     app.add_middleware(RequestIds, new_id=new_id)
     app.add_middleware(Aliases, versioned=VERSIONED)
     if settings.api.trusted_proxies:

@@ -17,6 +17,7 @@ from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from riskee.storage.keys import CACHE_STATS
 from riskee.telemetry import CACHE_READS, DEPENDENCY_UP
+from riskee.tracing import OFF, Tracer
 from serving.api.asking import SOURCE, Asker
 from serving.api.background import Background
 from serving.api.directory import Directory
@@ -29,6 +30,7 @@ from serving.api.problems import without_particulars
 from serving.api.reading import Reader
 from serving.api.records import Records
 from serving.api.standing import Standings
+from serving.api.streaming.deliveries import deliveries_of
 from serving.api.streaming.snapshots import Snapshots
 from serving.api.streaming.streams import Streams
 from serving.api.streaming.subscribing import Subscribing
@@ -148,7 +150,7 @@ async def _trouble(name: str, check: Callable[[], Awaitable[None]]) -> str:
 
 @asynccontextmanager
 async def open_backend(
-    settings: Settings, background: Background, clock: Clock | None = None
+    settings: Settings, background: Background, clock: Clock | None = None, tracer: Tracer = OFF
 ) -> AsyncIterator[Backend]:
     """The backend, connected in the background, for as long as the API runs."""
     clock = clock or SystemClock()
@@ -156,7 +158,7 @@ async def open_backend(
     cache = Cache.connect(settings.redis, rest_seconds=math.inf)
     directory = Directory(database, clock)
     standings = Standings(clock, time.monotonic, directory.known)
-    hub = Hub(standings, settings.stream.log_updates)
+    hub = Hub(standings, settings.stream.log_updates, deliveries=deliveries_of(tracer, clock))
     asker = Asker(hub, clock)
     reader = Reader(cache, database, clock, settings.feed.stale_after_seconds, standings, settings.llm.model)
     most_tickers = settings.stream.tickers_per_connection

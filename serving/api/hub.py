@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from riskee.messaging.explanations import ExplainProgress, Explanation
 from riskee.messaging.messages import Prediction
 from serving.api.standing import Notice, Standings, judged
+from serving.api.streaming.deliveries import Deliveries
 from serving.api.streaming.listener import Listener
 from serving.api.streaming.messages import ExplainedMessage, ExplainingMessage, Sent
 from serving.api.streaming.newest import Fates, Log
@@ -29,7 +30,9 @@ class Hub:
         standings: Standings,
         log_updates: int = _LOG_UPDATES,
         new_id: Callable[[], uuid.UUID] = uuid.uuid4,
+        deliveries: Deliveries | None = None,
     ) -> None:
+        self.deliveries = deliveries or Deliveries()
         self.log = Log(new_id().hex[:12], log_updates)
         self._standings = standings
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
@@ -66,10 +69,13 @@ class Hub:
         self._last[prediction.ticker] = prediction
         self._standings.predicted(prediction)
         number = judged(prediction, self._standings.reasons(prediction))
-        self._tell(
-            Key(Kind.PREDICTION, prediction.ticker),
-            lambda sequence: prediction_update(sequence, number, snapshot=False),
-        )
+
+        def made(sequence: int) -> Update:
+            update = prediction_update(sequence, number, snapshot=False)
+            self.deliveries.expect(update, prediction)
+            return update
+
+        self._tell(Key(Kind.PREDICTION, prediction.ticker), made)
 
     def explained(self, explanation: Explanation) -> None:
         """Tell of an explanation."""

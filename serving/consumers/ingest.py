@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from riskee.clock import Clock
 from riskee.ids import status_id
@@ -14,6 +14,7 @@ from riskee.messaging.slots import quote_subject
 from riskee.messaging.subjects import MARKET_STATUS, QUOTE
 from riskee.storage.bus import Outgoing, codec_of
 from riskee.telemetry import FEED_DATA_TIME, QUOTES_PUBLISHED, QUOTES_REFUSED
+from riskee.tracing.hops import INGEST_PUBLISH
 from serving.consumers.dead_letters import dead_letter
 from serving.consumers.feeds.factory import make_feed
 from serving.consumers.feeds.feed import Feed, Unplayable, Wave, rest
@@ -53,7 +54,8 @@ class Ingest:
             await bus.publish_encoded(refused)
             await bus.publish_encoded([self._addressed(envelope) for envelope in accepted])
 
-        await self._service.until_done("publish", publish)
+        with self._service.tracer.hop(INGEST_PUBLISH, (envelope.payload for envelope in accepted), since=_received_at):
+            await self._service.until_done("publish", publish)
         QUOTES_PUBLISHED.labels(wave.feed.partition("/")[0]).inc(len(accepted))
         if accepted:
             FEED_DATA_TIME.labels(wave.feed.partition("/")[0]).set(accepted[-1].payload.data_time.timestamp())
@@ -102,6 +104,10 @@ def refuse(unplayable: Sequence[Unplayable], clock: Clock) -> list[Outgoing]:
     """The dead letters of what gives no quotes."""
     QUOTES_REFUSED.labels(Fault.MALFORMED).inc(len(unplayable))
     return [dead_letter(QUOTE.name, f"{Fault.MALFORMED}: {each.reason}", each.body, NAME, clock) for each in unplayable]
+
+
+def _received_at(quote: Quote) -> datetime:
+    return quote.received_at
 
 
 def _status_message(status: MarketStatus, clock: Clock) -> Envelope[MarketStatus]:

@@ -12,6 +12,7 @@ from riskee.messaging.statuses import Status
 from riskee.storage.cache import Cache
 from riskee.storage.database import close_engine, make_service_engine
 from riskee.telemetry import QUOTES_COALESCED
+from riskee.tracing.hops import PREDICT_WAVE
 from serving.consumers.announced import Announced
 from serving.consumers.forecasting import Failure, Forecast
 from serving.consumers.knowledge import Knowledge
@@ -113,8 +114,9 @@ class Predict:
         # From here to what is kept for publication, nothing waits.
         plan.waves.popleft()
         if forecaster and known:
-            self._state.take(forecaster, known)
-            results = forecaster.forecast(known, self._service.clock.now())
+            with self._service.tracer.hop(PREDICT_WAVE, known):
+                self._state.take(forecaster, known)
+                results = forecaster.forecast(known, self._service.clock.now())
             # Every partition hears the market; one tells the cache.
             told = known if self._owns(self._market_ticker) else [q for q in known if q.ticker != self._market_ticker]
             await plan.publishing.begin(partial(self._publisher.publish, results, told))

@@ -28,6 +28,7 @@ from riskee.telemetry import (
     PREDICTIONS_FLAGGED,
     TICK_SECONDS,
 )
+from riskee.tracing.hops import CACHE_WRITE, EVENT_PUBLISH
 from serving.consumers.cached import forecast_entry, model_entry, place_of, quote_entry
 from serving.consumers.dead_letters import dead_letter
 from serving.consumers.forecasting import Failure, Forecast
@@ -51,10 +52,12 @@ class Publisher:
         forecasts = [result for result in results if isinstance(result, Forecast)]
         failures = [result for result in results if isinstance(result, Failure)]
         bodies = [_encode(forecast.prediction) for forecast in forecasts]
-        writing = asyncio.create_task(self._write(_entries(quotes, forecasts, bodies)))
+        predictions = [forecast.prediction for forecast in forecasts]
+        writing = asyncio.create_task(self._write(_entries(quotes, forecasts, bodies), predictions))
         try:
-            updates = self._updates([forecast.prediction for forecast in forecasts], bodies)
-            await self._service.bus.publish_encoded([*updates, *map(self._failed, failures)])
+            with self._service.tracer.hop(EVENT_PUBLISH, predictions):
+                updates = self._updates(predictions, bodies)
+                await self._service.bus.publish_encoded([*updates, *map(self._failed, failures)])
         finally:
             await writing
         self._count(forecasts, failures)
@@ -97,11 +100,12 @@ class Publisher:
         quotes = (decoded(body, Quote) for body in bodies)
         return [quote for quote in quotes if quote is not None]
 
-    async def _write(self, entries: Sequence[Entry]) -> None:
+    async def _write(self, entries: Sequence[Entry], predictions: Sequence[Prediction] = ()) -> None:
         if not entries:
             return
         try:
-            await self._cache.write(entries)
+            with self._service.tracer.hop(CACHE_WRITE, predictions):
+                await self._cache.write(entries)
         except RetryableError as error:
             CACHE_WRITE_ERRORS.inc(count_of(entries))
             self._service.health.down("redis", str(error))

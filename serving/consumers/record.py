@@ -1,7 +1,7 @@
 """record: what travels on the bus becomes rows. `python -m serving.consumers.record`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Engine
@@ -13,6 +13,8 @@ from riskee.messaging.subjects import EXPLAINED, PREDICTION_UPDATED, QUOTE
 from riskee.storage.bus import codec_of
 from riskee.storage.inbox import Durable
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, QUARANTINE, QUOTES, Recording, record
+from riskee.tracing import Tick, Tracer
+from riskee.tracing.hops import RECORD_PREDICTIONS, RECORD_QUOTES, Hop
 from serving.consumers.consumption import Consumption
 from serving.consumers.dead_letters import DEAD_PREFIX
 from serving.consumers.observing import Observer
@@ -35,20 +37,37 @@ def writer(engine: Engine, recording: Recording[PayloadT]) -> Callable[[Sequence
     return write
 
 
-def consumptions(engine: Engine) -> tuple[Consumption[Any], ...]:
+def traced(
+    write: Callable[[Sequence[Envelope[Any]]], Awaitable[None]], tracer: Tracer, hop: Hop
+) -> Callable[[Sequence[Envelope[Any]]], Awaitable[None]]:
+    """A handler of quotes or predictions that tells what it does of them."""
+
+    async def write_traced(batch: Sequence[Envelope[Any]]) -> None:
+        with tracer.hop(hop, _of_ticks(batch)):
+            await write(batch)
+
+    return write_traced
+
+
+def _of_ticks(batch: Sequence[Envelope[Any]]) -> Iterator[Tick]:
+    """What ticks have caused; of the rest, the answers to jobs, no tick's trace knows."""
+    return (envelope.payload for envelope in batch if envelope.correlation_id == envelope.payload.quote_id)
+
+
+def consumptions(engine: Engine, tracer: Tracer) -> tuple[Consumption[Any], ...]:
     """All that is recorded."""
     return (
         Consumption(
             Durable("record-quotes", QUOTE.name, max_pending=_MOST_PENDING, also=(ALL_SLOTS,)),
             codec_of(QUOTE),
-            writer(engine, QUOTES),
+            traced(writer(engine, QUOTES), tracer, RECORD_QUOTES),
             max_batch=_LARGEST_BATCH,
             linger_seconds=_LINGER_SECONDS,
         ),
         Consumption(
             Durable("record-predictions", PREDICTION_UPDATED.name, max_pending=_MOST_PENDING),
             codec_of(PREDICTION_UPDATED),
-            writer(engine, PREDICTIONS),
+            traced(writer(engine, PREDICTIONS), tracer, RECORD_PREDICTIONS),
             max_batch=_LARGEST_BATCH,
             linger_seconds=_LINGER_SECONDS,
         ),
@@ -64,7 +83,7 @@ async def main(service: Service) -> None:
         await service.until_done("database", database.ping)
         async with asyncio.TaskGroup() as group:
             observing = group.create_task(Observer(service, database).run())
-            await service.consume(*consumptions(database.engine))
+            await service.consume(*consumptions(database.engine, service.tracer))
             observing.cancel()
     finally:
         database.close()

@@ -15,6 +15,7 @@ from riskee.errors import FatalError, RiskeeError
 from riskee.logs import configure_logs, get_logger
 from riskee.settings import MetricsSettings, Settings, load_settings
 from riskee.storage.bus import Bus
+from riskee.tracing import OFF, Tracer, open_tracer
 from serving.consumers.consumption import Consumption
 from serving.consumers.loop import ConsumerLoop
 from serving.ending import exit_when_blocked, exit_within
@@ -38,6 +39,7 @@ class Service:
     health: Health
     bus: Bus
     stopping: asyncio.Event
+    tracer: Tracer = OFF
 
     @property
     def name(self) -> str:
@@ -97,9 +99,10 @@ async def serve(
     health = Health(name)
     server = HealthServer(health)
     await server.start(settings.metrics.host, _port(settings.metrics, name))
+    tracer = open_tracer(settings.tracing, name, clock)
     try:
         bus = await _connect(settings, health, stopping)
-        service = Service(settings, clock, health, bus, stopping)
+        service = Service(settings, clock, health, bus, stopping, tracer)
         try:
             async with asyncio.TaskGroup() as group:
                 watch = group.create_task(_watch_bus(bus, health))
@@ -111,6 +114,7 @@ async def serve(
     except* StoppedError:
         _log.info("stopped while waiting")
     finally:
+        await tracer.close()
         await server.stop()
 
 

@@ -35,6 +35,7 @@ class Streams:
     @contextmanager
     def opened(self, connection: Connection, framing: Framing) -> Iterator[Outlet]:
         """A client's outlet for as long as the context lasts; it listens to nothing yet."""
+        framing = self._hub.deliveries.told(framing)
         outlet = Outlet(connection, framing, self._pump, self._settings.buffer_bytes)
         self._open.add(outlet)
         try:

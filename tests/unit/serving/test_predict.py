@@ -17,6 +17,7 @@ from riskee.features.earnings import EarningsFeatures
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import MODEL_TYPES, Flag, Prediction, PredictJob, Quote
 from riskee.model.predictor import Predictor
+from riskee.tracing import OFF
 from serving.consumers.calendar import Calendar
 from serving.consumers.forecasting import Failure, Forecast, Forecaster
 from serving.consumers.predict import Predict
@@ -119,7 +120,7 @@ def made_predict(knowledge: FakeKnowledge, publisher: FakePublisher) -> Predict:
     settings = SimpleNamespace(
         model=SimpleNamespace(market_ticker=MARKET), feed=SimpleNamespace(stale_after_seconds=60.0)
     )
-    service = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW))
+    service = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW), tracer=OFF)
     models = SimpleNamespace(predictors=PREDICTORS)
     return Predict(cast(Any, service), cast(Any, knowledge), cast(Any, publisher), cast(Any, models))
 
