@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("runtime", "dev", "vendors")
+LOCKS = ("runtime", "extras", "dev", "vendors")
 _FOUND, _UNKNOWN = 1, 2
 # How pip-audit, and the library below it, say that they did not reach the service.
 _AWAY = ("ConnectionError", "ServiceError", "Max retries exceeded", "Name or service not known", "timed out")

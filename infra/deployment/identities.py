@@ -20,7 +20,9 @@ POSTGRES_ROLES = (
     "riskee_explain",
     "riskee_api",
     "riskee_exporter",
+    # Reads all there is, and is sent the server's files and log.
+    "riskee_backup",
     "dagster",
 )
-REDIS_USERS = ("predict", "explain", "api", "operator", "exporter", "health")
-NATS_USERS = ("migrate", "ingest", "predict", "record", "explain", "api", "dagster", "operator")
+REDIS_USERS = ("predict", "explain", "api", "operator", "exporter", "backup", "health")
+NATS_USERS = ("migrate", "ingest", "predict", "record", "explain", "api", "dagster", "operator", "backup")

@@ -1,6 +1,7 @@
 """The locks of the images, cut out of `requirements/runtime.txt`: `python -m infra.deployment.locks` writes them.
 
-Versions and hashes are written once, in the runtime's lock. An image gets those packages of it that its roots need.
+Versions and hashes are written once, in the runtime's lock. An image gets those packages of it that its roots need, and
+the extras that an installation on one machine goes without: encrypted backups, S3, tokens signed by RS256.
 """
 
 import re
@@ -14,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements" / "runtime.txt"
+# riskee[asymmetric,s3], with all that they need.
+EXTRAS = ROOT / "requirements" / "extras.txt"
 # What the services import; also what applies migrations.
 SERVING = (
     "alembic", "fastapi", "fastapi-swagger", "httptools", "httpx", "lightgbm", "msgspec", "nats-py", "numpy", "ollama",
@@ -67,7 +70,7 @@ def locked_packages(lock: Path = LOCK) -> Mapping[str, str]:
     """The lines of a lock by the package's name; a package may have several versions, by marker."""
     found: dict[str, str] = {}
     for entry in re.split(r"(?m)^(?=[A-Za-z0-9])", lock.read_text()):
-        if entry.strip():
+        if entry.strip() and not entry.startswith("#"):
             name = canonicalize_name(re.split(r"[\[=]", entry, maxsplit=1)[0])
             found[name] = found.get(name, "") + entry
     return found
@@ -75,8 +78,10 @@ def locked_packages(lock: Path = LOCK) -> Mapping[str, str]:
 
 def render(image: str) -> str:
     """The lock of an image."""
-    needed = closure(roots()[image])
-    return "".join(text for name, text in locked_packages().items() if name in needed)
+    extras = locked_packages(EXTRAS)
+    needed = closure(roots()[image]) | set(extras)
+    entries = {**extras, **locked_packages()}
+    return "".join(entries[name] for name in sorted(needed))
 
 
 def path_of(image: str) -> Path:

@@ -27,6 +27,8 @@ def make_roles(url: str, passwords: Mapping[str, str]) -> None:
             connection.execute((SQL / "roles.sql").read_bytes())
             for role in POSTGRES_ROLES:
                 _set_password(connection, role, passwords[role])
+        with psycopg.connect(url, dbname=DATABASE, connect_timeout=5) as connection:
+            connection.execute((SQL / "functions.sql").read_bytes())
     except psycopg.OperationalError as error:
         raise RetryableError(f"the database does not answer: {error}", "it is tried again") from error
 

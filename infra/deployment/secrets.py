@@ -8,7 +8,7 @@ from the same secrets.
 import json
 import secrets
 import sys
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,17 @@ METRICS_TOKEN = "metrics_token"  # noqa: S105 (the name of a file)
 # Given by a person: until then alerts go to an address where nobody listens, and are seen in Alertmanager alone.
 ALERT_WEBHOOK = "alert_webhook"
 _NOBODY = "http://127.0.0.1:9/nobody-is-told"
+# For backups on S3, given by a person too: of what makes them, and of what only looks when the last one was made.
+S3, S3_READER = "s3.ini", "s3_reader.ini"
+_S3_FORM = """# For backups on S3, in the form of ~/.aws/config:
+# [default]
+# aws_access_key_id = …
+# aws_secret_access_key = …
+# region = …
+# endpoint_url = …
+"""
+GIVEN = {ALERT_WEBHOOK: _NOBODY, S3: _S3_FORM, S3_READER: _S3_FORM}
+BACKUP_KEY = "backup_key"
 
 
 def password() -> str:
@@ -33,6 +44,11 @@ def api_token() -> str:
     return f"rk_{secrets.token_hex(6)}_{urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b'=').decode()}"
 
 
+def backup_key() -> str:
+    """32 bytes in base64 (riskee/backup/key.py)."""
+    return b64encode(secrets.token_bytes(32)).decode()
+
+
 def wanted() -> dict[str, Callable[[], str]]:
     """Every secret by the name of its file, and what makes it."""
     names = (
@@ -43,7 +59,7 @@ def wanted() -> dict[str, Callable[[], str]]:
         "api_key_pepper",
         "grafana_admin_password",
     )
-    return {**dict.fromkeys(names, password), METRICS_TOKEN: api_token}
+    return {**dict.fromkeys(names, password), METRICS_TOKEN: api_token, BACKUP_KEY: backup_key}
 
 
 def rendered(values: Mapping[str, str]) -> dict[str, str]:
@@ -80,8 +96,9 @@ def write_secrets(folder: Path) -> list[str]:
         values[name] = file.read_text().strip()
     for name, text in rendered(values).items():
         _write(folder / name, text)
-    if not (folder / ALERT_WEBHOOK).exists():
-        _write(folder / ALERT_WEBHOOK, _NOBODY)
+    for name, text in GIVEN.items():
+        if not (folder / name).exists():
+            _write(folder / name, text)
     return made
 
 

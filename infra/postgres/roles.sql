@@ -6,7 +6,7 @@ DECLARE
 BEGIN
     FOREACH wanted IN ARRAY ARRAY[
         'riskee_migrate', 'riskee_dagster', 'riskee_ingest', 'riskee_predict', 'riskee_record', 'riskee_explain',
-        'riskee_api', 'riskee_exporter', 'dagster'
+        'riskee_api', 'riskee_exporter', 'riskee_backup', 'dagster'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             EXECUTE format('CREATE ROLE %I', wanted);
@@ -29,6 +29,7 @@ ALTER ROLE riskee_record CONNECTION LIMIT 20;
 ALTER ROLE riskee_explain CONNECTION LIMIT 20;
 ALTER ROLE riskee_api CONNECTION LIMIT 40;
 ALTER ROLE riskee_exporter CONNECTION LIMIT 5;
+ALTER ROLE riskee_backup REPLICATION CONNECTION LIMIT 10;
 ALTER ROLE dagster CONNECTION LIMIT 60;
 
 -- Dagster makes partitions, and the tables of SQL models: as the owner, so that these belong to it too.
@@ -40,10 +41,13 @@ GRANT pg_monitor TO riskee_exporter;
 -- record tells the state of the server's connections, those of others too.
 GRANT pg_read_all_stats TO riskee_record;
 
+-- Backups read all there is, and change nothing.
+GRANT pg_read_all_data TO riskee_backup;
+
 ALTER DATABASE riskee OWNER TO riskee_migrate;
 ALTER DATABASE dagster OWNER TO dagster;
 REVOKE ALL ON DATABASE riskee, dagster FROM PUBLIC;
-GRANT CONNECT ON DATABASE riskee TO riskee_reader, riskee_dagster, riskee_exporter;
-GRANT CONNECT ON DATABASE dagster TO riskee_exporter;
+GRANT CONNECT ON DATABASE riskee TO riskee_reader, riskee_dagster, riskee_exporter, riskee_backup;
+GRANT CONNECT ON DATABASE dagster TO riskee_exporter, riskee_backup;
 -- record copies what it writes into a temporary table first.
 GRANT TEMPORARY ON DATABASE riskee TO riskee_record;

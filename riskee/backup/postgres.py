@@ -98,6 +98,10 @@ class PostgresServer:
         with self.connect() as connection:
             connection.execute("SELECT pg_switch_wal()")
 
+    def invocation(self, tool: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """The command of one of PostgreSQL's tools, and its environment. Raises FatalError where there is none."""
+        return [str(tools_folder(self.settings) / tool), "--no-password", *arguments], self._environment()
+
     def base(self, write: Write) -> None:
         """Write the cluster's files as a tar, with the log that makes them consistent."""
         with self.connect() as connection:
@@ -108,7 +112,7 @@ class PostgresServer:
                 "SELECT pg_create_physical_replication_slot('riskee_base_' || pg_backend_pid(), true, true)"
             )
             self._pipe(
-                "pg_basebackup", ["-D", "-", "-F", "tar", "-X", "fetch", "-c", "fast", "-d", self._bare()], write
+                "pg_basebackup", ["-D", "-", "-F", "tar", "-X", "fetch", "-c", "fast", "-d", self.bare_address()], write
             )
 
     def dump(self, database: str, write: Write) -> dict[str, int]:
@@ -120,14 +124,14 @@ class PostgresServer:
             found = connection.execute("SELECT pg_export_snapshot()").fetchone()
             counts = dict(row_counts(connection))
             snapshot = str(found[0]) if found else ""
-            arguments = ["-F", "custom", "-Z", "0", "--snapshot", snapshot, "-d", self._bare(database)]
+            arguments = ["-F", "custom", "-Z", "0", "--snapshot", snapshot, "-d", self.bare_address(database)]
             self._pipe("pg_dump", arguments, write)
         return counts
 
     def restore_dump(self, database: str, dump: Path) -> None:
         """Fill an empty database from a dump, in one transaction. Raises FatalError."""
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-        self._run("pg_restore", [*arguments, "-d", self._bare(database), str(dump)])
+        self._run("pg_restore", [*arguments, "-d", self.bare_address(database), str(dump)])
 
     def tables(self, database: str) -> int:
         """How many tables of its own a database has."""
@@ -146,7 +150,7 @@ class PostgresServer:
             .render_as_string(hide_password=False)
         )
 
-    def _bare(self, database: str | None = None) -> str:
+    def bare_address(self, database: str | None = None) -> str:
         """The address without its password, which others would read in the list of processes."""
         words = {name: str(value) for name, value in conninfo_to_dict(self._address()).items() if name != "password"}
         return make_conninfo("", **(words if database is None else words | {"dbname": database}))
@@ -157,11 +161,11 @@ class PostgresServer:
         return plain | ({} if password is None else {"PGPASSWORD": str(password)})
 
     def _pipe(self, tool: str, arguments: Sequence[str], write: Write) -> None:
-        command = [str(tools_folder(self.settings) / tool), "--no-password", *arguments]
+        command, environment = self.invocation(tool, arguments)
         with (
             tempfile.TemporaryFile() as complaints,
             subprocess.Popen(  # noqa: S603 (PostgreSQL's own tools)
-                command, env=self._environment(), stdout=subprocess.PIPE, stderr=complaints
+                command, env=environment, stdout=subprocess.PIPE, stderr=complaints
             ) as process,
         ):
             assert process.stdout is not None  # noqa: S101 (it is a pipe)
@@ -178,9 +182,9 @@ class PostgresServer:
             raise _failed(tool, said)
 
     def _run(self, tool: str, arguments: Sequence[str]) -> None:
-        command = [str(tools_folder(self.settings) / tool), "--no-password", *arguments]
+        command, environment = self.invocation(tool, arguments)
         done = subprocess.run(  # noqa: S603 (PostgreSQL's own tools)
-            command, env=self._environment(), capture_output=True, text=True, check=False
+            command, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise _failed(tool, done.stderr)

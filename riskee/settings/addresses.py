@@ -33,10 +33,17 @@ class Address(Section):
     @model_validator(mode="before")
     @classmethod
     def _join(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or not given.get("password"):
-            return given
-        url = given.get("url", cls.model_fields["url"].default)
-        return given | {"url": with_password(_text(url), _text(given["password"]))}
+        return joined(given, "url", "password", cls.model_fields["url"].default)
+
+
+def joined(given: Any, url: str, password: str, default: SecretStr | None) -> Any:
+    """What a branch is given, with the password put into the address. Raises ValueError for a password without one."""
+    if not isinstance(given, dict) or not given.get(password):
+        return given
+    address = given.get(url) or default
+    if address is None:
+        raise ValueError(f"`{password}` is given, but no `{url}`")
+    return given | {url: with_password(_text(address), _text(given[password]))}
 
 
 def _text(value: str | SecretStr) -> str:

@@ -1,10 +1,11 @@
 """The branch of the tree of settings for backups."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from riskee.settings.addresses import PASSWORD, joined
 from riskee.settings.section import Section
 
 
@@ -23,12 +24,15 @@ class BackupSettings(Section):
     database_url: SecretStr | None = Field(
         None, description="address by which backups reach PostgreSQL, as a role with REPLICATION; unset: the database's"
     )
+    database_password: SecretStr | None = PASSWORD
     nats_url: SecretStr | None = Field(
         None, description="address by which backups reach NATS, as a user with JetStream's API; unset: the bus's"
     )
+    nats_password: SecretStr | None = PASSWORD
     redis_url: SecretStr | None = Field(
         None, description="address by which backups reach Redis, as a user with SYNC; unset: the cache's"
     )
+    redis_password: SecretStr | None = PASSWORD
     wal_archive: bool = Field(
         False,
         description="the embedded PostgreSQL keeps its log, to restore to any moment; needs `target`, where Dagster "
@@ -44,6 +48,13 @@ class BackupSettings(Section):
     schedule: str = Field(
         "20 2 * * *", description="when Dagster makes a backup, as cron in UTC, where a target is set"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _join(cls, given: Any) -> Any:
+        for server in ("database", "nats", "redis"):
+            given = joined(given, f"{server}_url", f"{server}_password", None)
+        return given
 
     @model_validator(mode="after")
     def _require_target(self) -> Self:

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.retry import Retry
 
+from infra.deployment.identities import REDIS_USERS
 from infra.embedded import readiness
 from infra.embedded.readiness import NotReadyError
 from tests.integration.deployment.servers import HOST, Servers
@@ -85,7 +86,7 @@ def redis_of(servers: Servers, user: str) -> Redis:
     return Redis(port=servers.redis, username=user, password=servers.secret(f"redis_{user}"))
 
 
-@pytest.mark.parametrize("user", ["predict", "explain", "api", "operator", "exporter", "health"])
+@pytest.mark.parametrize("user", REDIS_USERS)
 @pytest.mark.parametrize(
     "command",
     ["FLUSHALL", "CONFIG SET dir /tmp", "ACL LIST", "KEYS *", "SHUTDOWN", "REPLICAOF NO ONE"],
@@ -109,6 +110,7 @@ def test_no_user_of_the_cache_is_its_master(servers: Servers, user: str, command
         ("api", ("HSET", "model:normal:active", "body", "x")),
         ("operator", ("DEL", "pred:AAPL")),
         ("exporter", ("HGET", "pred:AAPL", "body")),
+        ("backup", ("HGET", "pred:AAPL", "body")),
         ("health", ("GET", "stats:cache:api")),
     ],
 )
@@ -155,9 +157,10 @@ async def refused(servers: Servers, user: str, act: Callable[[Client], Awaitable
         ("api", "thought.prediction.explained"),
         ("dagster", "data.market.quote"),
         ("operator", "job.predict.normal"),
-        *((user, "$JS.API.STREAM.DELETE.PREDICTIONS") for user in (*SERVICES, "dagster", "operator")),
-        *((user, "$JS.API.STREAM.PURGE.PREDICTIONS") for user in (*SERVICES, "dagster", "operator")),
-        *((user, "$JS.API.STREAM.UPDATE.PREDICTIONS") for user in (*SERVICES, "dagster", "operator")),
+        ("backup", "event.prediction.updated"),
+        *((user, "$JS.API.STREAM.DELETE.PREDICTIONS") for user in (*SERVICES, "dagster", "operator", "backup")),
+        *((user, "$JS.API.STREAM.PURGE.PREDICTIONS") for user in (*SERVICES, "dagster", "operator", "backup")),
+        *((user, "$JS.API.STREAM.UPDATE.PREDICTIONS") for user in (*SERVICES, "dagster", "operator", "backup")),
     ],
 )
 async def test_a_subject_of_others_is_refused(servers: Servers, user: str, subject: str) -> None:
@@ -176,6 +179,7 @@ async def test_a_subject_of_others_is_refused(servers: Servers, user: str, subje
         ("record", "job.>"),
         ("dagster", "data.market.>"),
         ("explain", "deliver.record-quotes"),
+        ("backup", "data.market.>"),
     ],
 )
 async def test_what_others_hear_is_refused(servers: Servers, user: str, subject: str) -> None:

@@ -41,6 +41,17 @@ def test_a_password_goes_into_each_address_of_a_list() -> None:
     assert with_password("postgresql://a@h1:5432,h2:5432/db", "p") == "postgresql://a:p@h1:5432,h2:5432/db"
 
 
+def test_backups_have_passwords_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "password").write_text("made-up")
+    monkeypatch.setenv("RISKEE_BACKUP__NATS_PASSWORD_FILE", str(home / "password"))
+    with pytest.raises(FatalError, match="no `nats_url`"):
+        load_settings()
+    monkeypatch.setenv("RISKEE_BACKUP__NATS_URL", "tls://backup@nats:4222")
+    url = load_settings().backup.nats_url
+    assert url is not None
+    assert url.get_secret_value() == "tls://backup:made-up@nats:4222"
+
+
 def test_a_password_without_a_user_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RISKEE_NATS__PASSWORD", "made-up")
     with pytest.raises(FatalError, match="names no user") as raised:

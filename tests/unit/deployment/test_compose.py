@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from infra.deployment.secrets import ALERT_WEBHOOK, rendered, wanted
+from infra.deployment.secrets import GIVEN, rendered, wanted
 from riskee import __version__
 from riskee.certificates import AUTHORITY, SERVERS
 from riskee.settings import Settings, load_settings
@@ -164,7 +164,8 @@ def test_users_have_the_names_of_their_services() -> None:
                 assert match[1] == name, key
     for name in services(DAGSTER):
         told_of = environment(name, {})
-        assert "//riskee_dagster@" in told_of["RISKEE_DATABASE__URL"]
+        role = "riskee_backup" if name == "wal-receiver" else "riskee_dagster"
+        assert f"//{role}@" in told_of["RISKEE_DATABASE__URL"]
 
 
 def test_dagster_pages_stay_on_this_machine() -> None:
@@ -177,7 +178,7 @@ def test_every_secret_is_made_declared_and_mounted_where_it_is_needed() -> None:
     mounted = chain.from_iterable(service.get("secrets", []) for service in services().values())
     names = {each["source"] if isinstance(each, dict) else each for each in mounted}
     values = dict.fromkeys(wanted(), "x")
-    made = {ALERT_WEBHOOK, *wanted(), *rendered(values)}
+    made = {*GIVEN, *wanted(), *rendered(values)}
     assert names <= set(declared)
     assert set(declared) == made
     assert {filled(each["file"]) for each in declared.values()} == {f"./secrets/{name}" for name in declared}
@@ -237,7 +238,10 @@ def test_with_tls_no_link_of_a_service_is_left_plain(name: str, secrets: Path, m
     settings = load_settings()
     plain = environment(name, {})
     assert changes["PGSSLMODE"] == "verify-full"
-    assert settings.nats.url.get_secret_value().startswith("tls://")
+    assert "RISKEE_NATS__URL" not in plain or settings.nats.url.get_secret_value().startswith("tls://")
+    backup = settings.backup
+    for url, scheme in ((backup.nats_url, "tls://"), (backup.redis_url, "rediss://")):
+        assert url is None or url.get_secret_value().startswith(scheme)
     assert "RISKEE_REDIS__URL" not in plain or settings.redis.url.get_secret_value().startswith("rediss://")
     assert "RISKEE_VECTORS__URL" not in plain or settings.vectors.url.startswith("https://")
     assert name != "api" or settings.api.tls.key is not None

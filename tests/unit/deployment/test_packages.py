@@ -32,9 +32,10 @@ def test_silence_of_the_service_is_no_success(
 
 def test_every_lock_of_the_product_is_audited() -> None:
     assert all((ROOT / "requirements" / f"{lock}.txt").exists() for lock in LOCKS)
-    runtime = set(re.findall(r"(?m)^(\S+==\S+)", (ROOT / "requirements" / "runtime.txt").read_text()))
+    locks = (ROOT / "requirements" / f"{lock}.txt" for lock in LOCKS)
+    audited = {entry for lock in locks for entry in re.findall(r"(?m)^(\S+==\S+)", lock.read_text())}
     for image in roots():
-        assert set(re.findall(r"(?m)^(\S+==\S+)", path_of(image).read_text())) <= runtime
+        assert set(re.findall(r"(?m)^(\S+==\S+)", path_of(image).read_text())) <= audited
 
 
 @pytest.mark.skipif(CYCLONEDX is None, reason="`make deployment` installs cyclonedx-bom")
