@@ -185,22 +185,11 @@ class Forecaster:
         """The prediction of each quote; None where there is no number."""
         artifact, market = predictor.artifact, self._market_of(quotes[0])
         ids = prediction_ids([quote.quote_id for quote in quotes], HORIZON, artifact.version)
-        columns = (
-            arrays.expected_return,
-            arrays.predicted_price,
-            arrays.p_up,
-            arrays.confidence,
-            arrays.price_p10,
-            arrays.price_p50,
-            arrays.price_p90,
-        )
-        fit: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(column) for column in columns])
-        for quote, identity, is_fit, raised, expected_return, predicted_price, p_up, confidence, p10, p50, p90 in zip(
-            quotes, ids, fit.tolist(), flags, *(column.tolist() for column in columns), strict=True
-        ):
-            if not is_fit:
+        for quote, identity, raised, numbers in zip(quotes, ids, flags, _numbers_of(arrays), strict=True):
+            if numbers is None:
                 yield None
                 continue
+            expected_return, predicted_price, p_up, confidence, p10, p50, p90 = numbers
             yield Prediction(
                 prediction_id=identity,
                 quote_id=quote.quote_id,
@@ -229,3 +218,20 @@ class Forecaster:
         """The market's quote in force, where it has one in this quote's session."""
         market = self._market_quote
         return market.quote_id if market and market.session_date == quote.session_date else None
+
+
+def _numbers_of(arrays: PredictionArrays) -> Iterator[tuple[float, ...] | None]:
+    """Expected return, predicted price, P(up), confidence and the interval's prices of each row; None where one of
+    them is not finite."""
+    columns = (
+        arrays.expected_return,
+        arrays.predicted_price,
+        arrays.p_up,
+        arrays.confidence,
+        arrays.price_p10,
+        arrays.price_p50,
+        arrays.price_p90,
+    )
+    fit: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(column) for column in columns])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return (row if is_fit else None for row, is_fit in zip(rows, fit.tolist(), strict=True))
