@@ -30,10 +30,16 @@ _LATEST = (
     f" CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM predictions WHERE predictions.ticker = wanted.ticker"
     " AND prediction_time > %(since)s AND prediction_time <= %(until)s ORDER BY prediction_time DESC LIMIT 1) AS latest"
 )
+# A plan that is kept for any times has the partitions of all, and each look costs twice as much: from the eleventh
+# question of a connection on it would be taken. One for these times costs as much as some fifty looks.
+_PLAN_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
+_MANY = 100
 
 
 def latest_predictions(connection: Connection, tickers: Sequence[str], now: datetime) -> dict[str, Prediction]:
     """The newest stored prediction of each ticker that has one. `now` only says where to look first."""
+    if len(tickers) >= _MANY:
+        connection.exec_driver_sql(_PLAN_ANEW)
     around = {"since": now - _RECENT, "until": now + _RECENT}
     found = _latest(connection, tickers, around)
     missing = [ticker for ticker in tickers if ticker not in found]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from riskee.storage.predictions import latest_predictions
 from riskee.storage.recording import PREDICTIONS, record
@@ -35,3 +35,16 @@ def test_every_field_comes_back_as_it_was_written(engine: Engine) -> None:
     with engine.connect() as connection:
         found = latest_predictions(connection, ["AAPL", "IBM"], datetime.now(UTC))
     assert found == {"AAPL": whole, "IBM": bare}
+
+
+def test_many_are_asked_for_with_a_plan_for_their_times_however_often(engine: Engine) -> None:
+    """A plan for any times looks into all partitions: PostgreSQL would keep one from the tenth question on."""
+    tickers = [f"T{number}" for number in range(100)]
+    with engine.connect() as connection:
+        for _ in range(12):
+            latest_predictions(connection, tickers, datetime.now(UTC))
+        plans = (
+            "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%LATERAL%'"
+        )
+        generic, custom = connection.execute(text(plans)).one()
+    assert (int(generic), int(custom) > 0) == (0, True)
