@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from riskee.cli import bench_api, bench_live, bench_stream
+from riskee.cli.console import Json, print_json
 from riskee.errors import FatalError
 
 if TYPE_CHECKING:
@@ -22,29 +23,42 @@ def report(
         Path, typer.Argument(exists=True, dir_okay=False, help="What `live`, `api` or `stream --json` printed.")
     ],
     write: Annotated[Path | None, typer.Option(help="A page whose section on it is written anew.")] = None,
+    json: Json = False,
 ) -> None:
     """Show a measurement of the live path, the API or the stream, or write it into a page with its pictures."""
+    measured = _read(file)
+    if write is not None:
+        _write(measured, write)
+    if json:
+        print_json(measured)
+    elif write is None:
+        _show(measured)
+
+
+def _show(measured: Measured | ApiMeasured | StreamMeasured) -> None:
+    from serving.bench.api_result import ApiMeasured
+    from serving.bench.stream_result import StreamMeasured
+
+    if isinstance(measured, StreamMeasured):
+        bench_stream.show(measured)
+    elif isinstance(measured, ApiMeasured):
+        bench_api.show(measured)
+    else:
+        bench_live.show(measured)
+
+
+def _write(measured: Measured | ApiMeasured | StreamMeasured, page: Path) -> None:
     from serving.bench import api_report, stream_report
     from serving.bench import report as live_report
     from serving.bench.api_result import ApiMeasured
     from serving.bench.stream_result import StreamMeasured
 
-    measured = _read(file)
     if isinstance(measured, StreamMeasured):
-        if write is None:
-            bench_stream.show(measured)
-        else:
-            live_report.put_section(write, stream_report.HEADING, stream_report.markdown(measured))
-        return
-    if isinstance(measured, ApiMeasured):
-        if write is None:
-            bench_api.show(measured)
-        else:
-            live_report.put_section(write, api_report.HEADING, api_report.markdown(measured))
-    elif write is None:
-        bench_live.show(measured)
+        live_report.put_section(page, stream_report.HEADING, stream_report.markdown(measured))
+    elif isinstance(measured, ApiMeasured):
+        live_report.put_section(page, api_report.HEADING, api_report.markdown(measured))
     else:
-        live_report.write(measured, write)
+        live_report.write(measured, page)
 
 
 class _Kind(msgspec.Struct):

@@ -1,5 +1,6 @@
 """`riskee logs`."""
 
+import json as codec
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riskee.cli import completion
+from riskee.cli.console import Json
 from riskee.cli.runtime import embedded_stack, read_settings
 from riskee.errors import NotFoundError
 
@@ -27,6 +29,7 @@ def logs(
     ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each log.")] = 20,
+    json: Json = False,
 ) -> None:
     """Print the logs of one process, or of all."""
     stack = embedded_stack(read_settings())
@@ -39,10 +42,10 @@ def logs(
     width = 0 if name else max(map(len, known), default=0)
     for path in paths:
         for line in last_lines(path, lines):
-            typer.echo(_named(path, line, width))
+            typer.echo(_named(path, line, width, json=json))
     if follow:
         for path, line in followed(paths):
-            typer.echo(_named(path, line, width))
+            typer.echo(_named(path, line, width, json=json))
 
 
 def log_names(stack: "Stack") -> list[str]:
@@ -81,5 +84,7 @@ def _appended(path: Path, places: dict[Path, int]) -> list[str]:
     return whole.decode(errors="replace").splitlines()
 
 
-def _named(path: Path, line: str, width: int) -> str:
+def _named(path: Path, line: str, width: int, *, json: bool) -> str:
+    if json:
+        return codec.dumps({"log": path.stem, "line": line}, ensure_ascii=False)
     return f"{path.stem:<{width}} | {line}" if width else line

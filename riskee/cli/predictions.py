@@ -17,7 +17,7 @@ def predict(ticker: Ticker, json: Json = False) -> None:
     from riskee.cli.api import get
     from riskee.cli.runtime import read_settings
 
-    prediction = get(read_settings(), f"/predict/{ticker}", _PREDICT_SECONDS)
+    prediction = get(read_settings(), f"/v1/predict/{ticker}", _PREDICT_SECONDS)
     if json:
         print_json(prediction)
         return

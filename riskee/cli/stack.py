@@ -12,24 +12,27 @@ _COLOURS = {"RUNNING": "green", "STARTING": "yellow", "STOPPED": "dim", "BACKOFF
 
 def up(
     models: Annotated[bool, typer.Option(help="Load history, train models, materialise assets if needed.")] = True,
+    json: Json = False,
 ) -> None:
     """Start everything and wait until it works."""
     from riskee.cli.up import bring_up
 
-    bring_up(models=models)
+    bring_up(models=models, json=json)
 
 
-def down() -> None:
+def down(json: Json = False) -> None:
     """Stop everything; the data stays."""
     from riskee.cli.board import make_board
 
     stack = embedded_stack(read_settings())
-    if not stack.running:
-        typer.echo("nothing is running")
-        return
-    with make_board() as board, board.task("Stopping") as task:
-        stack.stop(lambda name, message: task.tell(f"{name}: {message}"))
-    typer.echo(f"stopped; the data stays in {stack.home}")
+    ran = stack.running
+    if ran:
+        with make_board(error=json) as board, board.task("Stopping") as task:
+            stack.stop(lambda name, message: task.tell(f"{name}: {message}"))
+    if json:
+        print_json({"stopped": ran, "home": str(stack.home)})
+    else:
+        typer.echo(f"stopped; the data stays in {stack.home}" if ran else "nothing is running")
 
 
 def status(json: Json = False) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from riskee.cli.board import Board, Task, make_board
-from riskee.cli.console import console
+from riskee.cli.console import console, print_json
 from riskee.cli.downloads import Downloads
 from riskee.cli.pipeline import LOG, State, materialise, missing_champions, state
 from riskee.cli.runtime import embedded_stack, read_settings
@@ -29,15 +29,15 @@ _SHOWN = 5
 _ASK_SECONDS = 5.0
 
 
-def bring_up(*, models: bool) -> None:
-    """Start everything, wait until it works, and print where it is.
+def bring_up(*, models: bool, json: bool = False) -> None:
+    """Start everything, wait until it works, and print where it is; with `json`, what is under way on standard error.
 
     Raises FatalError naming the step that failed, its cause, its log and what to do next.
     """
     settings = read_settings()
     stack = embedded_stack(settings)
     began = time.monotonic()
-    with make_board() as board, stack.exclusive():
+    with make_board(error=json) as board, stack.exclusive():
         with _step(board, stack, "Starting the servers") as task:
             stack.start_servers(_telling(task))
         settings = read_settings()  # now with the servers' addresses
@@ -55,7 +55,11 @@ def bring_up(*, models: bool) -> None:
             downloads.close()
         settings = read_settings()
         predictions = _first_predictions(board, stack, settings)
-    _print_result(stack, settings, predictions, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    if json:
+        print_json(_result(stack, settings, predictions, seconds))
+    else:
+        _print_result(stack, settings, predictions, seconds)
     if late is not None:
         raise late
 
@@ -138,11 +142,11 @@ def _look(settings: Settings, task: Task, deadline: float) -> list[dict[str, Any
 
     fresh: list[dict[str, Any]] = []
     stale: list[dict[str, Any]] = []
-    for ticker in (one["ticker"] for one in get(settings, "/tickers", _ASK_SECONDS) if not one["is_index"]):
+    for ticker in (one["ticker"] for one in get(settings, "/v1/tickers", _ASK_SECONDS) if not one["is_index"]):
         if len(fresh) == _SHOWN or time.monotonic() > deadline:
             break
         try:
-            prediction = get(settings, f"/predict/{ticker}", _ASK_SECONDS)
+            prediction = get(settings, f"/v1/predict/{ticker}", _ASK_SECONDS)
         except RiskeeError as error:
             task.tell(error.cause)
         else:
@@ -154,6 +158,23 @@ def _is_stale(prediction: dict[str, Any]) -> bool:
     from riskee.messaging.statuses import Status, meaning_of
 
     return meaning_of[Status(prediction["status"])].last_known
+
+
+def _result(stack: Stack, settings: Settings, predictions: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    from riskee.access.exposure import is_open
+    from riskee.cli.api import base_url
+
+    return {
+        "seconds": round(seconds, 1),
+        "home": str(stack.home),
+        "page": f"{base_url(settings)}/",
+        "api": f"{base_url(settings)}/v1",
+        "stream": f"{base_url(settings, 'ws')}/v1/stream",
+        "dagster": settings.dagster.url,
+        "open": is_open(settings),
+        "ports": {name: port for name, _usual, port in stack.moved_ports()},
+        "predictions": predictions,
+    }
 
 
 def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, Any]], seconds: float) -> None:
@@ -184,7 +205,9 @@ def _print_result(stack: Stack, settings: Settings, predictions: list[dict[str, 
         )
     api = base_url(settings)
     out.print(f"\n  live page  {api}/")
-    out.print(f"  API        {api}/predict/AAPL   docs at {api}/docs   WebSocket {base_url(settings, 'ws')}/stream")
+    out.print(
+        f"  API        {api}/v1/predict/AAPL   docs at {api}/docs   WebSocket {base_url(settings, 'ws')}/v1/stream"
+    )
     access = "open to everybody on this machine" if is_open(settings) else "by key or token: `riskee keys create`"
     out.print(f"  access     {access} [dim](docs/security.md)[/]")
     out.print(f"  Dagster    {settings.dagster.url}")

@@ -35,7 +35,7 @@ def test_predict_shows_price_forecast_and_interval(answers: list[str]) -> None:
     assert result.exit_code == 0
     for part in ("638.17", "638.79", "+0.10%", "51.7%", "627.09 … 651.12", "replay, provisional bar"):
         assert part in result.output
-    assert answers == ["/predict/AAPL"]
+    assert answers == ["/v1/predict/AAPL"]
 
 
 def test_json_is_the_apis_answer() -> None:

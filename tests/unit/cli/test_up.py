@@ -145,9 +145,9 @@ def _serve(monkeypatch: pytest.MonkeyPatch, flags: dict[str, list[str]]) -> None
     """An API that knows A, B, C and the index I, with predictions of those that have flags here."""
 
     def get(_settings: object, path: str, _timeout: float) -> Any:
-        if path == "/tickers":
+        if path == "/v1/tickers":
             return [{"ticker": ticker, "is_index": ticker == "I"} for ticker in "IABC"]
-        ticker = path.removeprefix("/predict/")
+        ticker = path.removeprefix("/v1/predict/")
         if ticker not in flags:
             raise RetryableError(f"{ticker} has not been predicted yet")
         return PREDICTION | {"ticker": ticker, "flags": flags[ticker], "status": gravest(flags[ticker])}
