@@ -29,9 +29,14 @@ _WHICH = frozenset(
 # Adverbs without which more is said.
 _LIMITING = frozenset(
     wording.words(
-        "organically nominally domestically internationally locally regionally seasonally partly briefly only"
+        "organically nominally domestically internationally locally regionally seasonally partly briefly only together"
     )
 )
+# What was so over a time was not so in a session of it.
+_SPANS = frozenset({"over", "within", "since", "throughout"})
+_MAY_SPAN = frozenset({"in", "for", "during", "through"})
+_NEXT_TO = frozenset({"last", "next"})
+_SIDES = frozenset({"before", "after", "ago", "earlier", "later"})
 _IRREGULAR = "cut|hit|sold|bought|won|lost|made|held|kept|led|paid|built|sent|spent|put|set|found|told|left|met"
 _PASSIVE = re.compile(
     rf"\b(?:is|are|was|were|been|being|be|got)\s+(?:not\s+|\w+ly\s+)?(?:\w{{2,}}(?:ed|en)|{_IRREGULAR})\b",
@@ -43,7 +48,8 @@ _PASSIVE = re.compile(
 class Predicate:
     """`verb` as its stem; `moves` for a plain move that has no object, so that fell may stand for declined; `object`
     the stems up to the first preposition; `links` each preposition with the word that it leads to; `limits` the stems
-    without which it says more: rose in China. When it was and by whom it was done limit nothing."""
+    without which it says more: rose in China, or over two weeks. When it was and by whom
+    it was done limit nothing."""
 
     verb: str = ""
     moves: bool = False
@@ -64,7 +70,7 @@ def predicate(plain: str) -> Predicate:
         verb=wording.stem(verb),
         moves=verb in _PLAIN_MOVES and not its_object,
         object=its_object,
-        links=frozenset((lead, wording.stem(led[0])) for lead, led in _links(words)),
+        links=frozenset((lead, _led_to(led)) for lead, led in _links(words)),
         limits=frozenset(_limits(words, passive)),
         passive=passive,
     )
@@ -110,9 +116,30 @@ def _links(words: list[str]) -> Iterator[tuple[str, list[str]]]:
                 yield word, led
 
 
+def _is_time(word: str) -> bool:
+    return word in _TIMES or word.removesuffix("s") in _TIMES
+
+
+def _led_to(led: list[str]) -> str:
+    """The stem of what a preposition leads to. Of a time also whether it is one or many, and on which side it lies: the
+    mean of the sessions before is not that of the session."""
+    if not _is_time(led[0]):
+        return wording.stem(led[0])
+    at = next((at for at, word in enumerate(led) if word not in _NEXT_TO), 0)
+    end = at + 2 if led[at + 1 : at + 2] and led[at + 1] in _SIDES else at + 1
+    return " ".join(led[:end])
+
+
+def _spans(lead: str, led: list[str]) -> bool:
+    """Whether a time is one over which something went on, or another one than that of the document."""
+    named = next((word for word in led if word not in _NEXT_TO), led[0])
+    many = named.endswith("s") and named[:-1] in _WHEN
+    return lead in _SPANS or led[0] == "next" or (lead in _MAY_SPAN and many)
+
+
 def _limits(words: list[str], passive: bool) -> Iterator[str]:
     for lead, led in _links(words):
         named = next((word for word in led if word not in _WHICH), led[0])
-        if named.removesuffix("s") not in _TIMES and not (passive and lead == "by"):
+        if _spans(lead, led) or not (_is_time(named) or (passive and lead == "by")):
             yield wording.stem(led[0])
     yield from (wording.stem(word) for word in words if word in _LIMITING)

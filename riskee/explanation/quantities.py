@@ -22,6 +22,7 @@ _NUMBER = re.compile(
     r"(?:\s?(?P<unit>%|per ?cent(?:age points?)?\b|basis points?\b|points?\b|times\b|dollars?\b|euros?\b)"
     r"|-(?P<span>[a-z]+)\b|\s(?P<noun>[A-Za-z][A-Za-z-]*))?"
 )
+_SHARE = re.compile(r"(?:%|per ?cent|points?)\s*$")
 _INDEX = re.compile(r"\bS&P 500\b")
 _SIZES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _UNITS = {"%": "%", "time": "times", "dollar": "$", "euro": "€", "percent": "%", "per cent": "%"}
@@ -77,9 +78,14 @@ def split_quantities(text: str) -> tuple[list[Quantity], str]:
         return " " * len(match[0])
 
     def number(match: re.Match[str]) -> str:
-        found.append((match.start(), _quantity(match)))
-        kept = match["noun"] or ""
-        return " " * (len(match[0]) - len(kept)) + kept
+        quantity = _quantity(match)
+        found.append((match.start(), quantity))
+        # Over two weeks: what it leads to is a time, not a value.
+        lead = f"{match['role']} " if match["role"] and quantity.is_time else ""
+        # Rose 7% to 51 million units: the units are what it came to, nothing that was risen.
+        came_to = match["role"] == "to" and bool(_SHARE.search(match.string[: match.start()]))
+        kept = "" if came_to else match["noun"] or ""
+        return lead + " " * (len(match[0]) - len(lead) - len(kept)) + kept
 
     text = _NUMBER.sub(number, _PERIOD.sub(period, _DATE.sub(date, text)))
     return [quantity for _, quantity in sorted(found, key=lambda item: item[0])], text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from riskee.explanation import wording
+from riskee.explanation import joining, wording
 from riskee.explanation.digitless import sentences
 from riskee.explanation.predicate import Predicate, has_verb, predicate, verbs
 from riskee.explanation.quantities import Quantity, split_quantities
@@ -41,7 +41,7 @@ class Statement:
     """One part of a sentence. `counted` are the numbers in its subject (two of five suppliers), `aside` the numbers and
     directions of what only says when or over what, wherever that stands. `hypothetical` are the words by which it is
     not said to be so. `lent` are the verbs and objects of the sentence's other parts on the same subject that have no
-    direction."""
+    direction. `follows` says that it is joined to the part `before` it as what came of that, or was at its time."""
 
     text: str
     subject: Subject | None
@@ -56,6 +56,8 @@ class Statement:
     aside: tuple[Quantity, ...] = ()
     aside_ways: tuple[int, ...] = ()
     lent: frozenset[str] = frozenset()
+    follows: bool = False
+    before: "Statement | None" = None
 
 
 def statements(text: str, itself: frozenset[str], *, claim: bool = False) -> list[Statement]:
@@ -73,14 +75,15 @@ def statements(text: str, itself: frozenset[str], *, claim: bool = False) -> lis
             last = statement.subject if not statement.adjunct and statement.subject else last
             parts.append(statement)
         said = frozenset(match.group().lower() for match in wording.ATTRIBUTION.finditer(sentence))
-        found += _lending([replace(part, hypothetical=part.hypothetical | said) for part in _joined(parts)])
+        found += _following(_lending([replace(part, hypothetical=part.hypothetical | said) for part in _joined(parts)]))
     return found
 
 
 def _parts(sentence: str) -> Iterator[str]:
     """Parts of a sentence; a first one without a verb belongs to the next, unless it only says when or where."""
     waiting = ""
-    for part in filter(None, (part.strip(" .") for part in wording.PARTS.split(wording.ASIDES.sub("", sentence)))):
+    whole = wording.ASIDES.sub("", joining.marked(sentence))
+    for part in filter(None, (part.strip(" .") for part in wording.PARTS.split(whole))):
         joined = f"{waiting} and {part}" if waiting else part
         if not waiting and not has_verb(part) and not _is_adjunct(part):
             waiting = part
@@ -92,6 +95,8 @@ def _parts(sentence: str) -> Iterator[str]:
 
 
 def _statement(part: str, itself: frozenset[str], last: Subject | None, before: list[Statement]) -> Statement:
+    follows = joining.follows(part)
+    part = joining.without_consequence(part)
     quantities, plain = split_quantities(part)
     adjunct = _is_adjunct(part)
     named, rest = _divide(plain)
@@ -110,6 +115,7 @@ def _statement(part: str, itself: frozenset[str], last: Subject | None, before: 
         quantities=tuple(quantities),
         adjunct=adjunct,
         counted=tuple(_counted(part)) if acts else (),
+        follows=follows,
     )
 
 
@@ -149,6 +155,16 @@ def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
             aside=(*part.aside, *adjunct.quantities),
         )
     return part
+
+
+def _following(parts: list[Statement]) -> list[Statement]:
+    """The parts, each with the one before it; what begins with a part on its time follows that."""
+    found: list[Statement] = []
+    for part in parts:
+        before = found[-1] if found else None
+        when = len(found) == 1 and joining.is_time_of_another(found[0].text)
+        found.append(replace(part, before=before, follows=part.follows or when))
+    return found
 
 
 def _lending(parts: list[Statement]) -> list[Statement]:

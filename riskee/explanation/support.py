@@ -168,6 +168,14 @@ def verb_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
     return same and its.object <= mine.object and mine.object <= its.object | fact.lent
 
 
+def consequence_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
+    """What is said to follow from another part does so in the document, from the same."""
+    if not claim.follows or not fact.follows or claim.before is None:
+        return fact.follows or not claim.follows
+    before = fact.before
+    return before is not None and all(fits(claim.before, before, evidence) for fits in FITS.values())
+
+
 Fit = Callable[[Statement, Statement, Evidence], bool]
 FITS: Mapping[str, Fit] = {
     "subject": subject_fits,
@@ -178,6 +186,7 @@ FITS: Mapping[str, Fit] = {
     "future": certainty_fits,
     "voice": voice_fits,
     "number": numbers_fit,
+    "consequence": consequence_fits,
 }
 
 

@@ -26,6 +26,7 @@ _HINTS = {
     "future": "the document does not say that it is so",
     "verb": "the document says that something else was done, or to something else",
     "voice": "the document does not say who did it to whom",
+    "consequence": "the document does not say that one came of the other",
     "subject": "the document says it of something else",
     "support": "it has words that its document does not have there, or leaves out what limits it",
 }

@@ -59,7 +59,7 @@ PARTS = re.compile(
 )
 # Between two commas they divide nothing: traffic, however, declined.
 ASIDES = re.compile(
-    r",\s+(?:however|though|meanwhile|moreover|therefore|thus|in turn|by contrast|of course|as well|too)\s*,",
+    r",\s+(?:however|though|meanwhile|moreover|by contrast|of course|as well|too)\s*,",
     re.IGNORECASE,
 )
 PREPOSITIONS = _words(
