@@ -3,9 +3,11 @@
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { attributionBars } from "./attributions.js";
+import { momentOf } from "./clock.js";
 import { documentLink } from "./documents.js";
 import { byId, element, write, writeWords } from "./dom.js";
 import { count, day, moment, words } from "./format.js";
+import { Told } from "./told.js";
 
 // In the order in which the service goes through them: `queued` is the language model's queue.
 const STAGES = ["facts", "documents", "queued", "writing", "checking", "done"];
@@ -30,29 +32,8 @@ const REFUSED = {
   source: "a source that does not exist or fit", person: "a speaker in the first person",
 };
 
-const ASKED = { stage: "asked", tokens: 0, sentences: [] };
 // As long as an answer to a question of one's own is waited for.
 const SILENT_AFTER_MS = 90_000;
-
-// What is known of the explanations of one ticker: the last answer or the last problem, `own`: the prediction that was
-// asked about here and has no answer yet, and the works that go on, by the prediction that each is about.
-class Told {
-  answer = null;
-  problem = null;
-  own = null;
-  works = new Map();
-
-  // The one that was begun last.
-  get work() {
-    return [...this.works.values()].at(-1) ?? (this.own ? ASKED : null);
-  }
-
-  ends(about) {
-    clearTimeout(this.works.get(about)?.silent);
-    this.works.delete(about);
-    if (this.own === about) this.own = null;
-  }
-}
 
 export class Explanation {
   #of = new Map();
@@ -81,16 +62,26 @@ export class Explanation {
     const ticker = this.#ticker;
     const told = this.#told(ticker);
     if (!ticker || !this.#prediction || told.own) return;
-    const own = this.#prediction.prediction_id;
-    Object.assign(told, { own, problem: null });
+    // Its own each time: one may ask again about the same prediction before the first answer is in.
+    const own = { about: this.#prediction.prediction_id };
+    Object.assign(told, { own, problem: null, isKept: false });
     announce(`Explaining ${ticker}`);
     this.#draw();
     const answer = await asked(ticker);
-    // The stream has told it already, and perhaps a newer one since.
-    if (told.own !== own) return;
-    told.ends(own);
-    if (answer instanceof api.Problem) this.#fail(ticker, answer);
-    else this.#settle(ticker, answer);
+    // Otherwise the stream has told it already, and perhaps a newer one since.
+    if (told.own === own) {
+      told.ends(own.about);
+      if (answer instanceof api.Problem) this.#fail(ticker, answer);
+      else this.#settle(ticker, answer);
+    }
+    if (answer.cached && !told.own && told.shows(answer)) this.#keep(ticker);
+  }
+
+  // Nothing has changed since it was written, so it was not written again.
+  #keep(ticker) {
+    this.#told(ticker).isKept = true;
+    announce("Nothing has changed since: the explanation stands");
+    this.#draw(ticker);
   }
 
   #fail(ticker, problem) {
@@ -105,7 +96,7 @@ export class Explanation {
     const told = this.#told(ticker);
     // Progress may come after the answer, on another way: the answer stands, unless it is asked for again.
     const isOver = stage === "done" && !told.works.has(about);
-    if (isOver || (told.answer?.prediction_id === about && told.own !== about)) return;
+    if (isOver || (told.answer?.prediction_id === about && told.own?.about !== about)) return;
     const work = told.works.get(about) ?? { sentences: [] };
     clearTimeout(work.silent);
     const silent = setTimeout(() => {
@@ -118,7 +109,11 @@ export class Explanation {
     this.#draw(ticker);
   }
 
+  // `explained`: an answer to whoever asked. The one that is shown may be told again after the next question was asked,
+  // which it does not answer.
   explained({ ticker, explanation }) {
+    const told = this.#told(ticker);
+    if (told.own?.about === explanation.prediction_id && told.shows(explanation)) return;
     this.#settle(ticker, explanation);
   }
 
@@ -131,8 +126,8 @@ export class Explanation {
     const told = this.#told(ticker);
     told.ends(explanation.prediction_id);
     // One's own comes twice: as an answer and on the stream.
-    const isNew = told.answer?.explanation_id !== explanation.explanation_id && !this.#isOlder(ticker, explanation);
-    if (isNew) Object.assign(told, { answer: explanation, problem: null });
+    const isNew = !told.shows(explanation) && !this.#isOlder(ticker, explanation);
+    if (isNew) Object.assign(told, { answer: explanation, problem: null, isKept: false });
     this.#draw(ticker);
     if (isNew && ticker === this.#ticker) announce(`Explained: ${explanation.text}`);
   }
@@ -146,14 +141,14 @@ export class Explanation {
 
   #draw(ticker = this.#ticker) {
     if (ticker !== this.#ticker) return;
-    const { own, work, problem, answer } = this.#told(ticker);
+    const { own, work, problem, answer, isKept } = this.#told(ticker);
     byId("explain").disabled = !this.#prediction || Boolean(own);
     for (const [id, there] of Object.entries({
       "explain-idle": !work && !problem && !answer, "explain-progress": work, "explain-problem": problem, "explain-answer": answer,
     })) byId(id).hidden = !there;
     if (work) this.#drawProgress(work);
     if (problem) drawProblem(problem);
-    if (answer) this.#drawAnswer(answer);
+    if (answer) this.#drawAnswer(answer, isKept);
   }
 
   #drawProgress({ stage, tokens, sentences, draft = "" }) {
@@ -171,21 +166,23 @@ export class Explanation {
     write(byId("draft"), draft);
   }
 
-  #drawAnswer(explanation) {
+  #drawAnswer(explanation, isKept) {
     const { text, drivers, sources, generator, verified, llm } = explanation;
     write(byId("explanation-text"), text);
     const writer = generator === "model" ? `Written by ${llm}` : "Written by the template";
     byId("badges").replaceChildren(
       element("span", "badge", writer),
-      element("span", verified ? "badge well" : "badge warn", verified ? "✓ verified" : "! not verified")
+      element("span", verified ? "badge well" : "badge warn", verified ? "✓ verified" : "! not verified"),
+      ...(isKept ? [element("span", "badge", "from the cache: nothing has changed since")] : [])
     );
     byId("drivers").replaceChildren(...attributionBars(drivers));
     byId("no-drivers").hidden = drivers.length > 0;
     byId("sources").replaceChildren(...sources.map(sourceItem));
     byId("no-sources").hidden = sources.length > 0;
     drawDropped(explanation.dropped ?? {});
-    const { data_time: quoted, seconds, prompt_version: prompt } = explanation;
-    write(byId("explanation-origin"), `For the quote of ${moment(quoted)} · ${seconds.toFixed(1)} s · prompt ${prompt}`);
+    const { data_time: quoted, created_at: written, seconds, prompt_version: prompt } = explanation;
+    const origin = `For the quote of ${moment(quoted)} · written ${momentOf(written)} in ${seconds.toFixed(1)} s · prompt ${prompt}`;
+    write(byId("explanation-origin"), origin);
     byId("superseded").hidden = !this.#prediction || explanation.prediction_id === this.#prediction.prediction_id;
   }
 }
