@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from infra.embedded.ports import HOST, TRIES, port_is_free
-from infra.prometheus import tools
+from infra.prometheus import alertmanager, tools
 from riskee.errors import FatalError
 from riskee.settings import Settings
 
@@ -25,8 +25,6 @@ USUAL_PORTS: Mapping[str, int] = {
     "postgres": 9187,
 }
 _STOP_SECONDS = 10.0
-# Without it Debian's Alertmanager does not start, and it looks here only: it must be installed, not just unpacked.
-_TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,18 @@ def programs(settings: Settings, folder: Path, ports: Mapping[str, int]) -> tupl
     home = settings.home.absolute()
     chosen = []
     for job, (name, arguments, environment) in _programs(settings, folder).items():
-        found = tools.require(name, home) if job == "prometheus" else tools.find(name, home)
-        if found is not None and (job != "alertmanager" or _TEMPLATES.exists()):
-            command = (str(found), f"--web.listen-address={HOST}:{ports[job]}", *arguments)
+        started_by = _started_by(job, name, home)
+        if started_by is not None:
+            command = (*started_by, f"--web.listen-address={HOST}:{ports[job]}", *arguments)
             chosen.append(Program(job, ports[job], command, environment))
     return tuple(chosen)
+
+
+def _started_by(job: str, name: str, home: Path) -> tuple[str, ...] | None:
+    if job == "alertmanager":
+        return alertmanager.command(home)
+    found = tools.require(name, home) if job == "prometheus" else tools.find(name, home)
+    return None if found is None else (str(found),)
 
 
 def _programs(settings: Settings, folder: Path) -> dict[str, tuple[str, tuple[str, ...], dict[str, str]]]:
@@ -69,7 +74,7 @@ def _programs(settings: Settings, folder: Path) -> dict[str, tuple[str, tuple[st
         f"--storage.tsdb.path={folder / 'data'}",
         "--storage.tsdb.retention.time=15d",
     )
-    alertmanager = (
+    alerting = (
         f"--config.file={INFRA / 'alertmanager' / 'alertmanager.yml'}",
         f"--storage.path={folder / 'alertmanager'}",
         "--cluster.listen-address=",
@@ -77,7 +82,7 @@ def _programs(settings: Settings, folder: Path) -> dict[str, tuple[str, tuple[st
     cache = {"REDIS_ADDR": f"redis://{redis.hostname}:{redis.port}", "REDIS_PASSWORD": redis.password or ""}
     return {
         "prometheus": ("prometheus", prometheus, {}),
-        "alertmanager": ("prometheus-alertmanager", alertmanager, {}),
+        "alertmanager": ("prometheus-alertmanager", alerting, {}),
         "node": ("prometheus-node-exporter", (), {}),
         "redis": ("prometheus-redis-exporter", (), cache),
         "postgres": ("prometheus-postgres-exporter", (), {"DATA_SOURCE_NAME": f"{database}?sslmode=disable"}),
