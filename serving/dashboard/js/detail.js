@@ -133,12 +133,22 @@ export class Detail {
     write(byId("no-prediction"), this.#missing);
     const marks = this.#ticker ? this.#market.marks(this.#ticker) : [];
     byId("marks").replaceChildren(...marks.map(chip));
+    this.#sayMeaning(marks);
     byId("detail").classList.toggle("last-known", isLastKnown(marks));
     if (!prediction) return;
     this.#drawFigures(prediction);
     this.#explanation.follow(prediction);
     this.#models.inUse(prediction.model_version);
     if (!this.#loading && !this.#chart.follow(prediction)) this.#readAgain();
+  }
+
+  // What is to be known of the number is said in words too: a finger has no pointer to rest on a mark. What holds of the
+  // feed the banner says.
+  #sayMeaning(marks) {
+    const { feed } = this.#market.standing;
+    const said = marks.filter(({ flag, grade }) => grade !== "note" && flag !== feed.status).map(({ meaning }) => meaning);
+    byId("marks-mean").hidden = !said.length;
+    writeWords(byId("marks-mean"), said.join(" "));
   }
 
   // Why there is no prediction.

@@ -2,6 +2,7 @@
 
 const MODIFIERS = ["ctrlKey", "metaKey", "altKey"];
 const TEXT = "input:not([type=radio]), textarea, select";
+const SCROLLING = /^(Arrow(Up|Down)|Page(Up|Down)|Home|End)$/;
 const PRESSED = "button, a, summary, input";
 
 // `actions`: what each key does, by the name that the browser gives it.
@@ -12,6 +13,8 @@ export function listen(actions) {
     if (target.matches(TEXT) && !leavesText(event)) return;
     // What has the focus is pressed by these itself, and the choice of a group is moved by the arrows.
     if (["Enter", " "].includes(key) && target.matches(PRESSED) && !target.matches("#search")) return;
+    // There they move what is read, not the list.
+    if (SCROLLING.test(key) && target.closest("#side")) return;
     if (key.startsWith("Arrow") && target.matches("input[type=radio]")) return;
     const action = actions[key];
     if (!action) return;

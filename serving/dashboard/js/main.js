@@ -9,6 +9,7 @@ import { Health } from "./health.js";
 import { listen } from "./keyboard.js";
 import { KeyDialog } from "./keys.js";
 import { Market } from "./market.js";
+import { ModelPill } from "./model_pill.js";
 import { Models } from "./models.js";
 import { Stream } from "./stream.js";
 import * as theme from "./theme.js";
@@ -23,6 +24,7 @@ const stream = new Stream();
 const health = new Health(market);
 const explanation = new Explanation();
 const models = new Models();
+new ModelPill(market, models);
 const detail = new Detail(market, { explanation, record: new TrackRecord(), models });
 const list = new WatchList(market);
 const keyDialog = new KeyDialog();
@@ -63,7 +65,7 @@ function back() {
 }
 
 // On a screen with room for both, a ticker is always shown.
-const narrow = matchMedia("(max-width: 900px)");
+const narrow = matchMedia("(max-width: 1000px)");
 function chooseFirst() {
   if (!chosen() && !narrow.matches && list.first) {
     history.replaceState(null, "", `#${list.first}`);
@@ -82,6 +84,7 @@ async function learn() {
     byId("loading").hidden = true;
     byId("none").hidden = market.entries.size > 0;
     byId("away").hidden = true;
+    models.again();
     chooseFirst();
   } catch (problem) {
     if (!(problem instanceof api.Problem)) throw problem;

@@ -94,7 +94,7 @@ export class Row {
     const chance = `${arrow(prediction.p_up)} ${percent(prediction.p_up)}`;
     write(this.#chance, chance);
     this.#chance.className = likelier(prediction.p_up);
-    write(this.#shortChance, `${chance} up`);
+    write(this.#shortChance, chance);
     this.#drawChance(prediction.p_up);
     this.#bar.draw(prediction, reach);
     write(this.#low, price(interval.p10));

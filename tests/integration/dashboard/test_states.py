@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 
 from riskee.access.api_keys import make_key
 from riskee.access.grants import Grant
 from riskee.messaging.envelope import wrap
+from riskee.messaging.messages import Flag
 from riskee.messaging.standing import StaleTickers
 from riskee.messaging.subjects import PREDICTION_STALE, PREDICTION_UPDATED
 from riskee.settings import Settings
@@ -64,6 +66,16 @@ async def test_a_stale_number_is_not_passed_off_as_fresh(dashboard: Dashboard, c
     await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 605.0)))
     await dashboard.shows("605.00", "#figures")
     assert await dashboard.page.locator(".row.last-known").count() == 0
+
+
+async def test_what_speaks_against_a_number_is_said_in_words(dashboard: Dashboard, cache: Cache) -> None:
+    made = msgspec.structs.replace(prediction("AAPL", LAST, 600.0), flags=(Flag.REPLAY, Flag.COLD_WINDOW))
+    await put(cache, made, prediction("IBM", LAST, 196.0))
+    await dashboard.open("AAPL")
+    await dashboard.shows("The ticker's history is too short for some features.", "#marks-mean")
+    await dashboard.page.goto(f"{dashboard.address}/dashboard/#IBM")
+    await dashboard.shows("IBM", "#title")
+    assert not await dashboard.page.locator("#marks-mean").is_visible(), "a replay speaks not against it"
 
 
 async def test_without_a_predictor_everything_is_last_known(bus: Bus, cache: Cache, known: Settings) -> None:
@@ -135,10 +147,16 @@ async def test_while_the_api_is_away_the_page_says_so_and_tries_again(dashboard:
     await dashboard.page.route_web_socket("**/v1/stream", lambda socket: socket.close())
     await dashboard.open()
     await dashboard.shows("The API does not answer.", "#away")
+    await eventually(lambda: _is_hidden(dashboard, "#models-problem", hidden=False))
     await dashboard.picture("api-away")
     await dashboard.page.unroute_all()
     await dashboard.page.click("#again")
     await dashboard.shows("AAPL", "#rows")
+    await eventually(lambda: _is_hidden(dashboard, "#models-problem"))
+
+
+async def _is_hidden(dashboard: Dashboard, where: str, *, hidden: bool = True) -> bool:
+    return await dashboard.page.locator(where).get_attribute("hidden") == ("" if hidden else None)
 
 
 async def test_the_skeleton_stands_while_the_tickers_are_read(dashboard: Dashboard) -> None:

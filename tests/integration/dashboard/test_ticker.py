@@ -135,5 +135,9 @@ _TOO_FAINT = """() => {
     const wanted = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
     if (ratio < wanted) found.push(`${walker.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
   }
+  const placeholder = getComputedStyle(document.getElementById('search'), '::placeholder').color;
+  const [one, other] = [placeholder, getComputedStyle(document.getElementById('search')).backgroundColor]
+    .map((colour) => light(rgba(colour))).sort((a, b) => b - a);
+  if ((one + 0.05) / (other + 0.05) < 4.5) found.push('placeholder');
   return found;
 }"""

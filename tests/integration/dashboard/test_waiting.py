@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Route
 from sqlalchemy import Engine
 
+from riskee.messaging.messages import Flag
 from riskee.settings import Settings
 from tests.integration.conftest import eventually
 from tests.integration.dashboard.browser import Dashboard
@@ -98,6 +99,29 @@ async def test_the_last_quote_is_the_latest_however_its_time_is_written(
         stream.predict(msgspec.structs.replace(made, feed=feed, prediction_time=at))
     stream.say(type="complete")
     await dashboard.shows("two · last quote", "#feed-age")
+
+
+async def test_the_head_names_the_model_in_use(dashboard: Dashboard, stream: MadeStream) -> None:
+    model = {
+        "model_version": "normal-1", "model_type": "normal", "alias": "champion", "trained_through": "2012-09-05",
+        "expires_at": "2013-09-05", "created_at": "2012-09-06T00:00:00Z",
+    }  # fmt: skip
+    await dashboard.page.route("**/v1/models", lambda route: route.fulfill(json=[model]))
+    await dashboard.open("AAPL")
+    await eventually(lambda: len(stream.connections) == 1)
+    stream.stand("ok")
+    stream.say(type="complete")
+    await dashboard.shows("model normal-1", "#model")
+    await dashboard.shows("until 2013-09-05", "#model")
+    made = prediction("AAPL", LAST, 600.0)
+    expired = (Flag.REPLAY, Flag.MODEL_EXPIRED)
+    stream.predict(msgspec.structs.replace(made, model_version="normal-1", flags=expired))
+    await dashboard.shows("expired", "#model")
+    assert "until" not in await dashboard.text("#model")
+    for ticker in ("IBM", "MSFT"):
+        stream.predict(msgspec.structs.replace(prediction(ticker, LAST, 600.0), model_version="normal-2"))
+    await dashboard.shows("model normal-2", "#model")
+    await dashboard.shows("1 more", "#model")
 
 
 async def test_a_failed_read_keeps_the_chart_and_is_tried_again(

@@ -6,6 +6,7 @@ import httpx
 import msgspec
 import pytest
 
+from riskee.messaging.messages import Flag
 from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
@@ -128,11 +129,53 @@ async def test_the_page_is_worked_by_keys_alone(dashboard: Dashboard, cache: Cac
     assert "announcer" in await dashboard.page.evaluate("document.querySelector('[aria-live]').id")
 
 
+async def test_what_is_read_beside_the_list_scrolls_by_keys(dashboard: Dashboard, cache: Cache) -> None:
+    await put(cache, *(prediction(ticker, LAST, 100.0) for ticker in TICKERS))
+    await dashboard.open("AAPL")
+    await dashboard.shows("100.00", "#figures")
+    active = await dashboard.page.get_attribute("#grid", "aria-activedescendant")
+    await dashboard.page.focus("#side")
+    await dashboard.press("PageDown")
+    await eventually(lambda: dashboard.page.evaluate("document.getElementById('side').scrollTop > 0"))
+    assert await dashboard.page.get_attribute("#grid", "aria-activedescendant") == active, "the list stays where it is"
+
+
+@pytest.mark.parametrize("ticker", ["", "AAPL"])
+async def test_nothing_is_cut_off_at_any_width(
+    client: httpx.AsyncClient, cache: Cache, beating: None, ticker: str
+) -> None:
+    made = prediction("AAPL", LAST, 1234.5)
+    await put(cache, msgspec.structs.replace(made, flags=(Flag.REPLAY, Flag.COLD_WINDOW)))
+    async with opened(str(client.base_url), PHONE) as dashboard:
+        await dashboard.open(ticker)
+        await dashboard.shows("1,234.50", "#figures" if ticker else dashboard.row("AAPL"))
+        await dashboard.shows("model normal-20120905-0a1b2c3d", "#model")
+        for width in (320, 375, 768, 1001, 1280, 1920):
+            await dashboard.page.set_viewport_size({"width": width, "height": 800})
+            assert await dashboard.page.evaluate(_CUT_OFF) == [], f"{width} px"
+
+
+# What reaches beyond its part of the page.
+_CUT_OFF = """() => {
+  const parts = {
+    '.top': '.pills li, .tools button', '#list': '.row:not([hidden]) .cell, .bar > *', '#side': '.card, dd, .mark',
+  };
+  return Object.entries(parts).flatMap(([part, inside]) => {
+    const end = Math.min(innerWidth, document.querySelector(part).getBoundingClientRect().right);
+    return [...document.querySelectorAll(`${part} :is(${inside})`)]
+      .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > end + 0.5)
+      .map((node) => `${part}: ${node.id || node.className}: ${node.innerText}`);
+  });
+}"""
+
+
 async def test_on_a_phone_the_list_leads_to_a_ticker_and_back(client: httpx.AsyncClient, cache: Cache) -> None:
     await put(cache, *(prediction(ticker, LAST, 100.0) for ticker in TICKERS))
     async with opened(str(client.base_url), PHONE, has_touch=True) as dashboard:
         await dashboard.open()
         await dashboard.shows("100.00", dashboard.row("IBM"))
+        for each in ("#connection", "#feed", "#model"):
+            assert await dashboard.page.locator(each).is_visible()
         assert not await dashboard.page.locator("#side").is_visible()
         await dashboard.picture("phone-list")
         await dashboard.page.tap(dashboard.row("IBM"))
