@@ -35,7 +35,8 @@ def from_draft(facts: Facts, draft: Draft) -> Composed:
         # Nothing that the model could report stands in them: they were found all the same.
         return _composed(facts, reason, [template.report(document) for document in facts.documents], facts.documents)
     cited = {label: facts.labelled[label] for label in sorted(draft.reports)}
-    return _composed(facts, reason, [draft.reports[label] for label in cited], tuple(cited.values()))
+    reports = [template.dated(draft.reports[label], document) for label, document in cited.items()]
+    return _composed(facts, reason, reports, tuple(cited.values()))
 
 
 def holds_only_facts(composed: Composed, facts: Facts) -> bool:

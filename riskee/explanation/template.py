@@ -1,6 +1,7 @@
 """The deterministic text: all numbers, names and signs of an explanation come from here."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from riskee.documents.document import COLLECTIONS
@@ -10,6 +11,12 @@ from riskee.explanation.facts import FLAG_NOTES, Facts
 from riskee.messaging.explanations import Driver, SourceDocument
 
 _UNFIT = (wording.META, wording.ADVICE, wording.FORECAST, wording.CERTAINTY, wording.FIRST_PERSON)
+# Of which time a title says that its document is.
+_PERIOD = re.compile(
+    r"(?:\b(?:after|before|in|on|since) )?"
+    r"(?:\b(?:the )?(?:first|second|third|fourth) (?:quarter|half) of \d{4}\b|\bQ[1-4] \d{4}\b|\b\d{4} ?Q[1-4]\b|"
+    rf"\b\d{{1,2}} (?:{wording.MONTHS}) \d{{4}}\b|\b(?:{wording.MONTHS}) (?:\d{{1,2}}, )?\d{{4}}\b)"
+)
 
 
 def headline(facts: Facts) -> str:
@@ -64,14 +71,30 @@ def drivers(facts: Facts) -> list[str]:
 def report(document: SourceDocument) -> str:
     """A document by its title, source and date. A title that advises, promises, foretells, instructs or hides something
     is not repeated; of the model's own backtests the title may say what the model expected."""
-    past = document.collection == "prediction_context"
-    unfit = strange(document.title) or any(
-        pattern.search(document.title) for pattern in _UNFIT if not (past and pattern is wording.FORECAST)
+    title = document.title if _fit(document) else f"a text of {document.collection.replace('_', ' ')}"
+    return f"Background: {title} ({_origin(document)})."
+
+
+def dated(sentence: str, document: SourceDocument) -> str:
+    """A language model's sentence on a document, with the time that it is of: what was so then is not said as of now.
+    The period is the title's, where that has one and may be repeated, and says more than the date."""
+    found = _PERIOD.search(document.title) if _fit(document) else None
+    same_day = found and f"{document.published_at.day} {document.published_at:%B %Y}" in found[0]
+    period = f"{found[0]}; " if found and not same_day else ""
+    return f"{sentence.removesuffix('.')} ({period}{_origin(document)})."
+
+
+def _fit(document: SourceDocument) -> bool:
+    """Whether its title may be repeated."""
+    title, past = document.title, document.collection == "prediction_context"
+    return not strange(title) and not any(
+        pattern.search(title) for pattern in _UNFIT if not (past and pattern is wording.FORECAST)
     )
-    title = f"a text of {document.collection.replace('_', ' ')}" if unfit else document.title
+
+
+def _origin(document: SourceDocument) -> str:
     # A line of its own would be a paragraph of its own.
-    source = " ".join(document.source.split())
-    return f"Background: {title} ({source}, {document.published_at:%Y-%m-%d})."
+    return f"{' '.join(document.source.split())}, {document.published_at:%Y-%m-%d}"
 
 
 def without_documents(facts: Facts) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from riskee.breaker import Breaker
 from riskee.embedding.embedder import Embedder
 from riskee.errors import RiskeeError
-from riskee.explanation import prompt
+from riskee.explanation import prompt, template
 from riskee.explanation.checking import Checker
 from riskee.explanation.facts import Facts
 from riskee.explanation.gate import Gate, Turn
@@ -161,7 +161,8 @@ class Writer:
         refusal = await asyncio.to_thread(checker.refused, label, sentence)
         if refusal is None:
             writing.sentences[label] = sentence
-            await progress.holds(sentence)
+            document = checker.facts.labelled.get(label)
+            await progress.holds(template.dated(sentence, document) if document else sentence)
         else:
             writing.dropped[refusal] += 1
 

@@ -44,6 +44,12 @@ def test_only_cited_documents_are_sources() -> None:
     assert composed.sources == (given.documents[0], given.documents[2])
 
 
+def test_what_was_so_in_another_year_is_not_said_as_of_now() -> None:
+    given = facts()
+    text = from_draft(given, Draft("", {"C": "The unemployment rate was 9.6%."})).text
+    assert "The unemployment rate was 9.6% (in the third quarter of 2009; bundled, 2012-10-03) [A]." in text
+
+
 def test_documents_that_the_model_could_not_report_are_not_said_to_be_none() -> None:
     given = facts()
     composed = from_draft(given, Draft(DRAFT.reason, {}))
@@ -74,6 +80,7 @@ def test_the_number_of_a_title_is_a_fact_of_what_cites_it_and_of_nothing_else() 
     assert holds_only_facts(told, given)
     for text in (
         told.text.replace("of the close rose", "of the close rose to 77"),
+        told.text.replace("2012-10-03) [B]", "2012-10-04) [B]"),
         told.text + " The close is 77.",
         told.text.replace("[B].", "[B]. It is 77."),
     ):

@@ -9,7 +9,7 @@ import pytest
 from riskee.breaker import Breaker
 from riskee.clock import FixedClock
 from riskee.documents.document import COLLECTIONS, Document
-from riskee.explanation import composition, prompt, wording
+from riskee.explanation import composition, prompt, template, wording
 from riskee.explanation.explainer import Explainer
 from riskee.explanation.gate import Gate, Turn
 from riskee.explanation.retrieval import Retrieval
@@ -108,7 +108,8 @@ async def test_true_sentences_get_on_the_message() -> None:
     for case in TRUE:
         ((label, sentence),) = case.sentences()
         _, explanation, _, told = await _told(case, case.raw)
-        kept += told == [sentence]
+        document = case.facts.labelled.get(label)
+        kept += told == [template.dated(sentence, document) if document else sentence]
         # A sentence on the drivers alone, where there are documents, is too little: the template has it in numbers.
         # The last check of the whole knows no rounding: then the template speaks alone.
         plain = explanation.generator == "template"

@@ -11,6 +11,7 @@ import numpy as np
 from riskee.breaker import Breaker
 from riskee.embedding.embedder import Vectors
 from riskee.errors import RetryableError
+from riskee.explanation import template
 from riskee.explanation.gate import Gate, Turn
 from riskee.explanation.progress import Progress
 from riskee.explanation.prompt import Draft
@@ -111,7 +112,12 @@ async def test_true_sentences_are_kept() -> None:
 async def test_each_sentence_is_told_as_soon_as_it_holds() -> None:
     told = Told()
     writing = await _write(_writer(Script([json.dumps(GOOD), RetryableError("cut off at the end")])), told=told)
-    assert told.sentences == list(writing.sentences.values()) == list(GOOD.values())
+    assert list(writing.sentences.values()) == list(GOOD.values())
+    # With the time of its document, as it will stand in the text.
+    documents = facts().labelled
+    assert told.sentences == [
+        template.dated(said, documents[label]) if label in documents else said for label, said in GOOD.items()
+    ]
     assert [each.stage for each in told.heard][:1] == ["writing"]
     assert told.heard[-1].tokens > 10
     assert not any(each.draft for each in told.heard)
