@@ -13,7 +13,7 @@ import msgspec
 from infra.embedded.files import Home
 from infra.embedded.ports import HOST
 from infra.embedded.processes import Process
-from infra.embedded.urgency import niceness
+from infra.embedded.urgency import prefix
 from riskee.errors import RetryableError
 
 USER = "riskee"
@@ -76,8 +76,7 @@ home={_value(home.root)}
 
 def _program(home: Home, process: Process, order: int) -> str:
     # The signal reaches the child even when supervisord is killed with SIGKILL.
-    nice = ("nice", "-n", str(number)) if (number := niceness(process.name)) else ()
-    command = ("setpriv", "--pdeathsig", process.stop_signal, "--", *nice, *process.command)
+    command = ("setpriv", "--pdeathsig", process.stop_signal, "--", *prefix(process.name), *process.command)
     return f"""\
 [program:{process.name}]
 command={_value(shlex.join(command))}

@@ -4,13 +4,15 @@ import configparser
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 import yaml
 
-from infra.embedded import configuration
+from infra.embedded import configuration, urgency
 from infra.embedded.credentials import Credentials
 from infra.embedded.files import Home
 from infra.embedded.plan import Plan, make_plan
@@ -102,13 +104,41 @@ def test_what_is_less_urgent_than_predict_is_nicer(plan: Plan, monkeypatch: pyte
         return supervisord(plan)[f"program:{name}"]["command"]
 
     assert all(" nice " not in command(name) for name in ("predict", "ingest", "nats", "redis", "postgres"))
-    assert "-- nice -n 5 " in command("record")
-    assert "-- nice -n 15 " in command("dagster-daemon")
+    assert " nice -n 5 " in command("record")
+    assert " nice -n 15 " in command("dagster-daemon")
     monkeypatch.setenv("RISKEE_PREDICT__PRECEDENCE", "9")
     assert [niceness(name, os.environ) for name in ("api", "ollama")] == [9, 19]
     assert niceness("api", {"RISKEE_PREDICT__PRECEDENCE": "0"}) == 0
     assert niceness("predict-2", {"RISKEE_PREDICT__PRECEDENCE": "9"}) == 0
     assert niceness("api", {"RISKEE_PREDICT__PRECEDENCE": "\N{SUPERSCRIPT TWO}"}) == niceness("api", {})
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_what_others_precede_interrupts_nobody_where_that_is_granted(
+    granted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(urgency, "_policy_is_granted", lambda: granted)
+    policy = ("chrt", "--batch", "0") if granted else ()
+    assert urgency.prefix("record", {}) == (*policy, "nice", "-n", "5")
+    # Each of its backends is a session of its own: niceness would not reach them.
+    assert urgency.prefix("postgres", {}) == policy
+    assert not any(urgency.prefix(name, {}) for name in ("predict", "predict-2", "ingest", "nats", "redis"))
+    assert not any(urgency.prefix(name, {"RISKEE_PREDICT__PRECEDENCE": "0"}) for name in ("record", "postgres"))
+
+
+@pytest.mark.parametrize("policy", [os.SCHED_OTHER, os.SCHED_IDLE])
+def test_who_runs_under_another_policy_keeps_it(policy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _pid: policy)
+    assert urgency._policy_is_granted.__wrapped__() is (policy == os.SCHED_OTHER)
+
+
+def test_a_process_becomes_what_it_is_started_as_and_keeps_its_id() -> None:
+    """As long as its stop signal goes to its own id."""
+    tell = "import os; print(os.getpid(), os.sched_getscheduler(0) == os.SCHED_BATCH, os.nice(0))"
+    command = ["chrt", "--batch", "0", "nice", "-n", "5", sys.executable, "-c", tell]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    niceness_here = os.nice(0)
+    assert started.communicate()[0].split() == [str(started.pid), "True", str(min(niceness_here + 5, 19))]
 
 
 def test_postgres_is_asked_for_a_fast_shutdown(plan: Plan) -> None:
