@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from infra.deployment.identities import OWNER, POSTGRES_ROLES, SUPERUSER
-from infra.deployment.roles import grant, make_roles
-from infra.deployment.secrets import METRICS_TOKEN
+from infra.deployment.roles import grant, make_roles, renew_superuser
+from infra.deployment.secrets import METRICS_TOKEN, PREVIOUS
 from riskee.access.api_keys import digest_of, parse_key
 from riskee.access.grants import Grant
 from riskee.clock import Clock, SystemClock
@@ -24,13 +24,14 @@ from riskee.errors import FatalError, RetryableError, RiskeeError
 from riskee.logs import configure_logs, get_logger
 from riskee.settings import Settings, load_settings
 from riskee.settings.addresses import with_password
-from riskee.storage.api_keys import StoredKey, add_key, read_keys
+from riskee.storage.api_keys import StoredKey, add_key, read_keys, replace_digest, revoke_key
 from riskee.storage.bus import Bus
 from riskee.storage.database import database_errors, make_engine
 from riskee.storage.migrations import migrate
 
 FOLDER = "DEPLOY_SECRETS"  # not RISKEE_*: it is no setting of a service
 NAME = "migrate"
+METRICS_READER = "prometheus"
 _PATIENCE_SECONDS = 300.0
 _PAUSE_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
@@ -46,7 +47,10 @@ def deploy(settings: Settings, secrets: Path, clock: Clock) -> None:
     passwords = {role: _secret(secrets / f"postgres_{role}") for role in (SUPERUSER, *POSTGRES_ROLES)}
     owner = settings.database.url.get_secret_value()
     libpq = owner.replace("postgresql+psycopg://", "postgresql://", 1)
-    make_roles(superusers(libpq, passwords[SUPERUSER]), passwords)
+    superuser = superusers(libpq, passwords[SUPERUSER])
+    before = _secret(secrets / PREVIOUS[f"postgres_{SUPERUSER}"])
+    renew_superuser(superuser, superusers(libpq, before), passwords[SUPERUSER])
+    make_roles(superuser, passwords)
     migrate(SecretStr(owner), settings, clock)
     grant(libpq)
     _with_database(settings, lambda connection: add_metrics_key(connection, settings, secrets, clock))
@@ -62,15 +66,20 @@ def superusers(url: str, password: str) -> str:
 
 
 def add_metrics_key(connection: Connection, settings: Settings, secrets: Path, clock: Clock) -> None:
-    """Let the key that Prometheus has be one of the API's, for metrics alone."""
+    """Let the key that Prometheus has be one of the API's, for metrics alone, and the one that it had be none."""
     presented = parse_key(_secret(secrets / METRICS_TOKEN))
     if presented is None:
-        raise FatalError(f"{secrets / METRICS_TOKEN} is no key of the API", "remove it, and make the secrets again")
-    if any(key.key_id == presented.key_id for key in read_keys(connection)):
-        return
+        raise FatalError(f"{secrets / METRICS_TOKEN} is no key of the API", "`--renew metrics_token` makes another")
     pepper = settings.api.guard.key_pepper
     digest = digest_of(presented, pepper.get_secret_value() if pepper else "")
-    add_key(connection, StoredKey(presented.key_id, "prometheus", digest, frozenset({Grant.METRICS_READ}), clock.now()))
+    wanted = StoredKey(presented.key_id, METRICS_READER, digest, frozenset({Grant.METRICS_READ}), clock.now())
+    known = {key.key_id: key for key in read_keys(connection) if (key.name, key.grants) == (wanted.name, wanted.grants)}
+    if wanted.key_id not in known:
+        add_key(connection, wanted)
+    elif known[wanted.key_id].digest != digest:  # of another pepper
+        replace_digest(connection, wanted.key_id, digest)
+    for key_id in known.keys() - {wanted.key_id}:
+        revoke_key(connection, key_id, clock.now())
 
 
 def _secret(file: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from infra.deployment.identities import DAGSTER_DATABASE, DATABASE, POSTGRES_ROLES
+from infra.deployment.identities import DAGSTER_DATABASE, DATABASE, POSTGRES_ROLES, SUPERUSER
 from riskee.errors import FatalError, RetryableError
 
 SQL = Path(__file__).parents[1] / "postgres"
@@ -31,6 +31,21 @@ def make_roles(url: str, passwords: Mapping[str, str]) -> None:
             connection.execute((SQL / "functions.sql").read_bytes())
     except psycopg.OperationalError as error:
         raise RetryableError(f"the database does not answer: {error}", "it is tried again") from error
+
+
+def renew_superuser(url: str, before: str, password: str) -> None:
+    """Give the superuser the password of `url`, where only the one of `before` is known yet.
+
+    Raises RetryableError where the server takes neither, or does not answer.
+    """
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError as refused:
+        try:
+            with psycopg.connect(before, autocommit=True, connect_timeout=5) as connection:
+                _set_password(connection, SUPERUSER, password)
+        except psycopg.OperationalError:
+            raise RetryableError(f"the database does not answer: {refused}", "it is tried again") from refused
 
 
 def grant(url: str) -> None:

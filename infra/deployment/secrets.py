@@ -1,13 +1,17 @@
 """Secrets for docker-compose.yml: `python3 -m infra.deployment.secrets [folder]`. Needs nothing but Python.
 
-A secret that is there is kept, so it may be run again after an update; one that is removed is made anew. Each is a file
+A secret that is there is kept, so it may be run again after an update. `--renew NAME` makes one anew. Each is a file
 of its own, so that a container gets those that it needs. Files that servers read in a format of theirs are written
 from the same secrets.
+
+Two are needed beside their successor for a while: a database takes its new password from whoever knows the old one,
+and what was hashed with a pepper is known by that pepper alone. They are kept as `<name>_previous` until `--forget
+NAME`; where there is nothing to remember, that file holds the secret itself.
 """
 
+import argparse
 import json
 import secrets
-import sys
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -32,6 +36,8 @@ _S3_FORM = """# For backups on S3, in the form of ~/.aws/config:
 """
 GIVEN = {ALERT_WEBHOOK: _NOBODY, S3: _S3_FORM, S3_READER: _S3_FORM}
 BACKUP_KEY = "backup_key"
+PEPPER = "api_key_pepper"
+PREVIOUS = {name: f"{name}_previous" for name in (f"postgres_{SUPERUSER}", PEPPER)}
 
 
 def password() -> str:
@@ -56,7 +62,7 @@ def wanted() -> dict[str, Callable[[], str]]:
         *(f"redis_{user}" for user in REDIS_USERS),
         *(f"nats_{user}" for user in NATS_USERS),
         "qdrant_api_key",
-        "api_key_pepper",
+        PEPPER,
         "grafana_admin_password",
     )
     return {**dict.fromkeys(names, password), METRICS_TOKEN: api_token, BACKUP_KEY: backup_key}
@@ -94,12 +100,36 @@ def write_secrets(folder: Path) -> list[str]:
             _write(file, make())
             made.append(name)
         values[name] = file.read_text().strip()
+    for name, previous in PREVIOUS.items():
+        if not (folder / previous).exists():
+            _write(folder / previous, values[name])
     for name, text in rendered(values).items():
         _write(folder / name, text)
     for name, text in GIVEN.items():
         if not (folder / name).exists():
             _write(folder / name, text)
     return made
+
+
+def renew(folder: Path, name: str) -> None:
+    """Make a secret anew, with all that is made of it. Raises ValueError where that is not to be done."""
+    if name not in wanted():
+        raise ValueError(f"there is no secret {name}: {', '.join(wanted())}")
+    file = folder / name
+    if name in PREVIOUS and file.exists():
+        previous = folder / PREVIOUS[name]
+        if previous.exists() and previous.read_text() != file.read_text():
+            raise ValueError(f"the {name} before this one is still remembered: --forget {name} first")
+        _write(previous, file.read_text())
+    file.unlink(missing_ok=True)
+    write_secrets(folder)
+
+
+def forget(folder: Path, name: str) -> None:
+    """Remember what was before a secret no more. Raises ValueError for one of which nothing is remembered."""
+    if name not in PREVIOUS:
+        raise ValueError(f"only of {', '.join(PREVIOUS)} the one before is remembered")
+    _write(folder / PREVIOUS[name], (folder / name).read_text())
 
 
 def _write(file: Path, text: str) -> None:
@@ -111,9 +141,21 @@ def _write(file: Path, text: str) -> None:
 
 def main() -> None:
     """The command."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
-    made = write_secrets(folder)
-    print(f"{folder}: {len(made)} secrets made, {len(wanted()) - len(made)} were there")  # noqa: T201
+    parser = argparse.ArgumentParser(prog="python3 -m infra.deployment.secrets", description="Make what is missing.")
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--renew", metavar="NAME", help="make this one anew")
+    change.add_argument("--forget", metavar="NAME", help="remember what was before this one no more")
+    given = parser.parse_args()
+    made = write_secrets(given.folder)
+    print(f"{given.folder}: {len(made)} secrets made, {len(wanted()) - len(made)} were there")  # noqa: T201
+    try:
+        if given.renew:
+            renew(given.folder, given.renew)
+        if given.forget:
+            forget(given.folder, given.forget)
+    except ValueError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

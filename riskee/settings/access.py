@@ -65,6 +65,9 @@ class GuardSettings(Section):
     key_pepper: SecretStr | None = Field(
         None, description="secret that goes into the hashes of keys: with it, writing to the database makes no key"
     )
+    key_pepper_previous: SecretStr | None = Field(
+        None, description="the pepper before: keys that were made with it are good as long as it is given"
+    )
     body_bytes: int = Field(256 * 1024, ge=1024, description="longest body of a request")
     body_seconds: float = Field(10.0, gt=0, description="longest time to send a body")
     head_bytes: int = Field(16 * 1024, ge=1024, description="longest request line and headers")

@@ -45,6 +45,11 @@ def add_key(connection: Connection, key: StoredKey) -> None:
     )
 
 
+def replace_digest(connection: Connection, key_id: str, digest: bytes) -> None:
+    """Let a key be known by another digest."""
+    connection.execute(update(api_keys).where(api_keys.c.key_id == key_id).values(digest=digest))
+
+
 def revoke_key(connection: Connection, key_id: str, at: datetime) -> None:
     """Let a key be good no more; one that was revoked before keeps its moment. Raises NotFoundError for another id."""
     known = connection.scalar(select(api_keys.c.key_id).where(api_keys.c.key_id == key_id))

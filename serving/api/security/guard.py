@@ -66,7 +66,7 @@ class Guard:
     def of(cls, settings: Settings, clock: Clock) -> Self:
         """The guard that the settings ask for. Raises FatalError for keys of tokens that are none."""
         api = settings.api
-        pepper = api.guard.key_pepper
+        pepper, former = api.guard.key_pepper, api.guard.key_pepper_previous
         deadlines = Deadlines(api)
         return cls(
             open=is_open(settings),
@@ -76,6 +76,7 @@ class Guard:
                 clock,
                 "" if pepper is None else pepper.get_secret_value(),
                 on_ended=lambda key_id: deadlines.end(f"key:{key_id}"),
+                former_pepper=None if former is None else former.get_secret_value(),
             ),
             limiter=Limiter(api.limits),
             deadlines=deadlines,

@@ -35,6 +35,7 @@ class Keyring:
     note: Callable[[Mapping[str, datetime]], Awaitable[None]] | None = None
     on_ended: Callable[[str], None] = lambda _key_id: None
     monotonic: Callable[[], float] = time.monotonic
+    former_pepper: str | None = None
     _keys: dict[str, StoredKey] = field(default_factory=dict)
     # What each secret was found to open. As the keys are read anew their objects are others: it is proven anew.
     _proven: dict[Presented, StoredKey] = field(default_factory=dict)
@@ -109,7 +110,8 @@ class Keyring:
     def _opens(self, presented: Presented, key: StoredKey) -> bool:
         if self._proven.get(presented) is key:
             return True
-        if not matches(presented, key.digest, self.pepper):
+        peppers = (self.pepper,) if self.former_pepper is None else (self.pepper, self.former_pepper)
+        if not any(matches(presented, key.digest, pepper) for pepper in peppers):
             return False
         self._proven[presented] = key
         return True

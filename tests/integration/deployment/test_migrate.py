@@ -19,7 +19,9 @@ def test_it_may_run_again(servers: Servers) -> None:
     done = run_migrate(servers)
     assert done.returncode == 0, done.stdout + done.stderr
     with connect(servers, "riskee_api") as connection:
-        keys = connection.execute("SELECT name, scopes FROM api_keys").fetchall()
+        keys = connection.execute(
+            "SELECT name, scopes FROM api_keys WHERE name = 'prometheus' AND revoked_at IS NULL"
+        ).fetchall()
     assert keys == [("prometheus", ["metrics:read"])]
 
 

@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from infra.deployment.secrets import GIVEN, rendered, wanted
+from infra.deployment.secrets import GIVEN, PREVIOUS, rendered, wanted
 from riskee import __version__
 from riskee.certificates import AUTHORITY, SERVERS
 from riskee.settings import Settings, load_settings
@@ -39,7 +39,7 @@ WITHOUT_TOOLS = {"postgres-exporter", "redis-exporter", "nats-exporter", "node-e
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    for name in wanted():
+    for name in (*wanted(), *PREVIOUS.values()):
         (tmp_path / name).write_text("planted-secret-of-some-length-" * 2)
     return tmp_path
 
@@ -178,7 +178,7 @@ def test_every_secret_is_made_declared_and_mounted_where_it_is_needed() -> None:
     mounted = chain.from_iterable(service.get("secrets", []) for service in services().values())
     names = {each["source"] if isinstance(each, dict) else each for each in mounted}
     values = dict.fromkeys(wanted(), "x")
-    made = {*GIVEN, *wanted(), *rendered(values)}
+    made = {*GIVEN, *wanted(), *PREVIOUS.values(), *rendered(values)}
     assert names <= set(declared)
     assert set(declared) == made
     assert {filled(each["file"]) for each in declared.values()} == {f"./secrets/{name}" for name in declared}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.deployment.secrets import GIVEN, rendered, wanted
+from infra.deployment.secrets import GIVEN, PREVIOUS, rendered, wanted
 from riskee.settings import load_settings
 from tests.conftest import REPOSITORY
 from tests.unit.deployment import compose
@@ -87,7 +87,7 @@ def test_a_service_is_that_of_compose(name: str, tmp_path: Path, monkeypatch: py
     for key, value in told.items():
         if "__URL" in key:
             assert given[key] == re.sub(r"@(\w+):", lambda match: f"@{hosts.get(match[1], match[1])}:", value)
-    for secret in wanted():
+    for secret in (*wanted(), *PREVIOUS.values()):
         (tmp_path / secret).write_text("planted-secret")
     for key, value in given.items():
         monkeypatch.setenv(key, value.replace("/run/secrets", str(tmp_path)))
@@ -96,7 +96,10 @@ def test_a_service_is_that_of_compose(name: str, tmp_path: Path, monkeypatch: py
     if name in SERVICES:
         port = settings.api.port if name == "api" else getattr(settings.metrics, f"{name}_port")
         assert ours["ports"] == [{"name": "http", "containerPort": port}]
-        assert {ours[f"{kind}Probe"]["httpGet"]["port"] for kind in ("readiness", "liveness", "startup")} == {"http"}
+        asked = {kind: ours[f"{kind}Probe"]["httpGet"] for kind in ("readiness", "liveness", "startup")}
+        assert {each["port"] for each in asked.values()} == {"http"}
+        paths = {kind: each["path"] for kind, each in asked.items()}
+        assert paths == {"readiness": "/health/ready", "liveness": "/health/live", "startup": "/health/live"}
 
 
 @pytest.mark.parametrize("name", sorted(pods()))
@@ -117,7 +120,7 @@ def test_a_pod_is_held_short_and_sees_its_own_secrets(name: str) -> None:
     theirs = compose.services()[name]["secrets"]
     assert sorted(item["key"] for item in secret["items"]) == sorted(theirs)
     assert all(item["key"] == item["path"] for item in secret["items"])
-    assert set(theirs) <= {*GIVEN, *wanted(), *rendered(dict.fromkeys(wanted(), "x"))}
+    assert set(theirs) <= {*GIVEN, *wanted(), *PREVIOUS.values(), *rendered(dict.fromkeys(wanted(), "x"))}
 
 
 @pytest.mark.parametrize("name", ["nats", "redis"])

@@ -6,8 +6,10 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS
-from infra.deployment.secrets import METRICS_TOKEN, wanted, write_secrets
+from infra.deployment.secrets import METRICS_TOKEN, PREVIOUS, forget, renew, wanted, write_secrets
 from riskee.access.api_keys import parse_key
 from tests.conftest import REPOSITORY
 
@@ -30,6 +32,37 @@ def test_one_that_is_removed_is_made_anew_with_what_is_made_of_it(tmp_path: Path
     after = (tmp_path / "redis_users.acl").read_text()
     assert after != before
     assert f"#{sha256((tmp_path / 'redis_api').read_bytes()).hexdigest()}" in after
+
+
+@pytest.mark.parametrize("name", PREVIOUS)
+def test_the_one_before_is_remembered_until_it_is_forgotten(tmp_path: Path, name: str) -> None:
+    write_secrets(tmp_path)
+    first = (tmp_path / name).read_text()
+    assert (tmp_path / PREVIOUS[name]).read_text() == first
+    renew(tmp_path, name)
+    second = (tmp_path / name).read_text()
+    assert second != first
+    assert (tmp_path / PREVIOUS[name]).read_text() == first
+    with pytest.raises(ValueError, match=f"--forget {name} first"):
+        renew(tmp_path, name)
+    assert (tmp_path / name).read_text() == second, "a third would leave nobody who knows the first"
+    forget(tmp_path, name)
+    assert (tmp_path / PREVIOUS[name]).read_text() == second
+    renew(tmp_path, name)
+
+
+def test_what_is_no_secret_is_neither_renewed_nor_forgotten(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+    with pytest.raises(ValueError, match="no secret redis_users"):
+        renew(tmp_path, "redis_users.acl")
+    with pytest.raises(ValueError, match="only of"):
+        forget(tmp_path, "redis_api")
+
+
+def test_renewing_makes_what_is_made_of_it(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+    renew(tmp_path, "nats_api")
+    assert (tmp_path / "nats_api").read_text() in (tmp_path / "nats_users.conf").read_text()
 
 
 def test_only_the_folders_owner_comes_to_them(tmp_path: Path) -> None:

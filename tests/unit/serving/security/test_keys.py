@@ -106,6 +106,14 @@ async def test_wrong_keys_are_no_queries(table: Table) -> None:
     assert table.reads == 1
 
 
+async def test_a_key_of_the_pepper_before_is_good_where_that_is_given(table: Table) -> None:
+    made = make_key("first")
+    table.keys = [replace(table.keys[0], key_id=made.key_id, digest=made.digest)]
+    for former, found in (("first", made.key_id), ("other", None), (None, None)):
+        keyring = Keyring(FixedClock(NOW), "second", table, former_pepper=former)
+        assert await _id(keyring, made.token) == found
+
+
 async def test_a_revoked_key_is_refused_with_the_next_look_and_its_streams_end(table: Table) -> None:
     ended: list[str] = []
     keyring = ring(table, Seconds(), ended)
