@@ -14,20 +14,29 @@ from infra.deployment.sbom import write_sbom
 CYCLONEDX = importlib.util.find_spec("cyclonedx_py")
 
 
+def reported(*fixes: str) -> str:
+    known = [{"id": "GHSA-1", "fix_versions": list(fixes), "aliases": ["CVE-1"], "description": "it timed out"}]
+    return json.dumps(
+        {"dependencies": [{"name": "numpy", "version": "1.0", "vulns": known}, {"name": "x", "skip_reason": "odd"}]}
+    )
+
+
 @pytest.mark.parametrize(
-    ("returned", "said", "judged"),
+    ("report", "said", "judged", "told"),
     [
-        (0, "No known vulnerabilities found", 0),
-        (1, "Found 2 known vulnerabilities in 1 package\nnumpy 1.0 GHSA-1 timed out", 1),
-        (1, "ERROR: requests.exceptions.ConnectionError: Max retries exceeded", 2),
-        (1, "ERROR: something else", 1),
+        ('{"dependencies": [{"name": "numpy", "version": "2.0", "vulns": []}], "fixes": []}', "", 0, "1 packages"),
+        (reported("1.1"), "Found 1 known vulnerability in 1 package", 1, "numpy 1.0 has GHSA-1, fixed in 1.1"),
+        (reported(), "Found 1 known vulnerability in 1 package", 0, "not fixed by any version yet"),
+        (reported(), "", 0, "x was not looked at: odd"),
+        ("", "ERROR: requests.exceptions.ConnectionError: Max retries exceeded", 2, "NOT CHECKED"),
+        ("", "ERROR: something else", 1, "something else"),
     ],
 )
-def test_silence_of_the_service_is_no_success(
-    returned: int, said: str, judged: int, capsys: pytest.CaptureFixture[str]
+def test_what_can_be_mended_is_a_failure_and_silence_no_success(
+    report: str, said: str, judged: int, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert tell("runtime", returned, said) == judged
-    assert ("NOT CHECKED" in capsys.readouterr().out) == (judged == 2)
+    assert tell("runtime", report, said) == judged
+    assert told in capsys.readouterr().out
 
 
 def test_every_lock_of_the_product_is_audited() -> None:
