@@ -100,9 +100,19 @@ def _problem(error: urllib.error.HTTPError) -> RiskeeError:
         )
 
 
+class NotExplainedError(NotFoundError):
+    """There is such a prediction, of this ticker, and no explanation of it yet."""
+
+    def __init__(self, cause: str, remedy: str, ticker: str) -> None:
+        super().__init__(cause, remedy)
+        self.ticker = ticker
+
+
 def problem_error(problem: Mapping[str, Any]) -> RiskeeError:
     """The error that a problem document tells of. Raises KeyError where it is none."""
     status, cause, step = problem["status"], str(problem["detail"]), str(problem.get("next_step", ""))
+    if status == HTTPStatus.NOT_FOUND and problem.get("ticker"):
+        return NotExplainedError(cause, step, str(problem["ticker"]))
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return refused(cause)
     kind = {HTTPStatus.NOT_FOUND: NotFoundError, HTTPStatus.UNPROCESSABLE_ENTITY: PoisonError}.get(status)

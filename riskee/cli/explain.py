@@ -9,7 +9,7 @@ from riskee.cli.completion import predicted
 from riskee.cli.console import Json, console, print_json
 from riskee.cli.explaining import ask
 from riskee.cli.predictions import percent
-from riskee.errors import FatalError, NotFoundError
+from riskee.errors import FatalError
 
 if TYPE_CHECKING:
     from riskee.settings import Settings
@@ -29,6 +29,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Explain a prediction, with drivers and sources."""
+    from riskee.cli.api import base_url
     from riskee.cli.runtime import read_settings
 
     if bool(ticker) == (prediction is not None):
@@ -42,22 +43,22 @@ def explain(
         print_json(explanation)
         return
     out = console()
-    for line in explanation_lines(explanation):
+    for line in explanation_lines(explanation, base_url(settings)):
         out.print(line)
 
 
 def _past(settings: "Settings", prediction: str, *, show: bool) -> Any:
     """The explanation of a past prediction: the one that was given, else one that is made now."""
-    from riskee.cli.api import get
+    from riskee.cli.api import NotExplainedError, get
 
     try:
         return get(settings, f"/v1/explain/{prediction}", _GET_SECONDS)
-    except NotFoundError:
-        return ask(settings, prediction=prediction, show=show)
+    except NotExplainedError as error:
+        return ask(settings, ticker=error.ticker, prediction=prediction, show=show)
 
 
-def explanation_lines(explanation: dict[str, Any]) -> list[str]:
-    """An explanation for people: text, drivers as bars, sources, who wrote it."""
+def explanation_lines(explanation: dict[str, Any], api: str) -> list[str]:
+    """An explanation for people: text, drivers as bars, sources, who wrote it. `api`: where its own documents are."""
     from rich.markup import escape
 
     lines = [escape(explanation["text"]), "", "[bold]Drivers[/] of the expected return"]
@@ -72,7 +73,8 @@ def explanation_lines(explanation: dict[str, Any]) -> list[str]:
     lines += ["", "[bold]Sources[/]"]
     for label, source in zip("ABCDEFGHIJ", explanation["sources"], strict=False):
         lines.append(f"  {escape(f'[{label}]')} {escape(source['title'])}")
-        where = f", {escape(source['url'])}" if source.get("url") else ""
+        url = source.get("url") or ""
+        where = f", {escape(api + url if url.startswith('/') else url)}" if url else ""
         origin = f"{source['source']}, {source['published_at'][:10]}, {source['collection']}"
         lines.append(f"      [dim]{escape(origin)}{where}[/]")
     return [*lines, "", f"[dim]{escape(_origin(explanation))}; no investment advice[/]"]

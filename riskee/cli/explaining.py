@@ -27,20 +27,21 @@ _STAGES = {
 }
 
 
-def ask(settings: "Settings", *, ticker: str = "", prediction: str = "", show: bool) -> Any:
-    """The explanation of a ticker's latest prediction, or of a past one by its id.
+def ask(settings: "Settings", *, ticker: str, prediction: str = "", show: bool) -> Any:
+    """The explanation of a ticker's latest prediction, or of a past one of it by its id.
 
     With `show`, how far it is and each sentence that was checked are told on standard error while it is made. Raises
     what the API has against it.
     """
     from riskee.cli.api import post
 
-    path, seconds = f"/v1/explain/{ticker or prediction}", settings.api.explain_timeout_seconds + _MARGIN_SECONDS
+    what = prediction or ticker
+    path, seconds = f"/v1/explain/{what}", settings.api.explain_timeout_seconds + _MARGIN_SECONDS
     if not show:
         return post(settings, path, seconds)
     with _Listener(settings, ticker, prediction) as told:
         asked = _begun(lambda: post(settings, path, seconds))
-        _show(ticker or prediction, told, asked)
+        _show(what, told, asked)
         return asked.result()
 
 
@@ -99,8 +100,7 @@ class _Listener:
         from queue import SimpleQueue
 
         self._settings = settings
-        # A past prediction's ticker is not known here.
-        self._tickers = [ticker or "*"]
+        self._tickers = [ticker]
         self._prediction = prediction.lower()
         self._told: Any = SimpleQueue()
         self._socket: Any = None

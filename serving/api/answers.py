@@ -40,7 +40,8 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class ExplanationAnswer(Explanation, frozen=True, kw_only=True):
-    """An explanation with the prediction that it explains, null where that is not kept any more."""
+    """An explanation with the prediction that it explains, null where that is not kept any more. Its status is the one
+    that holds now: a number of the past is `stale`, though it was `ok` when it was explained."""
 
     prediction: PredictionAnswer | None
     cached: bool

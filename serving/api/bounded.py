@@ -11,6 +11,9 @@ from riskee.errors import RetryableError
 from serving.database import Database
 
 ResultT = TypeVar("ResultT")
+# How long the database may take: where the rest of the answer is there without it, and where nothing of it is.
+IMPATIENT_SECONDS = 1.0
+PATIENT_SECONDS = 5.0
 
 
 @dataclass
@@ -21,7 +24,7 @@ class Bounded:
     database: Database
     _unanswered: asyncio.Task[Any] | None = None
 
-    async def run(self, work: Callable[[Connection], ResultT], seconds: float) -> ResultT:
+    async def run(self, work: Callable[[Connection], ResultT], seconds: float = PATIENT_SECONDS) -> ResultT:
         """What `work` gives. Raises RetryableError where that does not come within so many seconds."""
         trouble = RetryableError("the database does not answer in time", "see `riskee status`")
         if self._unanswered is not None and not self._unanswered.done():

@@ -22,7 +22,6 @@ _SHOWN = 5
 _REFRESH_SECONDS = 30.0
 # A database that did not give them is not asked again for so long.
 _REST_SECONDS = 1.0
-_PATIENT_SECONDS = 5.0
 # No ticker is longer.
 _LONGEST = 16
 
@@ -69,7 +68,7 @@ class Directory:
         self._breaker.succeeded()
 
     async def _read(self) -> None:
-        self._infos = tuple(await self._bounded.run(read_tickers, _PATIENT_SECONDS))
+        self._infos = tuple(await self._bounded.run(read_tickers))
         self._predicted = frozenset(self.known())
         by_letter: defaultdict[str, list[str]] = defaultdict(list)
         for ticker in self.known():

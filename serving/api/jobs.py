@@ -72,7 +72,7 @@ class Jobs:
         """Ask for a fresh prediction of each ticker by the model type beside it; of others it is known already what
         becomes of them.
 
-        Raises ProblemError (503) where there are too many jobs, RetryableError where the bus is away.
+        Raises ProblemError where there are too many jobs (429: of this caller), RetryableError where the bus is away.
         """
         self.asker.require_bus()
         self._make_room(caller)
@@ -82,18 +82,13 @@ class Jobs:
         return job
 
     def _make_room(self, caller: str) -> None:
-        """Raises ProblemError (503) where there is none."""
+        """Raises ProblemError where there is none: 429 where the caller has as many as one may have, else 503."""
         working = [job.asked.caller for job in self._jobs.values() if not job.done]
         own = working.count(caller)
-        if own >= _MOST_OF_CALLER or len(working) >= _MOST:
-            whose = f"{own} jobs of yours" if own >= _MOST_OF_CALLER else f"{_MOST} jobs"
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "too_many_jobs",
-                f"{whose} are under way",
-                "ask again when one has ended, or for the latest predictions, without `fresh`",
-                headers={"Retry-After": "5"},
-            )
+        if own >= _MOST_OF_CALLER:
+            raise _too_many(HTTPStatus.TOO_MANY_REQUESTS, f"{own} jobs of yours")
+        if len(working) >= _MOST:
+            raise _too_many(HTTPStatus.SERVICE_UNAVAILABLE, f"{_MOST} jobs")
         ended = [job_id for job_id, job in self._jobs.items() if job.done]
         for job_id in ended[: max(len(ended) - _MOST_ENDED, 0)]:
             del self._jobs[job_id]
@@ -197,3 +192,13 @@ class Jobs:
         await asyncio.gather(*working, return_exceptions=True)
         for job in left:
             await self._flush(job)
+
+
+def _too_many(status: HTTPStatus, whose: str) -> ProblemError:
+    return ProblemError(
+        status,
+        "too_many_jobs",
+        f"{whose} are under way",
+        "ask again when one has ended, or for the latest predictions, without `fresh`",
+        headers={"Retry-After": "5"},
+    )

@@ -18,14 +18,11 @@ from riskee.messaging.statuses import Status
 from riskee.storage import keys
 from riskee.storage.cache import Cache, decoded
 from riskee.storage.explanations import explanation_of
+from riskee.storage.history import PastPrediction, Wanted, past_predictions
 from riskee.storage.predictions import find_prediction, latest_predictions
-from serving.api.bounded import Bounded
+from serving.api.bounded import IMPATIENT_SECONDS, PATIENT_SECONDS, Bounded
 from serving.api.standing import Number, Reason, Standings, judged
 from serving.database import Database
-
-# How long the database may take: where the cache has the rest of the answer, and where it has nothing of it.
-_IMPATIENT_SECONDS = 1.0
-_PATIENT_SECONDS = 5.0
 
 _log = get_logger(__name__)
 
@@ -45,7 +42,9 @@ class Reader:
     _cache_away: bool = False
 
     def __post_init__(self) -> None:
-        self._bounded = Bounded(self.database)
+        self._predictions = Bounded(self.database)
+        self._explanations = Bounded(self.database)
+        self._past = Bounded(self.database)
 
     async def latest(self, tickers: Sequence[str]) -> dict[str, Number]:
         """The latest prediction of each ticker that has one, with all that is against it: `stale` where it is old or
@@ -98,20 +97,21 @@ class Reader:
         if not tickers:
             return {}
         try:
-            return await self.stored(tickers, _IMPATIENT_SECONDS if others else _PATIENT_SECONDS)
+            return await self.stored(tickers, IMPATIENT_SECONDS if others else PATIENT_SECONDS)
         except RetryableError:
             if not others:
                 raise
             return {}
 
-    async def stored(self, tickers: Sequence[str], seconds: float = _PATIENT_SECONDS) -> dict[str, Prediction]:
+    async def stored(self, tickers: Sequence[str], seconds: float = PATIENT_SECONDS) -> dict[str, Prediction]:
         """The latest predictions in the database. Raises RetryableError where it does not answer in time."""
         now = self.clock.now()
-        return await self._bounded.run(lambda connection: latest_predictions(connection, tickers, now), seconds)
+        return await self._predictions.run(lambda connection: latest_predictions(connection, tickers, now), seconds)
 
     async def explanation(self, prediction: Prediction) -> Explanation | None:
         """The explanation of a prediction, where there is one already that lasts: of this prompt and model, or a
-        template's of the last minute. Whether its facts still hold is known to explain only."""
+        template's of the last minute. Whether its facts still hold is known to explain only, which is also asked where
+        neither the cache nor the database answers."""
         try:
             body = await self.cache.body(keys.EXPLANATION, ticker=prediction.ticker, ts=prediction.prediction_time)
         except RetryableError as error:
@@ -122,25 +122,33 @@ class Reader:
         if cached is not None and cached.prediction_id == prediction.prediction_id and self._lasts(cached):
             return cached
         wanted = prediction.prediction_id
-        stored = await self.database.run(lambda connection: explanation_of(connection, wanted))
+        try:
+            stored = await self._explanations.run(
+                lambda connection: explanation_of(connection, wanted), IMPATIENT_SECONDS
+            )
+        except RetryableError as error:
+            _log.warning("asking for the explanation anew", cause=str(error))
+            return None
         return stored if stored is not None and self._lasts(stored) else None
 
     def _lasts(self, found: Explanation) -> bool:
         return lasts(found, prompt.VERSION, self.llm, self.clock.now())
 
     async def prediction(self, prediction_id: uuid.UUID) -> Prediction:
-        """A stored prediction. Raises NotFoundError."""
-        return await self.database.run(lambda connection: find_prediction(connection, prediction_id))
+        """A stored prediction. Raises NotFoundError, and RetryableError where the database does not answer in time."""
+        return await self._explanations.run(lambda connection: find_prediction(connection, prediction_id))
 
-    async def explained(self, prediction_id: uuid.UUID) -> tuple[Explanation, Prediction | None]:
-        """The stored explanation of a prediction, with that where it is still kept.
+    async def explained(self, prediction_id: uuid.UUID) -> tuple[Explanation | None, Prediction | None]:
+        """The stored explanation of a prediction, and that where it is still kept; at least one of them. Raises as
+        `prediction`."""
+        return await self._explanations.run(lambda connection: _explained(connection, prediction_id))
 
-        Raises NotFoundError where there is no such prediction, or nobody asked for its explanation.
-        """
-        return await self.database.run(lambda connection: _explained(connection, prediction_id))
+    async def past(self, wanted: Wanted, limit: int) -> list[PastPrediction]:
+        """As `past_predictions`. Raises RetryableError where the database does not answer in time."""
+        return await self._past.run(lambda connection: past_predictions(connection, wanted, limit))
 
 
-def _explained(connection: Connection, prediction_id: uuid.UUID) -> tuple[Explanation, Prediction | None]:
+def _explained(connection: Connection, prediction_id: uuid.UUID) -> tuple[Explanation | None, Prediction | None]:
     explanation = explanation_of(connection, prediction_id)
     try:
         prediction = find_prediction(connection, prediction_id)
@@ -148,9 +156,4 @@ def _explained(connection: Connection, prediction_id: uuid.UUID) -> tuple[Explan
         if explanation is None:
             raise
         return explanation, None
-    if explanation is None:
-        raise NotFoundError(
-            f"the prediction {prediction_id} was not explained",
-            f"POST /v1/explain/{prediction_id} explains it",
-        )
     return explanation, prediction

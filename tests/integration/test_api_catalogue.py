@@ -146,7 +146,7 @@ async def test_a_document_that_an_explanation_cites(client: httpx.AsyncClient, e
 async def test_an_explanation_by_the_id_of_its_prediction(
     client: httpx.AsyncClient, cache: Cache, engine: Engine, answering: Answering
 ) -> None:
-    explained, silent = made("AAPL", age=9), made("IBM")
+    explained, silent = made("AAPL", age=100_000), made("IBM")
     await put(cache, made("AAPL"))
     record(engine, PREDICTIONS, [sealed(explained), sealed(silent)])
     gone = made("MSFT")
@@ -162,8 +162,11 @@ async def test_an_explanation_by_the_id_of_its_prediction(
     assert (await client.get(f"/v1/explain/{gone.prediction_id}")).json()["prediction"] is None
     told = problem(await client.get(f"/v1/explain/{silent.prediction_id}"), 404, "not_found")
     assert f"POST /v1/explain/{silent.prediction_id}" in told["next_step"]
+    assert told["ticker"] == "IBM"
     asked = (await client.post(f"/v1/explain/{silent.prediction_id}")).raise_for_status().json()
     assert asked["prediction"]["prediction_id"] == str(silent.prediction_id)
+    same = (await client.post(f"/v1/explain/{explained.prediction_id}")).raise_for_status().json()
+    assert answer["prediction"]["status"] == same["prediction"]["status"] == "stale", "as of now, however one asks"
     problem(await client.post(f"/v1/explain/{uuid.uuid4()}"), 404, "not_found")
     problem(await client.get(f"/v1/explain/{uuid.uuid4()}"), 404, "not_found")
 

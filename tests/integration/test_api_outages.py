@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -191,6 +192,25 @@ async def test_a_fresh_prediction_needs_no_database(
         await proxy.stop()
         gone = (await client.post("/v1/predict", json=body)).raise_for_status().json()
         assert [one["ticker"] for one in hanging["predictions"] + gone["predictions"]] == ["AAPL", "AAPL"]
+
+
+async def test_a_database_that_hangs_holds_up_no_explanation(
+    beating: None, cache: Cache, known: Settings, answering: Answering
+) -> None:
+    """Whether there is one already is asked, but not waited for; what only the database has is said to be away."""
+    await put(cache, made(price=2.0))
+    async with proxied(known) as (proxy, client):
+        proxy.stall()
+        answer = (await client.get("/v1/explain/AAPL")).raise_for_status().json()
+        assert (answer["prediction"]["price"], answering.explained) == (2.0, 1)
+        for path in ("/v1/predictions/AAPL", f"/v1/explain/{uuid.uuid4()}"):
+            problem(await client.get(path), 503, "unavailable")
+        proxy.flow()
+        await eventually(lambda: answers(client, "/v1/predictions/AAPL"))
+
+
+async def answers(client: httpx.AsyncClient, path: str) -> bool:
+    return (await client.get(path)).status_code == 200
 
 
 async def unpredicted(client: httpx.AsyncClient, ticker: str) -> bool:

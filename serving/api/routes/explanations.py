@@ -10,15 +10,13 @@ from starlette.responses import Response
 
 from riskee.access.grants import Grant
 from riskee.messaging.messages import Prediction
-from riskee.messaging.statuses import gravest
 from serving.api.answers import ExplanationAnswer, answers, explanation_answer
 from serving.api.idempotency import IdempotencyKey, IdempotentRoute
 from serving.api.latest import latest_number
 from serving.api.parameters import TICKER
 from serving.api.problems import ProblemError
-from serving.api.replies import MINUTE, backend_of, kept, reply
+from serving.api.replies import backend_of, kept, reply
 from serving.api.security.caller import require
-from serving.api.standing import Number
 
 router = APIRouter(tags=["explanations"], route_class=IdempotentRoute)
 _UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
@@ -41,8 +39,10 @@ async def explanation_of(request: Request, reference: Reference) -> Response:
     backend = backend_of(request)
     if re.match(_UUID, reference):
         explanation, prediction = await backend.reader.explained(UUID(reference))
-        number = None if prediction is None else Number(prediction, gravest(prediction.flags))
-        return kept(request, explanation_answer(explanation, number, cached=True), MINUTE)
+        if explanation is None:
+            raise _not_explained(reference, prediction)
+        shown = None if prediction is None else backend.reader.judge(prediction, backend.clock.now())
+        return kept(request, explanation_answer(explanation, shown, cached=True))
     number = await latest_number(backend, reference)
     known = await backend.reader.explanation(number.prediction)
     if known is not None:
@@ -60,6 +60,16 @@ async def explain(request: Request, reference: Reference, _key: IdempotencyKey =
     if re.match(_UUID, reference):
         return await _asked(request, await backend.reader.prediction(UUID(reference)))
     return await _asked(request, (await latest_number(backend, reference)).prediction)
+
+
+def _not_explained(reference: str, prediction: Prediction | None) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.NOT_FOUND,
+        "not_found",
+        f"the prediction {reference} was not explained",
+        f"POST /v1/explain/{reference} explains it",
+        ticker="" if prediction is None else prediction.ticker,
+    )
 
 
 async def _asked(request: Request, prediction: Prediction) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from riskee.messaging.messages import ModelType
 from riskee.messaging.statuses import gravest
-from riskee.storage.history import Each, Outcome, PastPrediction, Place, Wanted, past_predictions
+from riskee.storage.history import Each, Outcome, PastPrediction, Place, Wanted
 from serving.api.answers import PredictionAnswer, answers, session_of
 from serving.api.cursors import cursor_of, place_of
 from serving.api.parameters import TickerPath
@@ -69,7 +69,7 @@ async def history(
     place = None if chosen.before is None else place_of(chosen.before, Place)
     wanted = Wanted(name, chosen.each, chosen.since, chosen.until, chosen.model_type, place)
     limit = chosen.limit
-    found = await backend.database.run(lambda connection: past_predictions(connection, wanted, limit + 1))
+    found = await backend.reader.past(wanted, limit + 1)
     page = found[:limit]
     following = cursor_of(page[-1].place) if len(found) > limit else None
     return kept(request, HistoryAnswer(tuple(map(_answer, page)), following))

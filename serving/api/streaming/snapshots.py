@@ -7,6 +7,7 @@ from typing import NamedTuple
 from riskee.clock import Clock
 from riskee.errors import RetryableError
 from riskee.messaging.messages import Prediction
+from serving.api.bounded import IMPATIENT_SECONDS
 from serving.api.coalesced import Coalesced
 from serving.api.hub import Hub
 from serving.api.reading import Reader
@@ -14,8 +15,6 @@ from serving.api.streaming.update import Update, prediction_update
 
 # Tickers of one read, about: more would hold up the event loop, and take the database too long for the impatient.
 _READ_TICKERS = 512
-# How long the database may take where the cache has the rest.
-_IMPATIENT_SECONDS = 1.0
 
 
 class Known(NamedTuple):
@@ -52,7 +51,7 @@ class Snapshots:
     async def _missing(self, tickers: Sequence[str], *, others: bool) -> Mapping[str, Prediction]:
         """As `Reader.missing`, in a read that is shared."""
         try:
-            async with asyncio.timeout(_IMPATIENT_SECONDS if others else None):
+            async with asyncio.timeout(IMPATIENT_SECONDS if others else None):
                 return await self._stored.all(tickers)
         except (RetryableError, TimeoutError):
             if not others:

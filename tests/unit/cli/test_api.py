@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from riskee.cli import api
+from riskee.cli.api import NotExplainedError
 from riskee.cli.watch import stream
 from riskee.errors import FatalError, NotFoundError, PoisonError, RetryableError, RiskeeError
 from riskee.settings import ApiSettings, Settings
@@ -25,6 +26,7 @@ def _http_error(code: int, reason: str, body: bytes) -> urllib.error.HTTPError:
     ("raised", "kind", "cause", "remedy"),
     [
         (_http_error(404, "Not Found", b'{"detail": "no X", "next_step": "ask Y"}'), NotFoundError, "no X", "ask Y"),
+        (_http_error(404, "Not Found", b'{"detail": "no X", "ticker": "X"}'), NotExplainedError, "no X", ""),
         (_http_error(401, "Unauthorized", b'{"detail": "no credential"}'), FatalError, "no credential", "API__TOKEN"),
         (_http_error(403, "Forbidden", b'{"detail": "no scope"}'), FatalError, "no scope", "riskee keys create"),
         (_http_error(502, "Bad Gateway", b"<html>"), RetryableError, "answers 502 Bad Gateway", "`riskee logs api`"),

@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from riskee.cli import explain, explaining
+from riskee.cli.api import NotExplainedError
 from riskee.cli.app import app
 from riskee.cli.explaining import stage_line
 from riskee.errors import FatalError, NotFoundError, RetryableError
@@ -79,7 +80,7 @@ def test_explain_shows_text_bars_units_and_sources(asked: list[tuple[str, str]])
     assert "sensitivity to the market: 1.10 times the market's move" in market
     assert "-0.04%" in volatility
     assert "[A] AAPL gained [big]" in result.output
-    assert "/v1/documents/0c5f4a3e" in result.output
+    assert ", http://127.0.0.1:8000/v1/documents/0c5f4a3e" in result.output
     written = (
         "written by tiny, verified, 7.2 s, 412 tokens read and 57 written, sentences dropped: direction 2, number 1"
     )
@@ -96,11 +97,22 @@ def test_a_past_prediction_that_nobody_asked_for_is_explained_now(
     monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, str]]
 ) -> None:
     def get(*_: object) -> Any:
-        raise NotFoundError("there is no explanation", "ask for it")
+        raise NotExplainedError("there is no explanation", "ask for it", "AAPL")
 
     monkeypatch.setattr("riskee.cli.api.get", get)
     assert runner.invoke(app, ["explain", "--id", IDENTITY]).exit_code == 0
     assert asked == [("post", f"/v1/explain/{IDENTITY}")]
+
+
+def test_a_past_prediction_that_there_is_not_is_not_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, str]]
+) -> None:
+    def get(*_: object) -> Any:
+        raise NotFoundError("there is no such prediction", "look for it")
+
+    monkeypatch.setattr("riskee.cli.api.get", get)
+    assert isinstance(runner.invoke(app, ["explain", "--id", IDENTITY]).exception, NotFoundError)
+    assert asked == []
 
 
 def test_json_is_the_apis_answer(asked: list[tuple[str, str]]) -> None:
@@ -160,7 +172,7 @@ def test_progress_of_a_past_prediction_is_its_own(monkeypatch: pytest.MonkeyPatc
     )
 
     def get(*_: object) -> Any:
-        raise NotFoundError("there is no explanation", "ask for it")
+        raise NotExplainedError("there is no explanation", "ask for it", "AAPL")
 
     def post(_settings: object, path: str, _seconds: float) -> Any:
         assert path == f"/v1/explain/{IDENTITY}"
@@ -171,7 +183,7 @@ def test_progress_of_a_past_prediction_is_its_own(monkeypatch: pytest.MonkeyPatc
     shown = _drawn(monkeypatch, lambda *_, **__: stream, post, "--id", IDENTITY.upper())
     assert "✓ The market drove it." in shown
     assert "Another prediction" not in shown
-    assert json.loads(stream.sent[0]) == {"type": "subscribe", "tickers": ["*"]}
+    assert json.loads(stream.sent[0]) == {"type": "subscribe", "tickers": ["AAPL"]}, "no other ticker's"
 
 
 def test_where_there_is_no_terminal_each_stage_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,9 +242,9 @@ def test_stages_are_told_in_words() -> None:
 def test_what_nothing_drove_and_an_address_with_brackets_are_shown() -> None:
     drivers = [driver | {"contribution": 0.0} for driver in EXPLANATION["drivers"]]
     source = EXPLANATION["sources"][0] | {"url": "https://a.example/[/b]"}
-    lines = explain.explanation_lines(EXPLANATION | {"drivers": drivers, "sources": [source]})
+    lines = explain.explanation_lines(EXPLANATION | {"drivers": drivers, "sources": [source]}, "http://api")
     out = Console(file=io.StringIO(), width=200)
     with out.capture() as shown:
         for line in lines:
             out.print(line)
-    assert "https://a.example/[/b]" in shown.get()
+    assert ", https://a.example/[/b]" in shown.get()

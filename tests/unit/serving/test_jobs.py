@@ -69,12 +69,13 @@ async def begun(jobs: Jobs, caller: str) -> Job:
     return job
 
 
-def refused(jobs: Jobs, caller: str) -> bool:
+def refused(jobs: Jobs, caller: str) -> int:
+    """The status of the refusal; 0: there is room."""
     try:
         jobs._make_room(caller)
     except ProblemError as problem:
-        return problem.kind == "too_many_jobs"
-    return False
+        return int(problem.status) if problem.kind == "too_many_jobs" and problem.headers["Retry-After"] else -1
+    return 0
 
 
 async def ended(predicting: Predicting, *jobs: Job) -> None:
@@ -85,10 +86,11 @@ async def ended(predicting: Predicting, *jobs: Job) -> None:
 async def test_one_caller_leaves_places_to_others(jobs: Jobs) -> None:
     for _ in range(_MOST_OF_CALLER):
         await begun(jobs, "greedy")
-    assert refused(jobs, "greedy")
+    assert refused(jobs, "greedy") == 429, "it is about the caller"
+    assert refused(jobs, "another") == 0
     for number in range(_MOST - _MOST_OF_CALLER):
         await begun(jobs, f"other {number}")
-    assert refused(jobs, "late")
+    assert refused(jobs, "late") == 503, "it is about the server"
 
 
 async def test_what_has_ended_holds_no_place_though_it_could_not_be_stored(jobs: Jobs, predicting: Predicting) -> None:
