@@ -42,6 +42,7 @@ docs: install ## write the pages of docs/ that are made from the code
 	@$(BIN)/python -m riskee.reference > docs/reference.md
 	@$(BIN)/python -m riskee.metrics_page > docs/metrics.md
 	@$(BIN)/python -m infra.grafana
+	@$(BIN)/python -m infra.sizing > docs/sizing.md
 	@$(BIN)/python -m serving.api.streaming.description
 	@$(BIN)/python -m serving.api.reference
 	@$(BIN)/python -m riskee_dagster.reference

@@ -1,0 +1,1 @@
+"""What a number of tickers needs, from what was measured: docs/sizing.md."""
