@@ -155,10 +155,19 @@ def test_dagsters_chart_uses_the_image_and_the_settings() -> None:
     for each in (location, values["dagsterWebserver"], values["dagsterDaemon"]):
         assert f"{each['image']['repository']}:{each['image']['tag']}" == image
     assert values["runLauncher"]["type"] == "K8sRunLauncher"
-    (secrets,) = location["volumes"]
-    assert "postgres_dagster" in {item["path"] for item in secrets["secret"]["items"]}, "the entrypoint reads it"
+    secrets, home = location["volumes"]
+    items = {item["path"] for item in secrets["secret"]["items"]}
+    assert "postgres_dagster" in items, "the entrypoint reads it"
+    assert {Path(each["value"]).name for each in location["env"] if each["name"].endswith("_FILE")} <= items
+    assert of("PersistentVolumeClaim", home["persistentVolumeClaim"]["claimName"])["spec"]["accessModes"] == [
+        "ReadWriteMany"
+    ], "runs are pods on any node"
+    mounts = {each["name"]: each["mountPath"] for each in location["volumeMounts"]}
+    assert mounts == {"secrets": "/run/secrets", "home": of("ConfigMap", "riskee-settings")["data"]["RISKEE_HOME"]}
+    assert location["includeConfigInLaunchedRuns"] == {"enabled": True}, "a run has what the location has"
     assert "riskee.example/client" not in location.get("labels", {}), "the daemon must reach its port"
     assert values["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
     told = compose.environment("dagster-code", {})
     for each in location["env"]:
-        assert told[each["name"]] == each["value"].replace("riskee-db-rw", "timescaledb")
+        theirs = each["value"].replace("riskee-db-rw", "timescaledb").replace("riskee-redis", "redis")
+        assert told[each["name"]] == theirs
