@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _MARGIN_SECONDS = 5.0
 _CONNECT_SECONDS = 2.0
 _POLL_SECONDS = 0.1
+# Of what the language model is writing, the end is shown.
+_DRAFT = 160
 _STAGES = {
     "queued": "waiting for the language model",
     "facts": "collecting the facts",
@@ -63,12 +65,13 @@ def _begun(request: Callable[[], Any]) -> "Future[Any]":
 
 
 def _show(what: str, told: "Queue[dict[str, Any]]", asked: "Future[Any]") -> None:
-    """A line that changes, and the sentences above it; where there is no terminal, a line for each stage."""
+    """A line that changes, the sentences above it, and below it what is written just now, where the service tells that;
+    where there is no terminal, a line for each stage."""
     from queue import Empty
 
     from rich.markup import escape
 
-    out, stage = console(error=True), ""
+    out, stage, draft = console(error=True), "", ""
     with out.status(f"explaining {escape(what)} …") as status:
         while not (asked.done() and told.empty()):
             try:
@@ -81,7 +84,15 @@ def _show(what: str, told: "Queue[dict[str, Any]]", asked: "Future[Any]") -> Non
             stage = progress["stage"]
             if progress["sentence"]:
                 out.print(f"[dim]✓ {escape(progress['sentence'])}[/]")
-            status.update(escape(line))
+            writes = progress["stage"] == "writing" and not progress["sentence"]
+            draft = draft + (progress.get("draft") or "") if writes else ""
+            status.update(escape(line) + (f"\n[dim]{escape(draft_line(draft))}[/]" if draft else ""))
+
+
+def draft_line(draft: str) -> str:
+    """The end of what the language model has written and nothing has checked yet, as it came, in one line."""
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in draft).split())
+    return f"not checked yet: {'…' if len(plain) > _DRAFT else ''}{plain[-_DRAFT:]}"
 
 
 def stage_line(progress: dict[str, Any]) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 from typer.testing import CliRunner
 
 from riskee.cli import explain, explaining
 from riskee.cli.api import NotExplainedError
 from riskee.cli.app import app
-from riskee.cli.explaining import stage_line
+from riskee.cli.explaining import draft_line, stage_line
 from riskee.errors import FatalError, NotFoundError, RetryableError
 from riskee.settings import Settings
 from tests.unit.cli.examples import EXPLANATION
@@ -22,8 +23,11 @@ runner = CliRunner()
 IDENTITY = "0c5f4a3e-6f0e-5f3a-9b0e-2f4d1c7e8a90"
 
 
-def _progress(stage: str, tokens: int = 0, sentence: str | None = None, identity: str = IDENTITY) -> str:
+def _progress(
+    stage: str, tokens: int = 0, sentence: str | None = None, identity: str = IDENTITY, draft: str | None = None
+) -> str:
     progress = {"stage": stage, "tokens": tokens, "sentence": sentence, "ticker": "AAPL", "prediction_id": identity}
+    progress |= {"draft": draft} if draft else {}
     return json.dumps({"type": "explaining", "sequence": 1, "progress": progress})
 
 
@@ -163,6 +167,38 @@ def test_progress_is_drawn_and_sentences_are_printed_as_they_come(monkeypatch: p
     assert shown.index("AAPL gained in the session") < shown.index("The normal model expects more.")
     assert json.loads(stream.sent[0]) == {"type": "subscribe", "tickers": ["AAPL"]}
     assert stream.closed
+
+
+def test_a_draft_is_drawn_dim_and_said_to_be_unchecked_until_its_sentence_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines: list[str] = []
+    stream = Stream(
+        _progress("writing", 3, draft='{"A": "AAPL [gained] in'),
+        _progress("writing", 5, draft=" the session"),
+        _progress("writing", 6, "AAPL gained in the session."),
+        _progress("checking", 6),
+    )
+
+    def post(*_: object) -> Any:
+        assert stream.heard.wait(10)
+        return EXPLANATION
+
+    monkeypatch.setattr("rich.status.Status.update", lambda _, line: lines.append(line))
+    _drawn(monkeypatch, lambda *_, **__: stream, post)
+    told = Text.from_markup(lines[1])
+    assert told.plain.splitlines()[1] == 'not checked yet: {"A": "AAPL [gained] in the session'
+    assert [(told.plain[span.start : span.end], span.style) for span in told.spans] == [
+        (told.plain.splitlines()[1], "dim")
+    ]
+    assert not any("not checked yet" in line for line in lines[2:])
+
+
+def test_of_a_long_draft_the_end_is_drawn_without_what_a_terminal_would_obey() -> None:
+    assert draft_line("so \n\x1b[31m it") == "not checked yet: so [31m it"
+    shown = draft_line("many words " * 50)
+    assert shown.startswith("not checked yet: …")
+    assert len(shown) < 200
 
 
 def test_progress_of_a_past_prediction_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

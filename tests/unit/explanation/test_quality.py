@@ -211,6 +211,8 @@ async def test_what_was_written_is_counted_and_reported(ground: Ground, tmp_path
     assert "old" not in text
     assert "| scripted | transcripts of calls | 3 |" in text
     assert "### Found: posts" in text
+    assert '"Verified" is 100 % by construction' in section
+    assert "by construction" not in report(measured, [], "riskee bench explanations", "a machine")
 
 
 def test_made_facts_are_the_same_again() -> None:
