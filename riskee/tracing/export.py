@@ -44,8 +44,6 @@ _KINDS = {
 }
 _SENT, _LOST, _DROPPED = (TRACE_SPANS.labels(end) for end in ("sent", "lost", "dropped"))
 
-_log = get_logger(__name__)
-
 
 class _Settled(Protocol):
     def __call__(self, spans: int, *, sent: bool) -> None: ...
@@ -85,6 +83,8 @@ class Export:
         self._scope = InstrumentationScope("riskee", version("riskee"))
         self._lock = threading.Lock()
         self._waiting = 0
+        # The thread that sends does not know what the process' lines carry.
+        self._log = get_logger(__name__).bind(service=service)
         self._failing = False
 
     def put(self, span: Span) -> None:
@@ -104,7 +104,7 @@ class Export:
         if ending.is_alive():
             # Ends its pauses between attempts; a request that hangs is left to the end of the process.
             self._exporter.shutdown()  # type: ignore[no-untyped-call]
-            _log.warning("traces are lost: the collector takes too long", spans=self._waiting)
+            self._log.warning("traces are lost: the collector takes too long", spans=self._waiting)
 
     def _end(self) -> None:
         self._processor.force_flush()
@@ -116,9 +116,9 @@ class Export:
             self._waiting -= spans
         (_SENT if sent else _LOST).inc(spans)
         if sent and self._failing:
-            _log.info("the collector takes traces again")
+            self._log.info("the collector takes traces again")
         elif not (sent or self._failing):
-            _log.warning("the collector does not take traces; they are lost, nothing else", next_step=_NEXT_STEP)
+            self._log.warning("the collector does not take traces; they are lost, nothing else", next_step=_NEXT_STEP)
         self._failing = not sent
 
     def _finished(self, span: Span) -> ReadableSpan:

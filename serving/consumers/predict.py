@@ -114,11 +114,11 @@ class Predict:
         # From here to what is kept for publication, nothing waits.
         plan.waves.popleft()
         if forecaster and known:
-            with self._service.tracer.hop(PREDICT_WAVE, known):
+            # Every partition hears the market; one tells the cache, and the trace.
+            told = known if self._owns(self._market_ticker) else [q for q in known if q.ticker != self._market_ticker]
+            with self._service.tracer.hop(PREDICT_WAVE, told):
                 self._state.take(forecaster, known)
                 results = forecaster.forecast(known, self._service.clock.now())
-            # Every partition hears the market; one tells the cache.
-            told = known if self._owns(self._market_ticker) else [q for q in known if q.ticker != self._market_ticker]
             await plan.publishing.begin(partial(self._publisher.publish, results, told))
 
     async def on_jobs(self, batch: Sequence[Envelope[PredictJob]], model_type: ModelType) -> None:

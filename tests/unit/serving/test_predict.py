@@ -12,12 +12,14 @@ import msgspec
 import pytest
 from prometheus_client import Counter
 
+from riskee.clock import FixedClock
 from riskee.errors import RetryableError
 from riskee.features.earnings import EarningsFeatures
 from riskee.messaging.envelope import Envelope, wrap
 from riskee.messaging.messages import MODEL_TYPES, Flag, Prediction, PredictJob, Quote
 from riskee.model.predictor import Predictor
-from riskee.tracing import OFF
+from riskee.tracing import OFF, Tracer
+from riskee.tracing.sending import SendingTracer
 from serving.consumers.calendar import Calendar
 from serving.consumers.forecasting import Failure, Forecast, Forecaster
 from serving.consumers.predict import Predict
@@ -25,6 +27,7 @@ from tests.integration.live_data import MARKET, TICKERS, made_model
 from tests.unit.features.reference import made_reports
 from tests.unit.serving import test_forecasting
 from tests.unit.serving.test_forecasting import NOW, SESSIONS
+from tests.unit.tracing.ticks import Kept
 
 AWAY = RetryableError("away", "it is tried again")
 PREDICTORS = {kind: Predictor(made_model(kind)) for kind in MODEL_TYPES}
@@ -116,13 +119,18 @@ class FakePublisher:
         return [each for each in self.cached if each.ticker in tickers]
 
 
-def made_predict(knowledge: FakeKnowledge, publisher: FakePublisher) -> Predict:
+def made_predict(
+    knowledge: FakeKnowledge,
+    publisher: FakePublisher,
+    tracer: Tracer = OFF,
+    owns: Callable[[str], bool] = lambda _ticker: True,
+) -> Predict:
     settings = SimpleNamespace(
         model=SimpleNamespace(market_ticker=MARKET), feed=SimpleNamespace(stale_after_seconds=60.0)
     )
-    service = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW), tracer=OFF)
+    service = SimpleNamespace(settings=settings, clock=SimpleNamespace(now=lambda: NOW), tracer=tracer)
     models = SimpleNamespace(predictors=PREDICTORS)
-    return Predict(cast(Any, service), cast(Any, knowledge), cast(Any, publisher), cast(Any, models))
+    return Predict(cast(Any, service), cast(Any, knowledge), cast(Any, publisher), cast(Any, models), owns=owns)
 
 
 async def until_handled(predict: Predict, batch: Sequence[Envelope[Quote]]) -> int:
@@ -177,6 +185,18 @@ async def test_only_quotes_that_could_have_been_predicted_count_as_overtaken(mon
     assert await until_handled(made_predict(FakeKnowledge(), publisher), batch) == 1
     (metric,) = coalesced.collect()
     assert metric.samples[0].value == 1, "AAPL's first; the market's are never predicted; a second try counts nothing"
+
+
+@pytest.mark.parametrize("owns_the_market", [True, False])
+async def test_of_the_markets_quote_which_all_predictors_hear_one_tells_the_trace(owns_the_market: bool) -> None:
+    kept = Kept()
+    tracer = SendingTracer(kept, FixedClock(NOW), 1.0)
+    owned = {"AAPL", MARKET} if owns_the_market else {"AAPL"}
+    predict = made_predict(FakeKnowledge(), FakePublisher(), tracer, owned.__contains__)
+    batch = enveloped(quote(MARKET), quote("AAPL"))
+    await predict.on_quotes(batch)
+    assert {span.attributes["riskee.ticker"] for span in kept.spans} == owned
+    assert {span.name for span in kept.spans} == {"predict.wave"}
 
 
 async def test_a_defect_leaves_nothing_to_be_done_with_another_batch(monkeypatch: pytest.MonkeyPatch) -> None:
