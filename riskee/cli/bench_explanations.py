@@ -40,35 +40,22 @@ def explanations(
     Retrieval is compared with plainer ways on labelled passages. A model needs a running Ollama server, as `riskee up`
     starts it: RISKEE_LLM__URL and --model choose another.
     """
-    from riskee.clock import SystemClock
-    from riskee.embedding import make_embedder
-    from riskee.embedding.word_pieces import WordPieces
-    from riskee.explanation.quality.corpus import read_corpus
     from riskee.explanation.quality.questions import TEXTS, questions_of
-    from riskee.explanation.quality.relevance import Ground, relevance_of
+    from riskee.explanation.quality.relevance import relevance_of
     from riskee.explanation.quality.report import report, write_section
-    from riskee.explanation.quality.shelf import Shelf
     from riskee.explanation.quality.writing import drawn
     from serving.bench.machine import load_average
 
     settings, load = read_settings(), load_average()
-    pieces, embedder = WordPieces.fetched(settings.home), make_embedder(settings.embedding, settings.home)
-    corpus = read_corpus(data, tickers, pieces, SystemClock().now(), SEED)
-    _tell(f"{len(corpus.documents):,} documents of {len(corpus.calls)} companies")
-    ground = Ground(corpus, Shelf(corpus.documents, embedder), embedder, SEED)
+    ground = _ground(settings, data, tickers)
     relevance = [relevance_of(ground, settings.explanation.retrieval, one) for one in TEXTS]
     models = (model or [settings.llm.model]) if count else []
-    asked = [drawn(questions_of(corpus, one, SEED), count, SEED) for one in TEXTS]
+    asked = [drawn(questions_of(ground.corpus, one, SEED), count, SEED) for one in TEXTS]
     written = [
         _written(one, settings, seconds, questions, ground) for one in models for questions in asked if questions
     ]
-    options = [
-        f"--tickers {tickers}",
-        f"--count {count}",
-        f"--seconds {seconds:g}",
-        *(f"--model {one}" for one in models),
-    ]
-    command = f"riskee bench explanations --data FOLDER {' '.join(options)}"
+    options = [f"--tickers {tickers}", f"--count {count}", f"--seconds {seconds:g}"]
+    command = " ".join(["riskee bench explanations --data FOLDER", *options, *(f"--model {one}" for one in models)])
     section = report(relevance, written, command, _machine(load))
     if json:
         print_json({"relevance": relevance, "written": [_plain(one) for one in written]})
@@ -76,6 +63,21 @@ def explanations(
         typer.echo(section)
     if write:
         write_section(REPO_ROOT / PAGE, section)
+
+
+def _ground(settings: Settings, data: Path, tickers: int) -> Ground:
+    """The real texts of so many companies, with all that finds them."""
+    from riskee.clock import SystemClock
+    from riskee.embedding import make_embedder
+    from riskee.embedding.word_pieces import WordPieces
+    from riskee.explanation.quality.corpus import read_corpus
+    from riskee.explanation.quality.relevance import Ground
+    from riskee.explanation.quality.shelf import Shelf
+
+    pieces, embedder = WordPieces.fetched(settings.home), make_embedder(settings.embedding, settings.home)
+    corpus = read_corpus(data, tickers, pieces, SystemClock().now(), SEED)
+    _tell(f"{len(corpus.documents):,} documents of {len(corpus.calls)} companies")
+    return Ground(corpus, Shelf(corpus.documents, embedder), embedder, SEED)
 
 
 def _written(model: str, settings: Settings, seconds: float, questions: Sequence[Question], ground: Ground) -> Written:

@@ -12,7 +12,7 @@ from prometheus_client import Counter, Histogram
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from riskee import __version__
@@ -107,6 +107,23 @@ def create_app(
         finally:
             await tracer.close()
 
+    app = _with_routes(lifespan)
+    # The last one added is the first to see a request.
+    app.add_middleware(PlainRoutes, routes=FIRST)
+    app.add_middleware(Gate, guard=guard, settings=settings.api.guard)
+    _let_origins_in(app, settings.api)
+    app.add_middleware(Measured)
+    if tracer is not OFF:
+        app.add_middleware(TracedRequests, tracer=tracer, clock=clock, route_of=_route_of)
+    app.add_middleware(RequestIds, new_id=new_id)
+    app.add_middleware(Aliases, versioned=VERSIONED)
+    if settings.api.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.api.trusted_proxies))
+    return app
+
+
+def _with_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
+    """All that can be asked for, and nothing before it yet."""
     app = FastAPI(
         title="Riskee",
         version=__version__,
@@ -128,17 +145,6 @@ def create_app(
         app.include_router(router, prefix=PREFIX)
     for router in PLAIN:
         app.include_router(router)
-    # The last one added is the first to see a request.
-    app.add_middleware(PlainRoutes, routes=FIRST)
-    app.add_middleware(Gate, guard=guard, settings=settings.api.guard)
-    _let_origins_in(app, settings.api)
-    app.add_middleware(Measured)
-    if tracer is not OFF:
-        app.add_middleware(TracedRequests, tracer=tracer, clock=clock, route_of=_route_of)
-    app.add_middleware(RequestIds, new_id=new_id)
-    app.add_middleware(Aliases, versioned=VERSIONED)
-    if settings.api.trusted_proxies:
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.api.trusted_proxies))
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD, html=True), name="dashboard")
     app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.add_route("/", _to_dashboard, include_in_schema=False)
