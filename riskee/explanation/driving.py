@@ -22,6 +22,10 @@ _FIRST = re.compile(r"\b(?:strongest|largest|biggest|most|mostly|main|mainly|chi
 _LESSER = re.compile(r"\bto a (?:smaller part|lesser extent)\b,?\s*", re.IGNORECASE)
 _TO_COME = re.compile(r"\bto (?:be )?(?:push|lift|rais|pull|drag|lower|mov)\w*", re.IGNORECASE)
 _VERB = re.compile(r"\b(?:push|lift|rais|pull|drag|lower|mov)\w*", re.IGNORECASE)
+# A verb in a driver's name moves nothing: the recent move.
+_NAME = re.compile(
+    "|".join(re.escape(word) for group in GROUPS for word in (group.name, *group.keywords)), re.IGNORECASE
+)
 
 
 def vocabulary() -> frozenset[str]:
@@ -111,8 +115,9 @@ def _follows(sentence: str, lesser: re.Match[str]) -> bool:
 
 def _moves_the_forecast(clause: str, named: Sequence[str], sentence: str) -> bool:
     """Whether the drivers are what moves and the forecast is moved, in the active or the passive voice."""
-    moved, verb = _OBJECT.search(clause), _VERB.search(clause)
-    if len(_VERB.findall(clause)) > 1:
+    acts = _NAME.sub(lambda name: "-" * len(name[0]), clause)
+    moved, verb = _OBJECT.search(clause), _VERB.search(acts)
+    if len(_VERB.findall(acts)) > 1:
         return False  # a driver that moved itself, or a second move
     if moved is None and _OBJECT.search(sentence):
         moved = re.search(r"\bit\b", clause)  # pushed it down: the forecast of the clause before

@@ -1,7 +1,9 @@
 """What a language model may not get past the checks, and what a refusal is called. More: test_adversarial.py."""
 
+import msgspec
 import pytest
 
+from riskee.explanation.attribution import GROUPS, Group
 from riskee.explanation.characters import strange
 from riskee.explanation.quantities import Quantity, split_quantities
 from riskee.explanation.verification import Refusal, invented_numbers, refuse_drivers, refuse_report
@@ -47,6 +49,16 @@ def test_a_sentence_on_drivers(sentence: str, kind: str) -> None:
 def test_what_pulled_down_may_not_be_said_to_push_up() -> None:
     assert refuse_drivers("Volatility pulled the forecast down.", DOWN, facts()) is None
     assert _kind(refuse_drivers("Volatility pushed the forecast up.", DOWN, facts())) == "direction"
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+def test_every_driver_may_be_said_to_move_the_forecast_whatever_its_name(group: Group) -> None:
+    driver = msgspec.structs.replace(TREND, name=group.name, feature=group.features[0])
+    said = group.name[0].upper() + group.name[1:]
+    assert refuse_drivers(f"{said} pushed the forecast up.", [driver], facts(drivers=(driver,))) is None
+    assert refuse_drivers(f"The forecast was pushed up by {group.name}.", [driver], facts(drivers=(driver,))) is None
+    for false in (f"{said} pulled the forecast down.", f"{said} moved up and pushed the forecast up."):
+        assert _kind(refuse_drivers(false, [driver], facts(drivers=(driver,)))) == "direction"
 
 
 @pytest.mark.parametrize(
