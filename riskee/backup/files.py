@@ -6,7 +6,7 @@ The models themselves are rows of the database, each with its hash; weights and 
 import io
 import tarfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from riskee.backup.errors import DamagedError
@@ -37,12 +37,22 @@ def unpack(blocks: Iterable[bytes], folder: Path) -> int:
     count = 0
     try:
         with tarfile.open(mode="r|", fileobj=cast(IO[bytes], Blocks(blocks))) as archive:
+            # An attribute, for Python before 3.11.4 (Debian 12's) has neither the argument nor the filter.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
             for member in archive:
-                archive.extract(member, folder, filter="data")
+                _require_plain(member)
+                archive.extract(member, folder)
                 count += member.isfile()
     except tarfile.TarError as error:
         raise DamagedError(f"a packed folder cannot be unpacked: {error}", "restore from another backup") from error
     return count
+
+
+def _require_plain(member: tarfile.TarInfo) -> None:
+    """Raises DamagedError for what is neither a file nor a folder, or would be written elsewhere."""
+    path = PurePosixPath(member.name)
+    if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts:
+        raise DamagedError(f"a packed folder holds {member.name}, which is not unpacked", "restore from another backup")
 
 
 class _Writing:
