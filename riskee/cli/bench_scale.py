@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from riskee.cli.bench_live import Supervised, numbers
 from riskee.cli.bench_servers import servers
 from riskee.cli.console import Json, print_json, print_table
+
+if TYPE_CHECKING:
+    from serving.bench.scaling import Scaling
 
 _MEANING = (
     "Events are fewer than quotes where several of a ticker became one; all predictors share the machine with the"
@@ -24,7 +27,6 @@ def scale(
 ) -> None:
     """Let several predictors share a load, and kill one; with servers and predictors of its own."""
     from riskee.storage.database import make_engine
-    from serving.bench.conditions import measured_on
     from serving.bench.rig import Rig
     from serving.bench.scaling import ScaleBench
 
@@ -39,7 +41,13 @@ def scale(
             engine.dispose()
     if json:
         print_json(measured)
-        return
+    else:
+        _show(measured, f"{tickers:,} tickers, a backlog of {backlog:,} quotes")
+
+
+def _show(measured: Scaling, title: str) -> None:
+    from serving.bench.conditions import measured_on
+
     rows = (
         (
             str(one.predictors),
@@ -63,7 +71,7 @@ def scale(
         "longest wait, one killed",
         "lost then",
     )
-    print_table(f"{tickers:,} tickers, a backlog of {backlog:,} quotes", header, rows)
+    print_table(title, header, rows)
     machine, (before, after) = measured.machine, measured.machine.load
     where = measured_on(machine, measured.seconds, machine.packages)
     typer.echo(f"{where} load average {before} before and {after} after. {_MEANING}")
