@@ -9,7 +9,7 @@ from infra.sizing.measured import RATES, SERVICES, TICKERS, Measured
 # What of a processor, or of a process' measured pace, is planned for; the rest is for bursts.
 SHARE = 0.6
 SESSION_SECONDS = 6.5 * 3600
-KEPT_DAYS, ROWS_DAYS = 90, 7  # in sessions; days after which Community stores rows as columns
+KEPT_DAYS, ROWS_DAYS = 90, 7  # of calendar: kept at all, and as rows, before Community makes columns of them
 SESSIONS_OF_DAYS = 252 / 365
 FOLLOWED = 10  # tickers that each connection listens to
 # Waves stay this small where answers within milliseconds are wanted: the load whose cost is planned with then.
@@ -64,36 +64,47 @@ def cores_of(measured: Measured, service: str, rate: float) -> float:
 def need(measured: Measured, load: Load) -> Need:
     """What a load needs."""
     deliveries = load.connections * FOLLOWED * load.per_ticker
-    rows = load.rate * SESSION_SECONDS
-    kept_rows = KEPT_DAYS * SESSIONS_OF_DAYS
-    as_rows = sum(measured.tables[name].row_bytes for name in ("quotes", "predictions"))
-    as_columns = sum(
-        table.row_bytes / table.smaller for name, table in measured.tables.items() if name in ("quotes", "predictions")
-    )
-    young = ROWS_DAYS * SESSIONS_OF_DAYS
     predictors = max(ceil(load.rate / (SHARE * measured.predicted)), ceil(load.tickers / TICKERS))
     api = _api(measured, load.rate, deliveries)
     stream = deliveries * measured.delivery_us * _MICRO
-    busy = {name: cores_of(measured, name, load.rate) for name in SERVICES}
-    eased = {
-        name: busy[name]
-        if load.rate <= _SMALL_WAVES
-        else load.rate / _SMALL_WAVES * cores_of(measured, name, _SMALL_WAVES)
-        for name in SERVICES
-    }
-    more_apis = max((api or 1) - 1, 0)
+    cores, at_ease = (_cores(busy, api or 1) + stream for busy in _busy(measured, load.rate))
+    day, rows, columns = _disk_gb(measured, load.rate)
     return Need(
         predictors=predictors,
         record_used=2 * load.rate / measured.written,
         api=api,
-        cores=sum(busy.values()) + more_apis * busy["api"] + stream,
-        cores_at_ease=sum(eased.values()) + more_apis * eased["api"] + stream,
+        cores=cores,
+        cores_at_ease=at_ease,
         memory_gib=_memory_gib(measured, load, predictors, api or 1),
         burst_seconds=load.tickers / (measured.predicted * predictors),
-        day_gb=rows * as_rows / _GB,
-        rows_gb=rows * kept_rows * as_rows / _GB,
-        columns_gb=rows * (young * as_rows + (kept_rows - young) * as_columns) / _GB,
+        day_gb=day,
+        rows_gb=rows,
+        columns_gb=columns,
     )
+
+
+def _busy(measured: Measured, rate: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Processors by service: as measured at that rate, and with waves no larger than small ones."""
+    times = max(1.0, rate / _SMALL_WAVES)
+    return (
+        {name: cores_of(measured, name, rate) for name in SERVICES},
+        {name: times * cores_of(measured, name, rate / times) for name in SERVICES},
+    )
+
+
+def _cores(busy: dict[str, float], api: int) -> float:
+    """Of all services, one process of the API each."""
+    return sum(busy.values()) + (api - 1) * busy["api"]
+
+
+def _disk_gb(measured: Measured, rate: float) -> tuple[float, float, float]:
+    """A session's rows, those of the days that are kept, and these with the older ones as columns."""
+    tables = [measured.tables[name] for name in ("quotes", "predictions")]
+    as_rows = sum(table.row_bytes for table in tables)
+    as_columns = sum(table.row_bytes / table.smaller for table in tables)
+    quotes = rate * SESSION_SECONDS / _GB
+    kept, young = KEPT_DAYS * SESSIONS_OF_DAYS, ROWS_DAYS * SESSIONS_OF_DAYS
+    return quotes * as_rows, quotes * kept * as_rows, quotes * (young * as_rows + (kept - young) * as_columns)
 
 
 def _api(measured: Measured, rate: float, deliveries: float) -> int | None:

@@ -1,6 +1,7 @@
 """The dashboards: their files are current, and Grafana will find what it needs in them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,51 @@ def test_the_owners_dashboards_and_the_live_path_are_there() -> None:
 @by_dashboard
 def test_the_file_is_generated_from_the_code(dashboard: Dashboard) -> None:
     assert (FOLDER / f"{dashboard.uid}.json").read_text() == render(dashboard), "run `make docs`"
+
+
+def _unknown(given: Any, understood: Any, path: str = "") -> Iterator[str]:
+    """What was given and not understood."""
+    if isinstance(given, dict) and isinstance(understood, dict):
+        for name, value in given.items():
+            if name in understood:
+                yield from _unknown(value, understood[name], f"{path}.{name}")
+            else:
+                yield f"{path}.{name}"
+    elif isinstance(given, list) and isinstance(understood, list) and len(given) == len(understood):
+        for place, (value, other) in enumerate(zip(given, understood, strict=True)):
+            yield from _unknown(value, other, f"{path}[{place}]")
+    elif given != understood:
+        yield path
+
+
+def _read_by_grafanas_types(document: dict[str, Any]) -> Any:
+    """As the types of Grafana's own schema, those of each kind of panel too, take it and give it back."""
+    why = "`make deployment` installs grafana-foundation-sdk"
+    plugins = pytest.importorskip("grafana_foundation_sdk.cog.plugins", reason=why)
+    encoder = pytest.importorskip("grafana_foundation_sdk.cog.encoder").JSONEncoder
+    plugins.register_default_plugins()
+    types = pytest.importorskip("grafana_foundation_sdk.models.dashboard")
+    return json.loads(json.dumps(types.Dashboard.from_json(document), cls=encoder))
+
+
+@by_dashboard
+def test_grafanas_own_types_know_all_that_is_in_it(dashboard: Dashboard) -> None:
+    document = json.loads((FOLDER / f"{dashboard.uid}.json").read_text())
+    assert list(_unknown(document, _read_by_grafanas_types(document))) == []
+
+
+def test_grafanas_types_do_not_know_what_is_misspelt() -> None:
+    document = json.loads((FOLDER / f"{DASHBOARDS[0].uid}.json").read_text())
+    panel = next(panel for panel in document["panels"] if panel["type"] == "timeseries")
+    for part, name in (
+        (document, "refreshh"),
+        (panel["gridPos"], "left"),
+        (panel["options"]["legend"], "displayMod"),
+        (panel["targets"][0], "query"),
+    ):
+        part[name] = "x"
+    unknown = {path.rsplit(".", 1)[1] for path in _unknown(document, _read_by_grafanas_types(document))}
+    assert unknown == {"left", "displayMod", "refreshh", "query"}
 
 
 @by_dashboard
