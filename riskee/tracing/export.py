@@ -98,17 +98,13 @@ class Export:
 
     def close(self) -> None:
         """Send what waits, for a second at most; then the process may end, and its thread with it."""
-        ending = threading.Thread(target=self._end, name="traces-end", daemon=True)
+        ending = threading.Thread(target=self._processor.shutdown, name="traces-end", daemon=True)
         ending.start()
         ending.join(_CLOSE_SECONDS)
         if ending.is_alive():
             # Ends its pauses between attempts; a request that hangs is left to the end of the process.
             self._exporter.shutdown()  # type: ignore[no-untyped-call]
             self._log.warning("traces are lost: the collector takes too long", spans=self._waiting)
-
-    def _end(self) -> None:
-        self._processor.force_flush()
-        self._processor.shutdown()  # type: ignore[no-untyped-call]
 
     def _settle(self, spans: int, *, sent: bool) -> None:
         """In the thread that sends: a batch has come to its end."""

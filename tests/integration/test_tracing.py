@@ -3,8 +3,10 @@
 import asyncio
 import json
 import socket
+import threading
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -97,6 +99,8 @@ async def test_a_tick_has_one_trace_from_ingest_to_the_websocket(
             assert parent.span.start_time_unix_nano <= told.span.start_time_unix_nano
         else:
             assert (told.span.name, told.parent) == ("ingest.publish", ""), "one root, and no orphan"
+            received = datetime.fromisoformat(prediction["prediction_time"])
+            assert told.span.start_time_unix_nano == round(received.timestamp() * 1e6) * 1000
     lines = {line_of(told, found) for told in found.values()}
     assert {
         "ingest.publish > predict.wave > cache.write",
@@ -156,6 +160,7 @@ def test_what_a_deaf_collector_does_not_take_is_dropped_and_counted(monkeypatch:
             out.put(made(number))
         assert ended("dropped") - dropped == 100
         out.close()
+        assert any(thread.name == "traces-end" for thread in threading.enumerate()), "it is left to itself"
     assert ended("sent") == sent
 
 
