@@ -1,13 +1,17 @@
 """record's look at the whole: what cannot be seen leaves the rest, and record itself, alone."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from riskee.backup.repository import repository_of
+from riskee.backup.wal import ship_and_note
 from riskee.clock import FixedClock
-from riskee.settings import Settings
-from riskee.telemetry import DISK_FREE, DISK_SIZE, OBSERVED
+from riskee.settings import BackupSettings, PredictSettings, Settings
+from riskee.telemetry import BACKUP_COMPLETED, DISK_FREE, DISK_SIZE, OBSERVED, PREDICTORS_EXPECTED
 from serving.consumers.observing import Observer
 from serving.consumers.service import Service
 from serving.database import Database
@@ -34,3 +38,24 @@ async def test_what_cannot_be_observed_leaves_the_rest(tmp_path: Path) -> None:
     await Observer(cast("Service", denied), cast("Database", denied)).look()
     assert samples(OBSERVED) == {("disk",): NOW.timestamp(), ("backups",): NOW.timestamp()}
     assert 0 < samples(DISK_FREE)["home",] <= samples(DISK_SIZE)["home",]
+
+
+async def test_that_there_is_no_backup_and_when_the_log_was_stored_is_told(tmp_path: Path) -> None:
+    BACKUP_COMPLETED.clear()
+    kept = BackupSettings(target=str(tmp_path / "backups"), wal_archive=True)
+    denied = Denied(Settings(home=tmp_path, backup=kept), FixedClock(NOW))
+    observer = Observer(cast("Service", denied), cast("Database", denied))
+    await observer.look()
+    assert samples(BACKUP_COMPLETED) == {("full",): 0, ("log",): 0}
+    (tmp_path / "wal").mkdir()
+    ship_and_note(repository_of(denied.settings), tmp_path / "wal", denied.clock)
+    await observer.look()
+    assert samples(BACKUP_COMPLETED) == {("full",): 0, ("log",): NOW.timestamp()}
+
+
+async def test_how_many_predictors_there_should_be_is_told(tmp_path: Path) -> None:
+    denied = Denied(Settings(home=tmp_path, predict=PredictSettings(processes=3)), FixedClock(NOW))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            await Observer(cast("Service", denied), cast("Database", denied)).run()
+    assert samples(PREDICTORS_EXPECTED) == {(): 3}
