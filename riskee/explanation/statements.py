@@ -75,7 +75,8 @@ def statements(text: str, itself: frozenset[str], *, claim: bool = False) -> lis
             last = statement.subject if not statement.adjunct and statement.subject else last
             parts.append(statement)
         said = frozenset(match.group().lower() for match in wording.ATTRIBUTION.finditer(sentence))
-        found += _following(_lending([replace(part, hypothetical=part.hypothetical | said) for part in _joined(parts)]))
+        lending = _lending([replace(part, hypothetical=part.hypothetical | said) for part in _joined(parts)])
+        found += _following(lending, found[-1] if found else None)
     return found
 
 
@@ -157,13 +158,14 @@ def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
     return part
 
 
-def _following(parts: list[Statement]) -> list[Statement]:
-    """The parts, each with the one before it; what begins with a part on its time follows that."""
+def _following(parts: list[Statement], last: Statement | None) -> list[Statement]:
+    """The parts, each with the one before it, be it the sentence's before; what a part on its time begins follows that
+    part."""
     found: list[Statement] = []
     for part in parts:
-        before = found[-1] if found else None
-        when = len(found) == 1 and joining.is_time_of_another(found[0].text)
-        found.append(replace(part, before=before, follows=part.follows or when))
+        begun = len(found) == 1 and joining.is_time_of_another(found[0].text)
+        outside = None if joining.is_time_of_another(part.text) else last
+        found.append(replace(part, before=found[-1] if found else outside, follows=part.follows or begun))
     return found
 
 
