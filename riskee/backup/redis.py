@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from riskee.backup.sealing import Write
 from riskee.errors import FatalError, RetryableError
 from riskee.settings import RedisSettings
+from riskee.storage.trust import redis_trust, trusting
 
 _SECONDS = 60.0
 _BLOCK = 1 << 20
@@ -33,7 +34,7 @@ class RedisServer:
     def facts(self) -> tuple[dict[str, str], dict[str, int]]:
         """Version and kind of the server; keys in it."""
         try:
-            with Redis.from_url(self.settings.url.get_secret_value(), socket_timeout=_SECONDS) as client:
+            with self._client() as client:
                 info: dict[str, Any] = dict(client.info())
                 keys = sum(int(one["keys"]) for name, one in info.items() if name.startswith("db"))
         except RedisError as error:
@@ -52,12 +53,17 @@ class RedisServer:
         except OSError as error:
             raise _away(error) from error
 
+    def _client(self) -> Redis:
+        url = self.settings.url.get_secret_value()
+        return Redis.from_url(url, socket_timeout=_SECONDS, **redis_trust(self.settings))
+
     def _connect(self) -> socket.socket:
         options: dict[str, Any] = parse_url(self.settings.url.get_secret_value())  # type: ignore[no-untyped-call]
         address = options.get("host", "localhost"), int(options.get("port", 6379))
         link = socket.create_connection(address, timeout=_SECONDS)
         if self.settings.url.get_secret_value().startswith("rediss:"):
-            link = ssl.create_default_context().wrap_socket(link, server_hostname=address[0])
+            context = trusting(self.settings.authority) or ssl.create_default_context()
+            link = context.wrap_socket(link, server_hostname=address[0])
         if options.get("password"):
             named = [str(options["username"]).encode()] if options.get("username") else []
             with link.makefile("rb") as answers:

@@ -21,6 +21,7 @@ from riskee.backup.sealing import Write
 from riskee.documents.document import COLLECTIONS, Collection
 from riskee.errors import RetryableError
 from riskee.settings import VectorSettings
+from riskee.storage.trust import trusting
 from riskee.storage.vectors import Vectors
 
 _PAGE = 256
@@ -84,6 +85,7 @@ class VectorServer:
             url=settings.url,
             api_key=settings.api_key.get_secret_value() if settings.api_key else None,
             timeout=max(1, round(settings.timeout_seconds)),
+            verify=trusting(settings.authority) or True,
             prefer_grpc=False,
             check_compatibility=False,
         )

@@ -36,7 +36,7 @@ class JwtSettings(Section):
 
 
 class TlsSettings(Section):
-    """TLS of the API itself. Its clients, and those of the servers, trust what SSL_CERT_FILE names, else the system."""
+    """TLS of the API itself. Its clients trust what SSL_CERT_FILE names, else the system."""
 
     certificate: Path | None = Field(None, description="file of its certificate and chain (PEM); with it, https only")
     key: Path | None = Field(None, description="file of the certificate's key (PEM)")

@@ -1,6 +1,7 @@
 """An address and the password that goes with it, which may come from elsewhere: a file, say."""
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -10,6 +11,9 @@ from riskee.settings.section import Section
 
 # Of a list of addresses; the hosts of one address are parted by commas too.
 _PARTS = re.compile(r",(?=[a-z+]+://)")
+AUTHORITY: Path | None = Field(
+    None, description="file of an authority (PEM) that may have certified the server, besides those of the system"
+)
 PASSWORD: SecretStr | None = Field(None, description="password of the user that the address names, in place of its own")
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings, TlsSettings
-from riskee.settings.addresses import PASSWORD, Address
+from riskee.settings.addresses import AUTHORITY, PASSWORD, Address
 from riskee.settings.retrieval import RetrievalSettings
 from riskee.settings.section import Listed, Section
 
@@ -31,6 +31,7 @@ class RedisSettings(Address):
 
     url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="address of the Redis server")
     password: SecretStr | None = PASSWORD
+    authority: Path | None = AUTHORITY
     sentinels: Listed = Field(
         (),
         description="addresses of Redis Sentinels, host:port; with any, the host in the address is the master's name",
@@ -45,6 +46,7 @@ class NatsSettings(Address):
         SecretStr("nats://localhost:4222"), description="address of the NATS server; several with commas between"
     )
     password: SecretStr | None = PASSWORD
+    authority: Path | None = AUTHORITY
     replicas: int = Field(1, ge=1, le=5, description="servers of a NATS cluster that keep each stream")
     store_limit_bytes: int = Field(
         0, ge=0, description="cap for each stream's size, for a small disk; 0 keeps the sizes of the stream table"
@@ -70,6 +72,7 @@ class VectorSettings(Section):
 
     url: str = Field("http://localhost:6333", description="address of the Qdrant server")
     api_key: SecretStr | None = Field(None, description="API key of the Qdrant server")
+    authority: Path | None = AUTHORITY
     timeout_seconds: float = Field(10.0, gt=0, description="longest wait for one answer")
 
 

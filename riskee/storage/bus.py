@@ -29,6 +29,7 @@ from riskee.settings import NatsSettings
 from riskee.storage.client import MESSAGE_ID, LightClient
 from riskee.storage.complaints import Complaints
 from riskee.storage.receipts import Receipts
+from riskee.storage.trust import trusting
 
 # Publications awaiting their acknowledgement at once: beyond it the throughput no longer grows.
 WINDOW = 512
@@ -90,6 +91,7 @@ class Bus:
                 client.connect(
                     settings.url.get_secret_value().split(","),
                     name=name,
+                    tls=trusting(settings.authority),
                     # An inbox of its own: where the server knows users, none may listen to the answers of another.
                     inbox_prefix=f"_INBOX.{name}",
                     # Ours come from the table of subjects, and the server's replies from the server.

@@ -12,18 +12,20 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from riskee.errors import FatalError
 from riskee.settings import RedisSettings
+from riskee.storage.trust import redis_trust
 
 
 def redis_client(settings: RedisSettings) -> Redis:
     """A client that connects on first use, and asks the Sentinels, where there are any, at each new connection.
 
-    Raises FatalError where a Sentinel's address does not parse.
+    Raises FatalError where a Sentinel's address does not parse, or the authority's file holds no certificate.
     """
     limits: dict[str, Any] = {
         "socket_timeout": settings.timeout_seconds,
         "socket_connect_timeout": settings.timeout_seconds,
         # Not after a timeout: whoever waits for the cache waits for one of them only.
         "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        **redis_trust(settings),
     }
     url = settings.url.get_secret_value()
     if not settings.sentinels:

@@ -21,6 +21,7 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 from riskee.documents.document import COLLECTIONS, Collection, Document
 from riskee.errors import FatalError, RetryableError
 from riskee.settings import VectorSettings
+from riskee.storage.trust import trusting
 
 WHOLE_MARKET = "*"
 # Small enough that searches of other clients are answered between two batches.
@@ -49,6 +50,7 @@ class Vectors:
                 url=settings.url,
                 api_key=settings.api_key.get_secret_value() if settings.api_key else None,
                 timeout=max(1, round(settings.timeout_seconds)),
+                verify=trusting(settings.authority) or True,
                 prefer_grpc=False,
                 check_compatibility=False,  # it would connect here, and only warn
             )

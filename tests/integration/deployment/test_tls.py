@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 # What the adapters do first, with the settings of a service.
 _CALL = """
 import asyncio
+from riskee.backup.redis import RedisServer
 from riskee.settings import load_settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
@@ -40,13 +41,17 @@ async def cache():
     await connected.ping()
     await connected.close()
 
+def backup():
+    RedisServer(settings.redis).facts()
+    RedisServer(settings.redis).rdb(len)
+
 def database():
     with database_errors(), make_engine(settings.database.url, 1).connect():
         pass
 
 asyncio.run(LINK()) if asyncio.iscoroutinefunction(LINK) else LINK()
 """
-LINKS = ("bus", "cache", "database")
+LINKS = ("bus", "cache", "backup", "database")
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +69,14 @@ def secured() -> Iterator[Servers]:
 
 
 def call(servers: Servers, link: str, authority: Path | None, **changes: str) -> subprocess.CompletedProcess[str]:
+    user = "backup" if link == "backup" else "api"
     told = {
         "RISKEE_HOME": str(servers.logs),
         "RISKEE_PROFILE": "compose",
         "RISKEE_DATABASE__URL": f"postgresql+psycopg://postgres@localhost:{servers.postgres}/postgres",
         "RISKEE_DATABASE__PASSWORD_FILE": str(servers.secrets / "postgres_postgres"),
-        "RISKEE_REDIS__URL": f"rediss://api@localhost:{servers.redis}/0",
-        "RISKEE_REDIS__PASSWORD_FILE": str(servers.secrets / "redis_api"),
+        "RISKEE_REDIS__URL": f"rediss://{user}@localhost:{servers.redis}/0",
+        "RISKEE_REDIS__PASSWORD_FILE": str(servers.secrets / f"redis_{user}"),
         "RISKEE_REDIS__TIMEOUT_SECONDS": "20",
         "RISKEE_NATS__URL": f"tls://api@localhost:{servers.nats}",
         "RISKEE_NATS__PASSWORD_FILE": str(servers.secrets / "nats_api"),
@@ -78,7 +84,8 @@ def call(servers: Servers, link: str, authority: Path | None, **changes: str) ->
         "PGSSLNEGOTIATION": "direct",
     }
     if authority is not None:
-        told |= {"SSL_CERT_FILE": str(authority), "PGSSLROOTCERT": str(authority)}
+        told |= {"PGSSLROOTCERT": str(authority)}
+        told |= {f"RISKEE_{server}__AUTHORITY": str(authority) for server in ("NATS", "REDIS")}
     command = [sys.executable, "-c", _CALL.replace("LINK", link)]
     return subprocess.run(command, cwd=REPOSITORY, env=told | changes, capture_output=True, text=True, check=False)
 

@@ -239,6 +239,9 @@ def test_with_tls_no_link_of_a_service_is_left_plain(name: str, secrets: Path, m
     plain = environment(name, {})
     assert changes["PGSSLMODE"] == "verify-full"
     assert "RISKEE_NATS__URL" not in plain or settings.nats.url.get_secret_value().startswith("tls://")
+    links = (settings.nats, settings.redis, settings.vectors)
+    assert {link.authority for link in links} == {Path("/run/secrets/tls_authority")}
+    assert name == "cli" or "SSL_CERT_FILE" not in changes, "it would take the place of all other authorities"
     backup = settings.backup
     for url, scheme in ((backup.nats_url, "tls://"), (backup.redis_url, "rediss://")):
         assert url is None or url.get_secret_value().startswith(scheme)
