@@ -2,7 +2,7 @@
 
 import { heard } from "./clock.js";
 import { headers } from "./credential.js";
-import { sentence } from "./format.js";
+import { asSentence } from "./format.js";
 
 const ANSWER_WITHIN_MS = 20_000;
 const EXPLAIN_WITHIN_MS = 90_000;
@@ -16,7 +16,7 @@ export class Problem extends Error {
   // The cause and the next step, as sentences.
   get told() {
     if (this.keyWanted) return "The API asks for a key.";
-    return [this.message, this.nextStep].filter(Boolean).map((text) => `${sentence(text)}.`.replace(/\.\.$/, ".")).join(" ");
+    return [this.message, this.nextStep].filter(Boolean).map(asSentence).join(" ");
   }
 
   get keyWanted() {

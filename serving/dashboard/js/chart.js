@@ -108,7 +108,7 @@ export class TickerChart {
   #tell() {
     const { settled, hits, inside } = counted(this.#bands);
     const summary = settled
-      ? `${hits} of the last ${settled} settled predictions hit the direction, ${inside} of ${settled} closes were inside the 80 % interval.`
+      ? `${hits} of the last ${settled} settled predictions hit the direction, ${inside} of ${settled} closes were inside the 80 % interval.`
       : "None of the predictions is settled yet.";
     byId("chart").setAttribute("aria-label", `Price and predictions of ${this.#prices.length} sessions. ${summary}`);
     write(byId("chart-summary"), summary);

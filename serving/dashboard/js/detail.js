@@ -181,6 +181,6 @@ export class Detail {
 
 function chip({ long, grade, meaning }) {
   const made = element("li", `mark ${grade}`, long);
-  made.title = meaning;
+  made.title = meaning.replaceAll("`", "");
   return made;
 }

@@ -11,6 +11,8 @@ export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} 
 const PLAIN = { predict_silent: "predictor not heard" };
 export const words = (name) => PLAIN[name] ?? name.replaceAll("_", " ");
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+// A cause or a next step, as the API writes it: without its capital and its point.
+export const asSentence = (text) => (text ? `${sentence(text)}.`.replace(/\.\.$/, ".") : "");
 export const clockTime = (iso) => `${iso.slice(11, 19)} UTC`;
 export const moment = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 export const day = (iso) => iso.slice(0, 10);

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { momentOf, secondsSince } from "./clock.js";
 import { byId, element, write, writeWords } from "./dom.js";
-import { age, clockTime, count, sentence, words } from "./format.js";
+import { age, asSentence, clockTime, count, sentence, words } from "./format.js";
 
 const CHECK_MS = 15_000;
 const CONNECTION = { live: "live", lost: "connection lost, trying again", held: "API key needed" };
@@ -61,7 +61,7 @@ export class Health {
     // A reason's next step, after the colon, is taken by the page itself.
     const [cause] = (this.#stream.reason ?? "").split(":");
     const reason = this.#stream.state === "lost" && cause ? `(${cause})` : "";
-    const said = [`${whose}${whose ? ": " : ""}${meaning}`, step ? `${sentence(step)}.` : "", reason].filter(Boolean);
+    const said = [`${whose}${whose ? ": " : ""}${meaning}`, asSentence(step), reason].filter(Boolean);
     writeWords(banner, told ? said.join(" ") : "");
     this.#drawAge();
   }

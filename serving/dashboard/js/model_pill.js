@@ -22,12 +22,17 @@ export class ModelPill {
     const [version] = used;
     const known = this.#models.of(version);
     const isExpired = Boolean(version) && this.#isExpired(version);
-    byId("model").dataset.state = version ? (isExpired ? "warn" : "live") : "connecting";
-    write(byId("model-said"), version ? `model ${version}` : this.#market.complete ? "no model yet" : "model …");
+    byId("model").dataset.state = version ? (isExpired ? "warn" : "live") : this.#market.standing.lost ? "lost" : "connecting";
+    write(byId("model-said"), version ? `model ${version}` : this.#missing);
     const parts = [isExpired ? "expired" : "", used.length > 1 ? `${used.length - 1} more` : ""];
     write(byId("model-more"), parts.filter(Boolean).join(", "));
     write(byId("model-until"), known?.expires_at && !isExpired ? `until ${day(known.expires_at)}` : "");
     byId("model").title = used.join(", ");
+  }
+
+  get #missing() {
+    if (this.#market.standing.lost) return "model unknown";
+    return this.#market.complete ? "no model yet" : "model …";
   }
 
   // The versions, the most used first. Before the first prediction it is the champions that would make it.

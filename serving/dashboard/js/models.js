@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { secondsSince } from "./clock.js";
 import { byId, element, write, writeWords } from "./dom.js";
-import { age, day, sentence } from "./format.js";
+import { age, asSentence, day } from "./format.js";
 
 export class Models extends EventTarget {
   #known = [];
@@ -57,7 +57,7 @@ export class Models extends EventTarget {
     write(byId("model-version"), this.#version || "–");
     const facts = model ? factsOf(model) : [];
     byId("model-facts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
-    write(byId("model-reason"), model?.reason ? `${sentence(model.reason)}.`.replace("..", ".") : "");
+    write(byId("model-reason"), asSentence(model?.reason ?? ""));
   }
 }
 

@@ -2,7 +2,7 @@
 // ticker since its prediction.
 
 import { momentOf } from "./clock.js";
-import { words } from "./format.js";
+import { asSentence, words } from "./format.js";
 
 const WELL = { status: "ok", since: "1970-01-01T00:00:00Z" };
 const UNHEARD = { status: "connecting", last_known: false };
@@ -94,7 +94,7 @@ export class Standing {
       weight: ["note", "warn", "grave"].indexOf(grade),
       short: SHORT[flag] ?? words(flag),
       long: (lastKnown ? "last known: " : "") + words(flag) + since,
-      meaning: meaning ? `${meaning.meaning} ${meaning.next_step ?? ""}`.trim() : "",
+      meaning: meaning ? `${meaning.meaning} ${asSentence(meaning.next_step ?? "")}`.trim() : "",
     };
   }
 }

@@ -72,7 +72,7 @@ async def test_what_speaks_against_a_number_is_said_in_words(dashboard: Dashboar
     made = msgspec.structs.replace(prediction("AAPL", LAST, 600.0), flags=(Flag.REPLAY, Flag.COLD_WINDOW))
     await put(cache, made, prediction("IBM", LAST, 196.0))
     await dashboard.open("AAPL")
-    await dashboard.shows("The ticker's history is too short for some features.", "#marks-mean")
+    await dashboard.shows("The ticker's history is too short for some features. Import more history", "#marks-mean")
     await dashboard.page.goto(f"{dashboard.address}/dashboard/#IBM")
     await dashboard.shows("IBM", "#title")
     assert not await dashboard.page.locator("#marks-mean").is_visible(), "a replay speaks not against it"
@@ -148,6 +148,7 @@ async def test_while_the_api_is_away_the_page_says_so_and_tries_again(dashboard:
     await dashboard.open()
     await dashboard.shows("The API does not answer.", "#away")
     await eventually(lambda: _is_hidden(dashboard, "#models-problem", hidden=False))
+    await dashboard.shows("model unknown", "#model")
     await dashboard.picture("api-away")
     await dashboard.page.unroute_all()
     await dashboard.page.click("#again")
