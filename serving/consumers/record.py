@@ -19,6 +19,7 @@ from serving.consumers.consumption import Consumption
 from serving.consumers.dead_letters import DEAD_PREFIX
 from serving.consumers.observing import Observer
 from serving.consumers.service import Service, run
+from serving.consumers.singly import Singly
 from serving.database import Database
 
 # A transaction costs some milliseconds however many rows it has: under backlog it takes as many as arrive meanwhile.
@@ -26,13 +27,19 @@ _LARGEST_BATCH = 4096
 _MOST_PENDING = 2 * _LARGEST_BATCH
 # At a thousand messages a second a transaction for each handful would take both cores from those who predict.
 _LINGER_SECONDS = 0.05
+# Quotes and predictions are gathered together: written side by side they would take both cores at once, some
+# milliseconds each time. Beyond this a server hangs, and what it takes no longer for one kind it may for another.
+_PATIENCE_SECONDS = 1.0
 
 
-def writer(engine: Engine, recording: Recording[PayloadT]) -> Callable[[Sequence[Envelope[PayloadT]]], Awaitable[None]]:
+def writer(
+    engine: Engine, singly: Singly, recording: Recording[PayloadT]
+) -> Callable[[Sequence[Envelope[PayloadT]]], Awaitable[None]]:
     """The handler that writes one kind of message."""
 
     async def write(batch: Sequence[Envelope[PayloadT]]) -> None:
-        await asyncio.to_thread(record, engine, recording, batch)
+        async with singly.turn():
+            await asyncio.to_thread(record, engine, recording, batch)
 
     return write
 
@@ -56,23 +63,26 @@ def _of_ticks(batch: Sequence[Envelope[Any]]) -> Iterator[Tick]:
 
 def consumptions(engine: Engine, tracer: Tracer) -> tuple[Consumption[Any], ...]:
     """All that is recorded."""
+    singly = Singly(_PATIENCE_SECONDS)
     return (
         Consumption(
             Durable("record-quotes", QUOTE.name, max_pending=_MOST_PENDING, also=(ALL_SLOTS,)),
             codec_of(QUOTE),
-            traced(writer(engine, QUOTES), tracer, RECORD_QUOTES),
+            traced(writer(engine, singly, QUOTES), tracer, RECORD_QUOTES),
             max_batch=_LARGEST_BATCH,
             linger_seconds=_LINGER_SECONDS,
         ),
         Consumption(
             Durable("record-predictions", PREDICTION_UPDATED.name, max_pending=_MOST_PENDING),
             codec_of(PREDICTION_UPDATED),
-            traced(writer(engine, PREDICTIONS), tracer, RECORD_PREDICTIONS),
+            traced(writer(engine, singly, PREDICTIONS), tracer, RECORD_PREDICTIONS),
             max_batch=_LARGEST_BATCH,
             linger_seconds=_LINGER_SECONDS,
         ),
-        Consumption(Durable("record-explanations", EXPLAINED.name), codec_of(EXPLAINED), writer(engine, EXPLANATIONS)),
-        Consumption(Durable("record-dead", f"{DEAD_PREFIX}>"), Codec(DeadLetter), writer(engine, QUARANTINE)),
+        Consumption(
+            Durable("record-explanations", EXPLAINED.name), codec_of(EXPLAINED), writer(engine, singly, EXPLANATIONS)
+        ),
+        Consumption(Durable("record-dead", f"{DEAD_PREFIX}>"), Codec(DeadLetter), writer(engine, singly, QUARANTINE)),
     )
 
 
