@@ -24,6 +24,12 @@ def prediction_id(quote: uuid.UUID, horizon: str, model_version: str) -> uuid.UU
     return _derived("prediction", str(quote), horizon, model_version)
 
 
+def asked_prediction_id(prediction: uuid.UUID, market_quote: uuid.UUID | None) -> uuid.UUID:
+    """The identity of what a job made of a quote that may have been predicted before: the market may have moved since,
+    and another market is another prediction."""
+    return _derived("asked-prediction", str(prediction), str(market_quote))
+
+
 def prediction_ids(quotes: Sequence[uuid.UUID], horizon: str, model_version: str) -> list[uuid.UUID]:
     """`prediction_id` of many quotes at once, at a quarter of the cost."""
     names = (f"prediction\x1f{quote}\x1f{horizon}\x1f{model_version}" for quote in msgspec.to_builtins(quotes))

@@ -23,7 +23,7 @@ from riskee.settings import Settings
 from riskee.storage.predictions import find_prediction, find_quote
 from riskee.storage.recent_bars import recent_bars
 from serving.consumers.announced import Announced
-from serving.consumers.forecasting import Forecast, Forecaster
+from serving.consumers.forecasting import Forecast, Forecaster, asked
 from serving.consumers.knowledge import forecaster_before
 
 Value = float | str | None
@@ -106,7 +106,10 @@ def _predict(forecaster: Forecaster, stored: Prediction, quote: Quote, market: Q
         if each is not None and forecaster.knows(each):
             forecaster.take([each])
     (result,) = forecaster.forecast([quote], stored.as_of, stored.model_type)
-    return result if isinstance(result, Forecast) else None
+    if not isinstance(result, Forecast):
+        return None
+    answer = asked(result)
+    return answer if answer.prediction.prediction_id == stored.prediction_id else result
 
 
 def _announced(stored: Prediction) -> Announced:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from riskee.features.definitions import TECHNICAL
 from riskee.features.earnings import EarningsFeatures
 from riskee.features.kernel import FeatureState
-from riskee.ids import prediction_ids
+from riskee.ids import asked_prediction_id, prediction_ids
 from riskee.market.bars import Dates, Floats
 from riskee.messaging.messages import HORIZON, Flag, Interval, ModelType, Prediction, Quote
 from riskee.messaging.statuses import Status
@@ -35,6 +35,13 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
     quote: Quote
     prediction: Prediction
     features: Sequence[float]
+
+
+def asked(forecast: Forecast) -> Forecast:
+    """What a job made of a quote, under an identity of its own."""
+    made = forecast.prediction
+    identity = asked_prediction_id(made.prediction_id, made.market_quote_id)
+    return msgspec.structs.replace(forecast, prediction=msgspec.structs.replace(made, prediction_id=identity))
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,7 @@ from riskee.storage.database import close_engine, make_service_engine
 from riskee.telemetry import QUOTES_COALESCED
 from riskee.tracing.hops import PREDICT_WAVE
 from serving.consumers.announced import Announced
-from serving.consumers.forecasting import Failure, Forecast
+from serving.consumers.forecasting import Failure, Forecast, asked
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.market_state import MarketState
 from serving.consumers.members import Members
@@ -152,7 +152,8 @@ class Predict:
         ]
         if wanted:
             self._state.take(forecaster, wanted)
-            results += forecaster.forecast(wanted, self._service.clock.now(), model_type)
+            made = forecaster.forecast(wanted, self._service.clock.now(), model_type)
+            results += [asked(result) if isinstance(result, Forecast) else result for result in made]
         return {result.quote.ticker: result for result in results}
 
     async def _read_latest(self, tickers: Sequence[str]) -> dict[str, Quote]:

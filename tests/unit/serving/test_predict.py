@@ -308,6 +308,21 @@ async def test_jobs_are_answered_together_each_with_its_own_result() -> None:
     assert read.quote == stored
 
 
+async def test_what_a_job_makes_of_another_market_is_another_prediction() -> None:
+    """One identity has one content: the row of the first would stand for both."""
+    publisher = FakePublisher()
+    predict = made_predict(FakeKnowledge(), publisher)
+    await predict.on_quotes(enveloped(quote(MARKET), quote("AAPL", moment=1)))
+    for moment in (2, 3):
+        await predict.on_quotes(enveloped(quote(MARKET, moment=moment)))
+        await predict.on_jobs([job("AAPL"), job("AAPL")], "normal")
+    made = [result.prediction for _, result in publisher.answers if isinstance(result, Forecast)]
+    assert len(made) == 4
+    assert {each.prediction_id for each in made}.isdisjoint(each.prediction_id for each in publisher.published.values())
+    markets = {each.prediction_id: each.market_quote_id for each in made}
+    assert len(markets) == len(set(markets.values())) == 2, "asked again without news, it is the same"
+
+
 async def test_a_job_that_comes_first_after_a_restart_is_answered_as_without_one() -> None:
     """The market went on after the ticker's last quote; what waits on the bus is none of the job's business."""
     taken = [quote(MARKET), quote("AAPL", moment=1), quote(MARKET, moment=5)]
