@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("runtime", "extras", "dev", "vendors")
+LOCKS = ("runtime", "extras", "cluster", "dev", "vendors")
 _FOUND, _UNKNOWN = 1, 2
 # How pip-audit, and the library below it, say that they did not reach the service.
 _AWAY = ("ConnectionError", "ServiceError", "Max retries exceeded", "Name or service not known", "timed out")

@@ -1,7 +1,8 @@
 """The locks of the images, cut out of `requirements/runtime.txt`: `python -m infra.deployment.locks` writes them.
 
 Versions and hashes are written once, in the runtime's lock. An image gets those packages of it that its roots need, and
-the extras that an installation on one machine goes without: encrypted backups, S3, tokens signed by RS256.
+extras that an installation on one machine goes without: encrypted backups, S3, tokens signed by RS256; Dagster's has
+besides what starts its runs as pods.
 """
 
 import re
@@ -15,8 +16,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements" / "runtime.txt"
-# riskee[asymmetric,s3], with all that they need.
-EXTRAS = ROOT / "requirements" / "extras.txt"
+# riskee[asymmetric,s3] and dagster-k8s, with all that they need.
+EXTRAS = {"serving": ("extras",), "dagster": ("extras", "cluster")}
 # What the services import; also what applies migrations.
 SERVING = (
     "alembic", "fastapi", "fastapi-swagger", "httptools", "httpx", "lightgbm", "msgspec", "nats-py", "numpy", "ollama",
@@ -78,7 +79,9 @@ def locked_packages(lock: Path = LOCK) -> Mapping[str, str]:
 
 def render(image: str) -> str:
     """The lock of an image."""
-    extras = locked_packages(EXTRAS)
+    extras: dict[str, str] = {}
+    for name in EXTRAS[image]:
+        extras |= locked_packages(ROOT / "requirements" / f"{name}.txt")
     needed = closure(roots()[image]) | set(extras)
     entries = {**extras, **locked_packages()}
     return "".join(entries[name] for name in sorted(needed))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.deployment.locks import EMBEDDED, SERVING, declared, locked_packages, path_of, render
+from infra.deployment.locks import EMBEDDED, LOCK, SERVING, declared, locked_packages, path_of, render
 from tests.conftest import REPOSITORY
 from tests.unit.deployment import compose
 from tests.unit.deployment.lean import lean_environment, refused
@@ -33,6 +33,19 @@ def test_the_lean_image_has_no_torch_dagster_or_pandas() -> None:
     assert {name for name in locked if name in heavy or name.startswith("dagster")} == set()
     assert set(SERVING) <= locked
     assert set(SERVING) <= set(declared())
+
+
+def versions_of(lock: Path) -> dict[str, list[str]]:
+    return {name: re.findall(r"==(\S+)", entry) for name, entry in locked_packages(lock).items()}
+
+
+def test_what_an_image_has_besides_is_of_the_runtimes_versions() -> None:
+    runtime = versions_of(LOCK)
+    for name in ("extras", "cluster"):
+        both = {each: found for each, found in versions_of(LOCK.with_name(f"{name}.txt")).items() if each in runtime}
+        assert both == {each: runtime[each] for each in both}
+    dagster = versions_of(path_of("dagster"))
+    assert dagster["dagster-k8s"] == dagster["dagster-postgres"], "Dagster's libraries are of one version"
 
 
 def test_dagsters_image_has_no_torch_and_no_embedded_servers() -> None:

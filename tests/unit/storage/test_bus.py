@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 import pytest
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig, StreamInfo, StreamState
 from nats.js.errors import APIError, NotFoundError
@@ -12,6 +11,7 @@ from riskee.errors import FatalError, RetryableError
 from riskee.messaging.streams import MIB, STREAMS
 from riskee.settings import NatsSettings
 from riskee.storage.bus import SMALLEST_STREAM, Bus
+from riskee.storage.client import LightClient
 from riskee.storage.receipts import Receipts
 
 
@@ -34,7 +34,8 @@ class Server:
 
 
 def bus(server: Any) -> Bus:
-    return Bus(NatsSettings(), cast("Client", None), cast("JetStreamContext", server), Receipts(cast("Client", None)))
+    client = cast("LightClient", None)
+    return Bus(NatsSettings(), client, cast("JetStreamContext", server), Receipts(client))
 
 
 async def test_streams_shrink_until_they_fit() -> None:
