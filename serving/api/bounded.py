@@ -24,7 +24,7 @@ class Bounded:
     database: Database
     _unanswered: asyncio.Task[Any] | None = None
 
-    async def run(self, work: Callable[[Connection], ResultT], seconds: float = PATIENT_SECONDS) -> ResultT:
+    async def run(self, work: Callable[[Connection], ResultT], seconds: float) -> ResultT:
         """What `work` gives. Raises RetryableError where that does not come within so many seconds."""
         trouble = RetryableError("the database does not answer in time", "see `riskee status`")
         if self._unanswered is not None and not self._unanswered.done():

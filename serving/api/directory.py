@@ -14,7 +14,7 @@ from riskee.clock import Clock
 from riskee.errors import RetryableError
 from riskee.logs import get_logger
 from riskee.storage.tickers import TickerInfo, read_tickers
-from serving.api.bounded import Bounded
+from serving.api.bounded import PATIENT_SECONDS, Bounded
 from serving.api.problems import ProblemError
 from serving.database import Database
 
@@ -68,7 +68,7 @@ class Directory:
         self._breaker.succeeded()
 
     async def _read(self) -> None:
-        self._infos = tuple(await self._bounded.run(read_tickers))
+        self._infos = tuple(await self._bounded.run(read_tickers, PATIENT_SECONDS))
         self._predicted = frozenset(self.known())
         by_letter: defaultdict[str, list[str]] = defaultdict(list)
         for ticker in self.known():

@@ -136,16 +136,18 @@ class Reader:
 
     async def prediction(self, prediction_id: uuid.UUID) -> Prediction:
         """A stored prediction. Raises NotFoundError, and RetryableError where the database does not answer in time."""
-        return await self._explanations.run(lambda connection: find_prediction(connection, prediction_id))
+        return await self._explanations.run(
+            lambda connection: find_prediction(connection, prediction_id), PATIENT_SECONDS
+        )
 
     async def explained(self, prediction_id: uuid.UUID) -> tuple[Explanation | None, Prediction | None]:
         """The stored explanation of a prediction, and that where it is still kept; at least one of them. Raises as
         `prediction`."""
-        return await self._explanations.run(lambda connection: _explained(connection, prediction_id))
+        return await self._explanations.run(lambda connection: _explained(connection, prediction_id), PATIENT_SECONDS)
 
     async def past(self, wanted: Wanted, limit: int) -> list[PastPrediction]:
         """As `past_predictions`. Raises RetryableError where the database does not answer in time."""
-        return await self._past.run(lambda connection: past_predictions(connection, wanted, limit))
+        return await self._past.run(lambda connection: past_predictions(connection, wanted, limit), PATIENT_SECONDS)
 
 
 def _explained(connection: Connection, prediction_id: uuid.UUID) -> tuple[Explanation | None, Prediction | None]:

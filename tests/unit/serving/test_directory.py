@@ -72,7 +72,7 @@ async def test_near_tickers_are_looked_for_among_those_that_begin_alike(
 async def test_a_database_that_hangs_is_not_waited_for_without_end(
     database: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "PATIENT_SECONDS", 0.05)
     database.flows.clear()
     directory = _directory(database)
     async with asyncio.timeout(5):
