@@ -40,9 +40,9 @@ The stream has [a page of its own](stream.md). A test runs every command of this
   What needs a server that is away is 503 with `Retry-After`.
 - **Fresh predictions** are made of a ticker's latest quote and of the market as it is now, by the kind of model that
   predicted it last; each has an id and a row of its own. Those that take longer than `wait_seconds` are a job: 202,
-  and `Location` says where to look for it. A job is kept in Redis for an hour; after a restart of the API it has what came before it, and what predict computed
-  since. What was not heard it lists among its failures, as `unknown`. 32 jobs may be under way at once, 16 of one
-  caller.
+  and `Location` says where to look for it. A job is kept in Redis for an hour; after a restart of the API it has what
+  came before it, and what predict computed since. What was not heard it lists among its failures, as `unknown`. 32
+  jobs may be under way at once, 16 of one caller.
 
 `$RISKEE` is where the API runs, such as `http://127.0.0.1:8000`.
 """
