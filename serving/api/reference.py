@@ -83,7 +83,7 @@ PROBLEMS = {
     "slow_body": "the body did not come in time",
     "timeout": "the answer did not come in time",
     "too_many_connections": "there are enough connections",
-    "too_many_jobs": "there are enough jobs under way",
+    "too_many_jobs": "there are enough jobs under way: 429 where they are the caller's own, else 503",
     "too_many_requests": "the caller's rate is used up: `Retry-After` says when to go on",
     "too_many_tickers": "a connection cannot listen to so many tickers",
     "unauthorized": "no credential, or one that proves nothing",
