@@ -55,7 +55,9 @@ Dropped sentences by reason: {reasons}.
 
 "Verified" is 100 % by construction: only sentences that passed the checks are in a text, and one that fails the last
 check as a whole is replaced by the template's. It is no measure of how often the language model is right: "by the
-model" and the sentences kept beside those dropped come nearer, as far as the checks are right."""
+model" and the sentences kept beside those dropped come nearer, as far as the checks are right. An explanation is "by
+the model" where at least one of its sentences is: where no document has one that it may report, the sentence on the
+drivers."""
 
 
 def report(relevance: Sequence[Relevance], written: Sequence[Written], command: str, machine: str) -> str:
