@@ -111,7 +111,7 @@ class LiveBench:
                 loads([BARE, SERVING], at, options.repeats)
         self._all_services()
         for rate in options.rates:
-            loads([WHOLE], rate, max(options.repeats - 1, 1))
+            loads([WHOLE], rate, options.product_repeats)
 
     def _bursts(self, market: MadeMarket) -> None:
         """Every ticker at once, in the middle of a session."""

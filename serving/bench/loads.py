@@ -1,9 +1,9 @@
 """Loads at a steady rate and bursts, repeated, and what they say together."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from statistics import median
+from statistics import median, median_high
 
 import msgspec
 import numpy as np
@@ -18,6 +18,8 @@ WARM_UP_SECONDS = 1.0
 # it measured, as where the product falls behind.
 LONGEST_LAG_MS, LONGEST_LAG_SHARE = 5.0, 0.1
 DURABLES = ("predict-quotes", "record-quotes", "record-predictions")
+SAMPLED = ("redis", "database")
+"""Where the effects of some quotes are looked for, not of all."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +30,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """One load at one rate, repeated: medians. A `rate` of 0 is a burst of one quote of every ticker at once.
+    """One load at one rate, repeated: medians, of two repeats the worse. A `rate` of 0 is a burst of one quote of every
+    ticker at once. Of SAMPLED places one repeat has too few values: there the percentiles are of all repeats together.
 
     `beside` is what it was measured in turn with; `latency` has milliseconds from when a quote was due by where its
     effect was seen, `cpu_us` microseconds of a processor for each quote by process. `events` are of one repeat, fewer
@@ -109,7 +112,8 @@ def together(name: str, observed: Sequence[Observed]) -> Load:
 
 def _load(name: str, observed: Sequence[Observed], kept: Sequence[Observed], beside: str) -> Load:
     used = kept or observed
-    found = [latencies(each) for each in used]
+    waited = [waits(each) for each in used]
+    found = [_latencies(each) for each in waited]
     cpu = [{process: spent / each.plan.count * 1e6 for process, spent in each.cpu.items()} for each in used]
     plan = used[0].plan
     return Load(
@@ -122,8 +126,8 @@ def _load(name: str, observed: Sequence[Observed], kept: Sequence[Observed], bes
         events=int(median(len(each.seen.stored) for each in used)),
         missing=_missing(observed),
         refused=sum(each.sent.sent - each.sent.accepted for each in observed),
-        latency=_medians(found),
-        cpu_us={process: round(median(each[process] for each in cpu), 1) for process in cpu[0]},
+        latency=_medians(found) | _pooled(waited),
+        cpu_us={process: round(median_high(each[process] for each in cpu), 1) for process in cpu[0]},
         lag_ms=median(each.sent.lag_ms[1] for each in observed),
         void=not kept,
         turns=[
@@ -147,32 +151,33 @@ def _missing(observed: Sequence[Observed]) -> dict[str, int]:
 
 def _in_time(observed: Observed) -> bool:
     """Whether the generator kept its times. Of a burst every quote but the first is late, however fast it is sent."""
-    lag, latency = observed.sent.lag_ms[1], latencies(observed)
+    lag, latency = observed.sent.lag_ms[1], _latencies(waits(observed))
     measured = latency["event"].p99 if "event" in latency else 0.0
     return not observed.plan.rate or lag <= max(LONGEST_LAG_MS, LONGEST_LAG_SHARE * measured)
 
 
-def latencies(observed: Observed) -> dict[str, Latency]:
-    """Where the effects of one load were seen, and how long after."""
+def waits(observed: Observed) -> dict[str, Floats]:
+    """Where the effects of one load were seen, and how many milliseconds (quotes,) after these were due."""
     plan, seen = observed.plan, observed.seen
     warm = plan.start + WARM_UP_SECONDS if plan.rate else plan.start
     stored = [(number, due, at) for (number, due, _), at in zip(seen.event, seen.stored, strict=True)]
     counted = plan.due() >= warm
     whole = {"event": seen.event, "stored": stored, "websocket": seen.websocket}
-    sampled = {"redis": seen.redis, "database": seen.database}
-    found: dict[str, Callable[[], Floats]] = {
-        **{name: lambda effects=effects: until_seen(plan, effects)[counted] for name, effects in whole.items()},  # type: ignore[misc]
-        **{
-            name: lambda effects=effects: np.array([at - due for _, due, at in effects if due >= warm])  # type: ignore[misc]
-            for name, effects in sampled.items()
-        },
-    }
-    answers = {name: latency_of(_finite(of()) * 1000) for name, of in found.items()}
+    found = {name: until_seen(plan, effects)[counted] for name, effects in whole.items()}
+    for name, effects in zip(SAMPLED, (seen.redis, seen.database), strict=True):
+        found[name] = np.array([at - due for _, due, at in effects if due >= warm])
+    return {name: seconds[np.isfinite(seconds)] * 1000 for name, seconds in found.items()}
+
+
+def _latencies(waited: Mapping[str, Floats]) -> dict[str, Latency]:
+    """The percentiles of each place that has values."""
+    answers = {name: latency_of(milliseconds) for name, milliseconds in waited.items()}
     return {name: latency for name, latency in answers.items() if latency is not None}
 
 
-def _finite(seconds: Floats) -> Floats:
-    return seconds[np.isfinite(seconds)]
+def _pooled(repeats: Sequence[Mapping[str, Floats]]) -> dict[str, Latency]:
+    """The percentiles of what was sampled, of all repeats together."""
+    return _latencies({name: np.concatenate([each[name] for each in repeats]) for name in SAMPLED})
 
 
 def _medians(repeats: Sequence[Mapping[str, Latency]]) -> dict[str, Latency]:
@@ -181,7 +186,7 @@ def _medians(repeats: Sequence[Mapping[str, Latency]]) -> dict[str, Latency]:
     return {
         name: Latency(
             count=min(each[name].count for each in repeats),
-            **{field: median(getattr(each[name], field) for each in repeats) for field in fields},
+            **{field: median_high(getattr(each[name], field) for each in repeats) for field in fields},
         )
         for name in names
     }

@@ -13,7 +13,7 @@ PAIR_TICKERS = 1000
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes of the market, quotes a second, seconds of a load, repeats, quotes of a backlog, and which parts.
 
-    Of fewer than three repeats the worse ratio to the floor counts.
+    Of fewer than three repeats the worse counts.
     """
 
     tickers: tuple[int, ...] = (100, 1000, 5000)
@@ -21,13 +21,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     # At 1,000 quotes a second as many as carry a p99.9.
     seconds: float = 10.0
     repeats: int = 3
-    backlog: int = 20_000
+    # At 8,000 a second more than ten seconds of work.
+    backlog: int = 100_000
     only: tuple[Part, ...] = PARTS
 
     @property
     def pair(self) -> int:
         """The size of the market with which the floor is measured too."""
         return PAIR_TICKERS if PAIR_TICKERS in self.tickers else max(self.tickers)
+
+    @property
+    def product_repeats(self) -> int:
+        """How often the product's load is repeated at each size and rate: there are many, and a run must end."""
+        return max(self.repeats - 1, 1)
 
     @property
     def partial(self) -> bool:

@@ -31,9 +31,8 @@ from riskee.storage.cache import Cache
 from serving.bench.plan import Plan, ticker_number
 from serving.bench.sampling import (
     DATABASE_POLL,
-    DATABASE_SAMPLES,
     REDIS_POLL,
-    REDIS_SAMPLES,
+    SAMPLES,
     Body,
     Sampler,
     in_cache,
@@ -173,9 +172,9 @@ async def observe(settings: Settings, wanted: Wanted, ready: Callable[[], None])
             url = settings.database.url.get_secret_value().replace("+psycopg", "", 1)
             connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
             stack.push_async_callback(connection.close)
-            samplers["redis"] = Sampler(in_cache(cache), REDIS_POLL, samples(plan, REDIS_SAMPLES))
+            samplers["redis"] = Sampler(in_cache(cache), REDIS_POLL, samples(plan, SAMPLES))
             look = in_database(connection, plan.start)
-            samplers["database"] = Sampler(look, DATABASE_POLL, samples(plan, DATABASE_SAMPLES))
+            samplers["database"] = Sampler(look, DATABASE_POLL, samples(plan, SAMPLES))
             subscribed = asyncio.Event()
             tasks = [asyncio.create_task(_stream(settings, frames, subscribed))]
             await asyncio.wait_for(subscribed.wait(), 20)

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import msgspec
 
-from serving.bench import targets
 from serving.bench.charts import charts
 from serving.bench.conditions import PERCENTILES_TOLD, disturbed, measured_on, percentiles
 from serving.bench.latency import Latency
 from serving.bench.loads import Load
 from serving.bench.options import Options
+from serving.bench.performance import performance
 from serving.bench.result import Measured
 from serving.bench.sampling import DATABASE_POLL, REDIS_POLL
 from serving.bench.target import Target
+from serving.bench.targets import bars
 
 HEADING = "## The live path"
 _VERDICTS = {True: "met", False: "**missed**", None: ""}
@@ -43,14 +44,15 @@ def tables(measured: Measured) -> list[Table]:
         "row",
         "WebSocket",
         "events",
+        "repeats",
         "missing",
     )
     cpu = ("load", "tickers", "quotes/s", *_CPU)
-    burst = ("burst", "tickers", "durable event", "most", "Redis", "row", "WebSocket", "missing")
+    burst = ("burst", "tickers", "durable event", "most", "Redis", "row", "WebSocket", "repeats", "missing")
     drain = ("backlog", "messages", "done", "missing", "a second", *_CPU[:2], *_CPU[3:], "first event after s")
     found = [
-        Table("Bars of the live path", target, list(map(target_row, targets.bars(measured))), _of_floor(measured)),
-        Table("Performance targets", target, list(map(target_row, targets.owners(measured)))),
+        Table("Bars of the live path", target, list(map(target_row, bars(measured))), _of_floor(measured)),
+        Table("Performance targets", target, list(map(target_row, performance(measured)))),
         Table("Latency, p50 / p95 / p99 ms", load, list(map(_load, measured.loads))),
         Table("CPU, us for each quote", cpu, list(map(_cpu, measured.loads))),
         Table("Every ticker at once, p50 / p95 / p99 ms", burst, list(_bursts(measured))),
@@ -81,7 +83,8 @@ def conditions(measured: Measured) -> str:
         f" {_options(measured.options)} Servers, product, load and probe share the cores."
         " The durable event is seen by a consumer of its stream; `stored` is JetStream's own stamp of it."
         f" Champions: {measured.model}. {measured.sessions} sessions of every ticker. Redis is asked every"
-        f" {REDIS_POLL * 1000:g} ms, the database every {DATABASE_POLL * 1000:g} ms, for a sample of the quotes."
+        f" {REDIS_POLL * 1000:g} ms, the database every {DATABASE_POLL * 1000:g} ms, for a sample of the quotes;"
+        " its percentiles are of all repeats together, others the median of the repeats, of two the worse."
         f"{PERCENTILES_TOLD}"
     )
 
@@ -100,8 +103,8 @@ def _warnings(measured: Measured) -> str:
 def _options(options: Options) -> str:
     tickers, rates = (" and ".join(f"{each:,}" for each in numbers) for numbers in (options.tickers, options.rates))
     return (
-        f"Options: {tickers} tickers, {rates} quotes/s, loads of {options.seconds:g} s, {options.repeats} repeats,"
-        f" backlogs of {options.backlog:,} quotes."
+        f"Options: {tickers} tickers, {rates} quotes/s, loads of {options.seconds:g} s, {options.repeats} repeats"
+        f" (`product` at its rates {options.product_repeats}), backlogs of {options.backlog:,} quotes."
     )
 
 
@@ -147,6 +150,7 @@ def _load(load: Load) -> tuple[str, ...]:
         *(_sampled(load.latency.get(name)) for name in ("redis", "database")),
         percentiles(load.latency.get("websocket")),
         f"{load.events:,} of {load.quotes:,}",
+        str(load.repeats),
         _lost(load),
     )
 
@@ -167,6 +171,7 @@ def _bursts(measured: Measured) -> Iterator[tuple[str, ...]]:
                 f"{event.most:.1f}" if event else "",
                 *(_sampled(load.latency.get(name)) for name in ("redis", "database")),
                 percentiles(load.latency.get("websocket")),
+                str(load.repeats),
                 _lost(load),
             )
 

@@ -1,4 +1,4 @@
-"""What was aimed at, beside what was measured: the bars of the live path, and the performance targets."""
+"""What was aimed at, beside what was measured: the bars of the live path."""
 
 from collections.abc import Iterator
 
@@ -16,6 +16,7 @@ LATENCY_BOUND = 2.0
 VOID = "void: the generator lagged"
 TOO_FEW = f"fewer than {FEWEST_ABOVE} values are above it"
 PREDICT, RECORD, FLOOR = "predict, each quote of its own time", "record", "floor, each quote of its own time"
+PREDICT_BESIDE, RECORD_BESIDE = "predict beside record", "record beside predict"
 USUAL_FLOOR = f"floor as usually written{FLOOR.removeprefix('floor')}"
 # Steps of `serving.bench.kernel`.
 UPDATE_STEPS = ("update running bars",)
@@ -93,9 +94,17 @@ def _loss(measured: Measured) -> Iterator[Target]:
 
 
 def _drains(measured: Measured) -> Iterator[Target]:
-    for what, bound, unit in ((PREDICT, 8000.0, "events/s"), (RECORD, 5000.0, "rows/s")):
+    for what, where, bound, unit in (
+        (PREDICT, "predict, record stopped", 8000.0, "events/s"),
+        (PREDICT_BESIDE, PREDICT_BESIDE, 8000.0, "events/s"),
+        (RECORD, "record, predict idle", 5000.0, "rows/s"),
+        (RECORD_BESIDE, RECORD_BESIDE, 5000.0, "rows/s"),
+    ):
         if drain := measured.drain(what):
-            yield Target(what=f"backlog: {what}", bound=bound, unit=unit, measured=drain.a_second, at_least=True)
+            of = f"of {drain.messages:,}"
+            yield Target(
+                what=f"backlog: {where}", bound=bound, unit=unit, measured=drain.a_second, at_least=True, detail=of
+            )
     if measured.drains:
         lost = float(sum(drain.missing + drain.refused for drain in measured.drains))
         yield Target(what="backlogs: missing and refused", bound=0.0, unit="messages", measured=lost)
@@ -142,106 +151,3 @@ def _start(measured: Measured) -> Iterator[Target]:
         yield Target(what="start of predict to its first event", bound=10.0, unit="s", measured=drain.first_after)
     if "predict" in measured.memory_mib:
         yield Target(what="memory of predict", bound=400.0, unit="MiB", measured=measured.memory_mib["predict"])
-
-
-def owners(measured: Measured) -> list[Target]:
-    """Every performance target, measured or not."""
-    return [*_whole(measured), *_database(measured), *_cache_and_bus(measured), *_others()]
-
-
-def _whole(measured: Measured) -> Iterator[Target]:
-    loads = [load for load in measured.loads if load.target == "product"]
-    kept = [load for load in loads if not load.void]
-    at_rate = next((load for load in kept if (load.rate, "websocket" in load.latency) == (PAIR_RATE, True)), None)
-    yield percentile(
-        f"end to end, quote to WebSocket frame, p99 at {PAIR_RATE:,}/s",
-        1000,
-        at_rate.latency["websocket"] if at_rate else None,
-        99,
-        VOID if loads and not kept else "",
-    )
-    most = max((load.tickers for load in kept if not load.lost), default=None)
-    yield Target(
-        what="tickers at once",
-        bound=100,
-        unit="tickers",
-        measured=most,
-        at_least=True,
-        note=VOID if loads and not kept else "",
-    )
-    drain = measured.drain(PREDICT)
-    yield Target(
-        what="predictions of one process",
-        bound=100,
-        unit="a second",
-        measured=drain.a_second if drain else None,
-        at_least=True,
-    )
-    limits = measured.limits
-    yield Target(
-        what="10 users at once, each answer of `GET /predict`, p95",
-        bound=1000,
-        unit="ms",
-        measured=limits.api_ms if limits else None,
-    )
-
-
-def _database(measured: Measured) -> Iterator[Target]:
-    limits, record = measured.limits, measured.drain(RECORD)
-    yield Target(
-        what="database: inserted rows (half of them predictions)",
-        bound=1000,
-        unit="a second",
-        measured=record.a_second if record else None,
-        at_least=True,
-    )
-    for what, value in (
-        ("the latest prediction of a ticker", limits.latest_ms if limits else None),
-        ("the latest prediction of every ticker", limits.all_latest_ms if limits else None),
-        ("24 hours of one ticker", limits.day_ms if limits else None),
-    ):
-        yield Target(what=f"database: {what}, p95", bound=100, unit="ms", measured=value)
-    yield Target(
-        what="database: compression",
-        bound=10,
-        unit=": 1",
-        measured=None,
-        at_least=True,
-        note="by TimescaleDB's Community edition, which the embedded stack cannot have",
-    )
-
-
-def _cache_and_bus(measured: Measured) -> Iterator[Target]:
-    limits = measured.limits
-    yield Target(what="Redis: one read, p95", bound=2, unit="ms", measured=limits.redis_ms if limits else None)
-    yield Target(
-        what="Redis: the API's hits",
-        bound=80,
-        unit="%",
-        measured=100 * limits.hit_rate if limits else None,
-        at_least=True,
-    )
-    for what, value in (
-        ("Redis: reads in pipelines of 100", limits.redis_operations if limits else None),
-        ("NATS: messages into a stream on disk", limits.nats_messages if limits else None),
-    ):
-        yield Target(what=what, bound=10_000, unit="a second", measured=value, at_least=True)
-    yield Target(
-        what="NATS: publication to its acknowledgement, p95",
-        bound=10,
-        unit="ms",
-        measured=limits.nats_ms if limits else None,
-    )
-
-
-def _others() -> Iterator[Target]:
-    """What this run does not measure, and where it is measured or held."""
-    documents = "measured by `riskee bench documents`: see Documents"
-    for what, bound, unit, at_least, note in (
-        ("vectors: search, p95", 50, "ms", False, documents),
-        ("vectors: inserted", 1000, "a second", True, documents),
-        ("vectors: in a collection", 100_000, "", True, documents),
-        ("language model: 500 tokens", 30, "s", False, "bounded by RISKEE_LLM__TIMEOUT_SECONDS, then the template"),
-        ("language model: requests at once", 2, "", True, "RISKEE_LLM__CONCURRENCY is 2"),
-    ):
-        yield Target(what=what, bound=bound, unit=unit, measured=None, at_least=at_least, note=note)

@@ -8,7 +8,17 @@ from serving.bench.loads import Load, Turn
 from serving.bench.machine import Machine
 from serving.bench.options import Options
 from serving.bench.result import Measured
-from serving.bench.targets import ALL_SERVICES, FLOOR, RECORD, UPDATE_STEPS, USUAL_FLOOR, WAVE_STEPS, WHOLE_WAVE_STEPS
+from serving.bench.targets import (
+    ALL_SERVICES,
+    FLOOR,
+    PREDICT_BESIDE,
+    RECORD,
+    RECORD_BESIDE,
+    UPDATE_STEPS,
+    USUAL_FLOOR,
+    WAVE_STEPS,
+    WHOLE_WAVE_STEPS,
+)
 from serving.bench.targets import PREDICT as PREDICTED
 
 
@@ -55,7 +65,8 @@ def measured(predict_p99: float = 5.0, drained: float = 9000.0) -> Measured:
     ]
     for what, spent in ((FLOOR, 100.0), (USUAL_FLOOR, 125.0)):
         drains.append(Drain(what=what, messages=100, done=100, missing=0, a_second=9000, cpu_us={"floor": spent}))
-    drains.append(Drain(what=RECORD, messages=200, done=200, missing=0, a_second=15000, cpu_us={"record": 30.0}))
+    for what, rate in ((RECORD, 15_000), (PREDICT_BESIDE, 7400), (RECORD_BESIDE, 6900)):
+        drains.append(Drain(what=what, messages=200, done=200, missing=0, a_second=rate, cpu_us={"record": 30.0}))
     kernel = [Timing(step, 5000, 10.0, 2.0) for step in (*WAVE_STEPS, *WHOLE_WAVE_STEPS)]
     kernel.append(Timing(UPDATE_STEPS[0], 5000, 0.5, 0.1))
     return Measured(

@@ -42,6 +42,21 @@ def test_the_median_of_the_repeats_counts() -> None:
     assert (load.repeats, load.events, load.lost, load.void) == (3, 300, 0, False)
 
 
+def test_of_two_repeats_the_worse_counts() -> None:
+    load = together("product", [observed(wait) for wait in (0.009, 0.004)])
+    assert load.latency["event"].p99 == pytest.approx(9, abs=0.1)
+    assert load.repeats == 2
+
+
+def test_what_is_sampled_is_of_all_repeats_together() -> None:
+    load = together("product", [observed(wait) for wait in (0.002, 0.004, 0.006)])
+    one = together("product", [observed(0.002)])
+    for place in ("redis", "database"):
+        assert load.latency[place].count == 3 * one.latency[place].count
+        assert [load.latency[place].p50, load.latency[place].most] == pytest.approx([4, 6], abs=0.1)
+    assert load.latency["event"].count == one.latency["event"].count
+
+
 def test_the_first_second_does_not_count() -> None:
     assert together("product", [observed()]).latency["event"].count == 200
 

@@ -13,6 +13,7 @@ from serving.bench.floor import DIFFERENCES
 from serving.bench.latency import carried
 from serving.bench.loads import Turn
 from serving.bench.options import Options
+from serving.bench.performance import performance
 from serving.bench.report import HEADING, conditions, markdown, tables, target_row, write
 from serving.bench.result import Measured
 from serving.bench.target import Target
@@ -89,8 +90,51 @@ def test_a_backlog_without_the_usual_floor_says_that_its_ratio_was_not_measured(
 
 @pytest.mark.parametrize(("drained", "met"), [(8000.0, True), (7999.0, False)])
 def test_of_backlogs_the_median_counts(drained: float, met: bool) -> None:
-    target = bar(measured(drained=drained), "backlog: predict, each quote of its own time.")
+    target = bar(measured(drained=drained), "backlog: predict, record stopped.")
     assert (target.measured, target.met) == (drained, met)
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "met"),
+    [("backlog: predict beside record.", 7400, False), ("backlog: record beside predict.", 6900, True)],
+)
+def test_a_backlog_is_held_against_its_bar_beside_the_other_service_too(words: str, found: int, met: bool) -> None:
+    target = bar(measured(), words)
+    assert (target.measured, target.met, target.detail) == (found, met, "of 200")
+
+
+def _performance(found: Measured, words: str) -> Target:
+    (only,) = (target for target in performance(found) if words in target.what)
+    return only
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_end_to_end_is_of_the_largest_market(order: int) -> None:
+    found = measured()
+    whole = next(load for load in found.loads if (load.target, load.rate) == ("product", 1000))
+    hard = {**whole.latency, "websocket": msgspec.structs.replace(whole.latency["websocket"], p99=63.8)}
+    larger = msgspec.structs.replace(whole, tickers=5000, latency=hard)
+    found.loads = [whole, larger][::order]
+    end_to_end = _performance(found, "end to end")
+    assert (end_to_end.measured, target_row(end_to_end)[-1]) == (63.8, "met, 5,000 tickers")
+    found.loads = [whole, msgspec.structs.replace(larger, void=True)]
+    assert (_performance(found, "end to end").measured, _performance(found, "end to end").note) == (None, targets.VOID)
+
+
+def test_of_rows_that_are_inserted_half_are_predictions() -> None:
+    assert _performance(measured(), "inserted predictions").measured == 7500
+
+
+def test_the_predictions_of_one_process_are_those_beside_record() -> None:
+    assert _performance(measured(), "of one process").measured == 7400
+
+
+def test_each_load_tells_its_repeats() -> None:
+    found = measured()
+    found.loads[0] = msgspec.structs.replace(found.loads[0], repeats=2)
+    table = next(table for table in tables(found) if table.title.startswith("Latency"))
+    assert [row[table.header.index("repeats")] for row in table.rows][:2] == ["2", "3"]
+    assert "3 repeats (`product` at its rates 2)" in conditions(found)
 
 
 def test_a_lost_message_misses_the_bar() -> None:
@@ -121,7 +165,7 @@ def test_where_either_half_is_void_there_is_no_ratio(half: str) -> None:
 def test_void_loads_tell_nothing_of_the_tickers_at_once() -> None:
     found = measured()
     found.loads = [msgspec.structs.replace(load, void=True) for load in found.loads]
-    (at_once,) = (target for target in targets.owners(found) if target.what == "tickers at once")
+    (at_once,) = (target for target in performance(found) if target.what == "tickers at once")
     assert (at_once.measured, at_once.note) == (None, targets.VOID)
 
 
@@ -184,10 +228,15 @@ def test_the_ratio_says_how_many_times_better() -> None:
 
 def test_every_target_of_the_owner_has_a_line_even_where_nothing_was_measured() -> None:
     nothing = Measured(machine=measured().machine, model="", sessions=0, options=Options())
-    lines = [target.what for target in targets.owners(nothing)]
-    assert lines == [target.what for target in targets.owners(measured())]
-    assert all(target.measured is None for target in targets.owners(nothing))
+    lines = [target.what for target in performance(nothing)]
+    assert lines == [target.what for target in performance(measured())]
+    assert all(target.measured is None or "not of this run" in target.detail for target in performance(nothing))
     assert [table.title for table in tables(nothing)] == ["Performance targets"]
+
+
+def test_every_performance_target_has_a_number_or_says_why_not() -> None:
+    for target in performance(measured()):
+        assert target.measured is not None or target.note.startswith("not measurable here: "), target.what
 
 
 def test_the_pictures_are_svg() -> None:

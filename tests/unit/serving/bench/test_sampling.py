@@ -4,9 +4,14 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from riskee.errors import RetryableError
+from serving.bench.latency import carried
+from serving.bench.loads import WARM_UP_SECONDS
+from serving.bench.options import Options
 from serving.bench.plan import ticker_name
-from serving.bench.sampling import Sampler, samples
+from serving.bench.sampling import SAMPLES, Sampler, samples
 from tests.unit.serving.bench.test_latency import plan
 
 
@@ -15,6 +20,15 @@ def test_samples_come_round_to_all_tickers() -> None:
     assert {number for number, _ in found} == set(range(10))
     assert [due for _, due in found] == sorted(due for _, due in found)
     assert len(found) <= 20 * 50
+
+
+@pytest.mark.parametrize("rate", Options().rates)
+@pytest.mark.parametrize("tickers", Options().tickers)
+def test_the_repeats_of_a_load_sample_enough_for_a_p99(tickers: int, rate: int) -> None:
+    options = Options()
+    load = plan(tickers, rate, int(rate * (WARM_UP_SECONDS + options.seconds)))
+    counted = [due for _, due in samples(load, SAMPLES) if due >= load.start + WARM_UP_SECONDS]
+    assert carried(options.product_repeats * len(counted), 99)
 
 
 async def test_it_asks_until_the_prediction_of_the_quote_or_a_later_one_is_there() -> None:
