@@ -1,4 +1,4 @@
-"""Each bar can fail: with a defect put in on purpose the fault tests say which one does not hold."""
+"""Bars can fail: with a defect put in on purpose the fault tests say which one does not hold."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
