@@ -19,8 +19,8 @@ FEED_DATA_TIME = Gauge("riskee_feed_data_time_seconds", "data time of the newest
 FEED_STATUS = Gauge("riskee_feed_status", "1 for the status that a feed has, as predict sees it", ["feed", "status"])
 QUOTE_AGE = Gauge(
     "riskee_quote_age_seconds",
-    "since the last quote of a ticker of this predictor came: quantiles over its tickers",
-    ["quantile"],
+    "since the last quote of a ticker of this predictor came: at most so long ago for this share of its tickers",
+    ["share"],  # not `quantile`, which is a summary's
 )
 FEED_CONNECTIONS_LOST = Counter("riskee_feed_connections_lost_total", "connections of a feed that broke", ["feed"])
 FEED_UNREADABLE = Counter("riskee_feed_unreadable_total", "messages of a feed that could not be read", ["feed"])

@@ -185,7 +185,7 @@ LIVE = Dashboard(
     (
         Panel("Feeds", {"{{feed}}: {{status}}": "max by (feed, status) (riskee_feed_status) == 1"}, kind="stat"),
         Panel("Quotes", {"{{feed}}": _rate("riskee_quotes_published_total", "feed")}, "cps"),
-        Panel("Age of quotes", {"quantile {{quantile}}": "max by (quantile) (riskee_quote_age_seconds)"}, "s"),
+        Panel("Age of quotes", {"of {{share}} of the tickers": "max by (share) (riskee_quote_age_seconds)"}, "s"),
         Panel("From quote to prediction", _quantiles("riskee_tick_seconds"), "s"),
         Panel(
             "Time to handle a batch, p95",

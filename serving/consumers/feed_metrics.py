@@ -9,7 +9,7 @@ from riskee.telemetry import FEED_STATUS, QUOTE_AGE
 
 # What a feed can be; the other statuses are of tickers.
 FEED_STATUSES = (Status.OK, Status.FEED_MUTE, Status.SESSION_CLOSED)
-_QUANTILES = (0.5, 0.95, 1.0)
+_SHARES = (0.5, 0.95, 1.0)
 
 
 def show(standing: FeedStatus, ages: NDArray[np.float64]) -> None:
@@ -23,5 +23,5 @@ def show(standing: FeedStatus, ages: NDArray[np.float64]) -> None:
     for status in FEED_STATUSES:
         FEED_STATUS.labels(feed, status).set(standing.status is status)
     if len(ages):
-        for quantile, age in zip(_QUANTILES, np.quantile(ages, _QUANTILES).tolist(), strict=True):
-            QUOTE_AGE.labels(quantile).set(age)
+        for share, age in zip(_SHARES, np.quantile(ages, _SHARES).tolist(), strict=True):
+            QUOTE_AGE.labels(share).set(age)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 BAD = """
 riskee_feed_status{feed="a",status="feed_mute"} 1
 riskee_feed_status{feed="b",status="ok"} 1
-riskee_quote_age_seconds{quantile="0.95"} 1200
+riskee_quote_age_seconds{share="0.95"} 1200
 riskee_bus_stream_messages{stream="DEAD_LETTER"} 3
 riskee_expected_predictors 2
 """
