@@ -21,6 +21,8 @@ REDIS_POLL, DATABASE_POLL = 0.001, 0.005
 SAMPLES = 75
 """Quotes that are asked for in a second, about; of Redis and of the database alike."""
 
+_DAY_SECONDS = 86_400
+
 Look = Callable[[Sequence[str]], Awaitable[Mapping[str, float]]]
 """For tickers, the newest `prediction_time` of each that has one."""
 
@@ -107,12 +109,12 @@ def in_database(connection: psycopg.AsyncConnection[Any], since: float) -> Look:
 
     async def look(tickers: Sequence[str]) -> Mapping[str, float]:
         cursor = await connection.execute(
-            # One index probe a ticker, however many predictions it has by now.
+            # One index probe a ticker, however many predictions it has by now, in the partitions of a day alone.
             "SELECT wanted.ticker, extract(epoch FROM latest.prediction_time)::float8"
             " FROM unnest(%s::text[]) AS wanted (ticker) CROSS JOIN LATERAL (SELECT prediction_time FROM predictions"
             " WHERE predictions.ticker = wanted.ticker AND prediction_time >= to_timestamp(%s)"
-            " ORDER BY prediction_time DESC LIMIT 1) AS latest",
-            (list(tickers), since - 1),
+            " AND prediction_time < to_timestamp(%s) ORDER BY prediction_time DESC LIMIT 1) AS latest",
+            (list(tickers), since - 1, since + _DAY_SECONDS),
         )
         return dict(await cursor.fetchall())
 

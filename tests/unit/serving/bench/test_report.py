@@ -125,6 +125,10 @@ def test_of_rows_that_are_inserted_half_are_predictions() -> None:
     assert _performance(measured(), "inserted predictions").measured == 7500
 
 
+def test_the_latest_of_every_ticker_says_how_many_are_looked_up() -> None:
+    assert _performance(measured(), "prediction of every ticker").detail.startswith("5,000 index probes")
+
+
 def test_the_predictions_of_one_process_are_those_beside_record() -> None:
     assert _performance(measured(), "of one process").measured == 7400
 
