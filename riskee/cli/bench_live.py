@@ -24,7 +24,7 @@ def live(  # noqa: PLR0913, PLR0917 (each is an option)
     seconds: Annotated[float, typer.Option(min=1, help="Length of one load.")] = 10.0,
     repeats: Annotated[int, typer.Option(min=1, help="How often each load is repeated; medians count.")] = 3,
     only: Annotated[str, typer.Option(help="Parts to measure, separated by commas; without, all.")] = "",
-    backlog: Annotated[int, typer.Option(min=1000, help="Quotes of a backlog.")] = 100_000,
+    backlog: Annotated[int, typer.Option(min=1000, help="Quotes of a backlog.")] = 80_000,
     quick: Annotated[
         bool, typer.Option("--quick", help="A smoke test of a minute; of the other options none counts.")
     ] = False,
