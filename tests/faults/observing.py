@@ -103,6 +103,8 @@ class Observer:
         try:
             return [(await subscription.next_msg(timeout=20)).data for _ in range(count)]
         finally:
+            # The server would keep it for seconds, and count what it has not read.
+            await self._jetstream.delete_consumer(stream, (await subscription.consumer_info()).name)
             await subscription.unsubscribe()
 
     def rows(self, statement: Select[Any]) -> list[Any]:
