@@ -24,10 +24,10 @@ def prediction_id(quote: uuid.UUID, horizon: str, model_version: str) -> uuid.UU
     return _derived("prediction", str(quote), horizon, model_version)
 
 
-def asked_prediction_id(prediction: uuid.UUID, market_quote: uuid.UUID | None) -> uuid.UUID:
-    """The identity of what a job made of a quote that may have been predicted before: the market may have moved since,
-    and another market is another prediction."""
-    return _derived("asked-prediction", str(prediction), str(market_quote))
+def asked_prediction_id(prediction: uuid.UUID, job: uuid.UUID) -> uuid.UUID:
+    """The identity of what a job made of a quote that may have been predicted before: since then the market may have
+    moved, the quote have become stale. Delivered again, a job makes the same one."""
+    return _derived("asked-prediction", str(prediction), str(job))
 
 
 def prediction_ids(quotes: Sequence[uuid.UUID], horizon: str, model_version: str) -> list[uuid.UUID]:

@@ -23,12 +23,13 @@ from riskee.settings import Settings
 from riskee.storage.predictions import find_prediction, find_quote
 from riskee.storage.recent_bars import recent_bars
 from serving.consumers.announced import Announced
-from serving.consumers.forecasting import Forecast, Forecaster, asked
+from serving.consumers.forecasting import Forecast, Forecaster
 from serving.consumers.knowledge import forecaster_before
 
 Value = float | str | None
 _NUMBERS = ("price", "expected_return", "predicted_price", "p_up", "confidence")
-_NAMES = ("prediction_id", "horizon", "model_type", "model_version", "feature_set", "market_quote_id")
+# Not the identity, which it is looked up by: what a job asked for has one that came of the job.
+_NAMES = ("horizon", "model_type", "model_version", "feature_set", "market_quote_id")
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,7 @@ def _predict(forecaster: Forecaster, stored: Prediction, quote: Quote, market: Q
         if each is not None and forecaster.knows(each):
             forecaster.take([each])
     (result,) = forecaster.forecast([quote], stored.as_of, stored.model_type)
-    if not isinstance(result, Forecast):
-        return None
-    answer = asked(result)
-    return answer if answer.prediction.prediction_id == stored.prediction_id else result
+    return result if isinstance(result, Forecast) else None
 
 
 def _announced(stored: Prediction) -> Announced:

@@ -51,4 +51,6 @@ def _policy_is_granted() -> bool:
     """Whether a process may be one that interrupts nobody when it wakes up (SCHED_BATCH): not every sandbox knows it,
     and who has put the whole stack under another policy keeps that."""
     usual = os.sched_getscheduler(0) == os.SCHED_OTHER
-    return usual and bool(shutil.which(_POLICY[0])) and not subprocess.run((*_POLICY, "true"), check=False).returncode
+    if not usual or not shutil.which(_POLICY[0]):
+        return False
+    return subprocess.run((*_POLICY, "true"), check=False, capture_output=True).returncode == 0

@@ -74,7 +74,11 @@ class Losses:
 
     def arrived(self, message: Msg) -> None:
         """Hear of a message that nobody has taken yet."""
-        if not self._inheritance.settled:
+        if self._inheritance.settled:
+            return
+        if self._inherited_until is not None and self.monotonic() > self._inherited_until:
+            self._inheritance.give_up()
+        else:
             self._inheritance.hear(int(delivery_of(message.reply).place))
 
     def forget(self) -> None:

@@ -91,8 +91,9 @@ def _chosen(wanted: Wanted) -> Select[Any]:
 
 
 def _newest(columns: Any, each: Each) -> tuple[ColumnElement[Any], ...]:
-    moment = columns.prediction_time.desc(), columns.prediction_id.desc()
-    return (columns.session_date.desc(), *moment) if each == "session" else moment
+    if each == "session":
+        return columns.session_date.desc(), columns.prediction_time.desc(), columns.as_of.desc()
+    return columns.prediction_time.desc(), columns.prediction_id.desc()
 
 
 def _comes_after(place: Place, each: Each) -> ColumnElement[bool]:

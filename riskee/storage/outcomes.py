@@ -121,13 +121,13 @@ _CLOSES = text("""
 """)
 
 # The outcome is the next session's close; a ticker that did not trade then has none. Of a session that was played
-# before, the first prediction of a model counts.
+# before, and of what a job asked for of the same quote, the prediction counts that a model made first.
 _OUTCOMES = text("""
     WITH first AS (
         SELECT DISTINCT ON (ticker, data_time, model_version) *
         FROM seen
         WHERE settled
-        ORDER BY ticker, data_time, model_version, prediction_time
+        ORDER BY ticker, data_time, model_version, prediction_time, as_of
     )
     SELECT
         prediction_id, ticker, model_type, model_version, feed, data_time, session_date, outcome_session,
@@ -140,7 +140,7 @@ _OUTCOMES = text("""
 """)
 
 _WITHOUT_OUTCOME = text("""
-    SELECT count(*)
+    SELECT count(DISTINCT (ticker, data_time, model_version))
     FROM seen
     WHERE settled AND NOT EXISTS (
         SELECT 1

@@ -28,7 +28,8 @@ _TICKER, _FLAGS = _FIELDS.index("ticker"), _FIELDS.index("flags") + len(_BOUNDS)
 _LATEST = (
     "SELECT latest.* FROM unnest(CAST(%(tickers)s AS text[])) AS wanted (ticker)"  # noqa: S608 (names of columns)
     f" CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM predictions WHERE predictions.ticker = wanted.ticker"
-    " AND prediction_time > %(since)s AND prediction_time <= %(until)s ORDER BY prediction_time DESC LIMIT 1) AS latest"
+    " AND prediction_time > %(since)s AND prediction_time <= %(until)s"
+    " ORDER BY prediction_time DESC, as_of DESC LIMIT 1) AS latest"
 )
 # A plan that is kept for any times has the partitions of all, and each look costs twice as much: from the eleventh
 # question of a connection on it would be taken. One for these times costs as much as some fifty looks.

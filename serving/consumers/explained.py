@@ -41,7 +41,7 @@ class Kept:
             self.health.down("redis", str(error))
             return None
         found = decoded(body, Explanation)
-        # One quote may have a prediction of each model type, and each the other's key.
+        # One quote may have predictions of each model type and of jobs, and all of them one key.
         if found is None or (found.prediction_id, found.facts_sha256) != (prediction.prediction_id, facts_sha256):
             return None
         if not lasts(found, prompt.VERSION, self.llm, self.clock.now()):

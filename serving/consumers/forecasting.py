@@ -37,10 +37,10 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
     features: Sequence[float]
 
 
-def asked(forecast: Forecast) -> Forecast:
+def asked(forecast: Forecast, job: uuid.UUID) -> Forecast:
     """What a job made of a quote, under an identity of its own."""
     made = forecast.prediction
-    identity = asked_prediction_id(made.prediction_id, made.market_quote_id)
+    identity = asked_prediction_id(made.prediction_id, job)
     return msgspec.structs.replace(forecast, prediction=msgspec.structs.replace(made, prediction_id=identity))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from riskee.messaging.envelope import Envelope
@@ -130,8 +130,7 @@ class Predict:
         async with self._turns.job():
             latest |= {ticker: self._waves.latest[ticker] for ticker in tickers if ticker in self._waves.latest}
             results = await self._forecast_latest(list(latest.values()), model_type)
-        answers = [(job, results.get(job.ticker) or _why_not(job, latest.get(job.ticker))) for job in jobs]
-        await self._publisher.answer(answers)
+        await self._publisher.answer([(job, _answer(job, results, latest)) for job in jobs])
 
     async def _forecast_latest(self, quotes: Sequence[Quote], model_type: ModelType) -> dict[str, Forecast | Failure]:
         """Predict from quotes of one feed and session each, the state's where there is one; others are left out."""
@@ -152,8 +151,7 @@ class Predict:
         ]
         if wanted:
             self._state.take(forecaster, wanted)
-            made = forecaster.forecast(wanted, self._service.clock.now(), model_type)
-            results += [asked(result) if isinstance(result, Forecast) else result for result in made]
+            results += forecaster.forecast(wanted, self._service.clock.now(), model_type)
         return {result.quote.ticker: result for result in results}
 
     async def _read_latest(self, tickers: Sequence[str]) -> dict[str, Quote]:
@@ -163,6 +161,15 @@ class Predict:
         missing = [ticker for ticker in tickers if ticker not in latest]
         stored = await asyncio.to_thread(self._knowledge.latest_quotes, missing) if missing else []
         return latest | {quote.ticker: quote for quote in stored}
+
+
+def _answer(
+    job: PredictJob, results: Mapping[str, Forecast | Failure], latest: Mapping[str, Quote]
+) -> Forecast | Failure | str:
+    found = results.get(job.ticker)
+    if isinstance(found, Forecast):
+        return asked(found, job.job_id)
+    return found or _why_not(job, latest.get(job.ticker))
 
 
 def _why_not(job: PredictJob, quote: Quote | None) -> str:

@@ -82,4 +82,5 @@ def _repeated(values: Iterable[Hashable]) -> list[Hashable]:
 
 
 def _derived(row: PredictionRow) -> bool:
+    # No scenario has a job that is whole: what those make has ids of their own.
     return row.prediction_id == prediction_id(row.quote_id, row.horizon, row.model_version)

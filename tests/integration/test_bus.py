@@ -453,15 +453,15 @@ async def test_what_arrives_while_the_connection_rests_is_read_afterwards(bus: B
     durable = Durable("resting", QUOTE.name)
     inbox = Inbox(bus, durable)
     await inbox.open()
-    rests = [asyncio.create_task(bus.client.rest(0.4)), asyncio.create_task(bus.client.rest(60))]
-    await asyncio.sleep(0)
     other = await Bus.connect(settings.nats, "other", timeout=10)
+    rests = [asyncio.create_task(bus.client.rest(3)), asyncio.create_task(bus.client.rest(60))]
+    await asyncio.sleep(0)
     await other.publish(QUOTE, *quotes(3))
-    await other.close()
     seen = asyncio.create_task(inbox.take(3))
     await asyncio.wait([*rests, seen], return_when=asyncio.FIRST_COMPLETED)
     assert not seen.done()
     async with asyncio.timeout(30):
         await asyncio.gather(*rests)
         assert await seen
+    await other.close()
     await inbox.close()

@@ -66,14 +66,16 @@ def predict(
     version: str = "m1",
     ticker: str = "AAPL",
     before_close: timedelta = timedelta(),
+    asked_after: timedelta = timedelta(),
 ) -> uuid.UUID:
-    """A prediction at the session's close, or before it."""
+    """A prediction at the session's close, or before it; or one that a job asked for, so long after the quote came."""
     price, made = CLOSES[session][0], predicted_at(session, int(feed.rpartition("/")[2])) - before_close
     identity = uuid.uuid4()
     connection.execute(
         insert(predictions).values(
             prediction_id=identity, quote_id=uuid.uuid4(), prediction_time=made, ticker=ticker, feed=feed,
-            data_time=at(session) - before_close, as_of=made, session_date=at(session).date(), horizon="1d",
+            data_time=at(session) - before_close, as_of=made + asked_after, session_date=at(session).date(),
+            horizon="1d",
             model_type="normal", model_version=version, feature_set="f", expected_return=0.0, p_up=p_up,
             confidence=max(p_up, 1 - p_up), flags=list(flags), price=price, predicted_price=price,
             price_p10=price * 0.97, price_p50=price, price_p90=price * 1.04,
@@ -208,6 +210,20 @@ def test_a_session_that_is_played_again_counts_once(connection: Connection) -> N
         (0, "m1", "replay/1"), (0, "m2", "replay/2"), (1, "m1", "replay/1"), (1, "m2", "replay/2"),
         (2, "m1", "replay/1"), (2, "m2", "replay/2"), (3, "m1", "replay/1"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("written_first", ["tick", "job"])
+def test_of_a_quote_that_was_asked_about_again_what_was_said_first_counts(
+    connection: Connection, written_first: str
+) -> None:
+    """Whoever asks later knows more."""
+    later = timedelta(minutes=30)
+    for asked_after in (timedelta(), later) if written_first == "tick" else (later, timedelta()):
+        predict(connection, 0, 0.7 if asked_after else 0.6, asked_after=asked_after)
+    predict(connection, 3, 0.6)
+    score(connection, CLOCK)
+    assert connection.scalar(select(track_record.c.p_up).order_by(track_record.c.sequence)) == 0.6
+    assert sessions(connection).count((0, "m1", "replay/1")) == 1
 
 
 def test_what_the_model_was_trained_on_proves_nothing(connection: Connection) -> None:

@@ -73,8 +73,10 @@ def by_hop(spans: list[Told]) -> dict[tuple[str, str], Told]:
 
 
 async def test_a_tick_has_one_trace_from_ingest_to_the_websocket(
-    bus: Bus, cache: Cache, database_settings: Settings, market: Market, collector: Collector
-) -> None:
+    bus: Bus, cache: Cache, database_settings: Settings, market: Market, collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(export, "_CLOSE_SECONDS", 60.0)
     settings = traced(database_settings, collector.url)
     async with (
         consumer("record", settings, record.main),
@@ -164,7 +166,10 @@ def test_what_a_deaf_collector_does_not_take_is_dropped_and_counted(monkeypatch:
     assert ended("sent") == sent
 
 
-def test_all_that_waits_is_sent_at_the_end_with_the_headers_that_are_asked_for(collector: Collector) -> None:
+def test_all_that_waits_is_sent_at_the_end_with_the_headers_that_are_asked_for(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_CLOSE_SECONDS", 60.0)
     sent = ended("sent")
     settings = TracingSettings(enabled=True, endpoint=collector.url, headers={"X-Key": SecretStr("k")})
     out = export.Export(settings, "test", "one")

@@ -110,4 +110,4 @@ async def test_who_should_know_is_told_and_of_what_follows_from_it_nobody(alerti
 
     receiver.exposition = BAD.replace('"DEAD_LETTER"} 3', '"DEAD_LETTER"} 0')
     await eventually(lambda: "resolved DeadLetters" in titles(receiver), 60)
-    assert titles(receiver) == {*expected, "resolved DeadLetters"}, "none of what was inhibited"
+    assert not {title.split()[-1] for title in titles(receiver)} & INHIBITED

@@ -126,12 +126,21 @@ def test_what_others_precede_interrupts_nobody_where_that_is_granted(
     assert not any(urgency.prefix(name, {"RISKEE_PREDICT__PRECEDENCE": "0"}) for name in ("record", "postgres"))
 
 
+needs_batch = pytest.mark.skipif(
+    not shutil.which("chrt")
+    or subprocess.run(["chrt", "--batch", "0", "true"], check=False, capture_output=True).returncode != 0,
+    reason="this machine grants no process SCHED_BATCH",
+)
+
+
+@needs_batch
 @pytest.mark.parametrize("policy", [os.SCHED_OTHER, os.SCHED_IDLE])
 def test_who_runs_under_another_policy_keeps_it(policy: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getscheduler", lambda _pid: policy)
     assert urgency._policy_is_granted.__wrapped__() is (policy == os.SCHED_OTHER)
 
 
+@needs_batch
 def test_a_process_becomes_what_it_is_started_as_and_keeps_its_id() -> None:
     """As long as its stop signal goes to its own id."""
     tell = "import os; print(os.getpid(), os.sched_getscheduler(0) == os.SCHED_BATCH, os.nice(0))"
