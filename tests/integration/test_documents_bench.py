@@ -59,8 +59,9 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_servers_end_with_the_command_however_it_is_ended(number: signal.Signals, folder: Path) -> None:
+    # What starts the tests may ignore a signal, and its children then would.
     with subprocess.Popen(
-        ["env", "--default-signal=INT", sys.executable, "-m", "riskee", "bench", "documents", "--no-model"],
+        ["env", "--default-signal=INT,TERM", sys.executable, "-m", "riskee", "bench", "documents", "--no-model"],
         cwd=REPOSITORY,
         env=os.environ | {"TMPDIR": str(folder), "RISKEE_HOME": str(REPOSITORY / ".riskee")},
         stdout=subprocess.DEVNULL,
