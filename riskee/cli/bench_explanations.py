@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -12,13 +13,14 @@ from riskee.cli.console import Json, print_json
 from riskee.cli.runtime import REPO_ROOT, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from riskee.explanation.quality.questions import Question
     from riskee.explanation.quality.relevance import Ground
     from riskee.explanation.quality.writing import Written
     from riskee.settings import Settings
+    from riskee.storage.llm import Llm
 
+T = TypeVar("T")
 PAGE = "docs/explanations.md"
 # Of all that is drawn.
 SEED = 1
@@ -37,23 +39,21 @@ def explanations(
 ) -> None:
     """Measure what is found for explanations, and what becomes of a language model's sentences.
 
-    Retrieval is compared with plainer ways on labelled passages. A model needs a running Ollama server, as `riskee up`
-    starts it: RISKEE_LLM__URL and --model choose another.
+    Retrieval is compared with plainer ways on labelled passages. A model needs an Ollama server that answers, as
+    `riskee up` starts it: RISKEE_LLM__URL and --model choose another. Without one nothing is measured.
     """
-    from riskee.explanation.quality.questions import TEXTS, questions_of
+    from riskee.explanation.quality.questions import TEXTS
     from riskee.explanation.quality.relevance import relevance_of
     from riskee.explanation.quality.report import report, write_section
-    from riskee.explanation.quality.writing import drawn
     from serving.bench.machine import load_average
 
     settings, load = read_settings(), load_average()
+    models = (model or [settings.llm.model]) if count else []
+    for one in models:
+        _require(one, settings)
     ground = _ground(settings, data, tickers)
     relevance = [relevance_of(ground, settings.explanation.retrieval, one) for one in TEXTS]
-    models = (model or [settings.llm.model]) if count else []
-    asked = [drawn(questions_of(ground.corpus, one, SEED), count, SEED) for one in TEXTS]
-    written = [
-        _written(one, settings, seconds, questions, ground) for one in models for questions in asked if questions
-    ]
+    written = _all_written(models, count, seconds, ground, settings)
     options = [f"--tickers {tickers}", f"--count {count}", f"--seconds {seconds:g}"]
     command = " ".join(["riskee bench explanations --data FOLDER", *options, *(f"--model {one}" for one in models)])
     section = report(relevance, written, command, _machine(load))
@@ -80,17 +80,42 @@ def _ground(settings: Settings, data: Path, tickers: int) -> Ground:
     return Ground(corpus, Shelf(corpus.documents, embedder), embedder, SEED)
 
 
-def _written(model: str, settings: Settings, seconds: float, questions: Sequence[Question], ground: Ground) -> Written:
+def _all_written(
+    models: Sequence[str], count: int, seconds: float, ground: Ground, settings: Settings
+) -> list[Written]:
+    """What each model writes on each kind of texts of which there are any."""
     from riskee.clock import SystemClock
-    from riskee.explanation.quality.writing import written_by
+    from riskee.explanation.quality.questions import TEXTS, questions_of
+    from riskee.explanation.quality.writing import drawn, written_by
+
+    asked = [drawn(questions_of(ground.corpus, one, SEED), count, SEED) for one in TEXTS]
+    own = settings.explanation.model_copy(update={"answer_within_seconds": seconds})
+    work = partial(written_by, ground=ground, settings=own, clock=SystemClock(), tell=_tell)
+    return [
+        _with_model(model, settings, partial(work, questions=questions))
+        for model in models
+        for questions in asked
+        if questions
+    ]
+
+
+def _require(model: str, settings: Settings) -> None:
+    """Before all else is read, see that the model answers. Raises FatalError."""
+    from riskee.explanation.quality.writing import require_answer
+
+    _with_model(model, settings, require_answer)
+
+
+def _with_model(model: str, settings: Settings, work: Callable[[Llm], Awaitable[T]]) -> T:
+    """What is done with one model of the server. How long an explanation may take is its own limit: loading takes
+    longer."""
+    from riskee.explanation.writer import LOADING_SECONDS
     from riskee.storage.llm import Llm
 
-    llm = Llm(settings.llm.model_copy(update={"model": model, "timeout_seconds": seconds}))
-    own = settings.explanation.model_copy(update={"answer_within_seconds": seconds})
-
-    async def ask() -> Written:
+    async def ask() -> T:
+        llm = Llm(settings.llm.model_copy(update={"model": model, "timeout_seconds": LOADING_SECONDS}))
         try:
-            return await written_by(llm, ground, questions, own, SystemClock(), _tell)
+            return await work(llm)
         finally:
             await llm.close()
 

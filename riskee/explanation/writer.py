@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 2
 # With less time than this left, asking would only waste it.
 MIN_SECONDS = 4.0
-_WARM_UP = 120.0
+LOADING_SECONDS = 120.0
 # From the end of an answer to the end of its stream.
 _LAST_SECONDS = 1.0
 
@@ -42,6 +42,14 @@ class LanguageModel(Protocol):
     def answer(
         self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int
     ) -> "AsyncGenerator[Piece, None]": ...
+
+
+async def load(llm: LanguageModel) -> None:
+    """Have the model answer once. Raises RiskeeError or TimeoutError where it does not."""
+    asking = llm.answer(prompt.SYSTEM, "Answer as JSON.", {"type": "object"}, max_tokens=1, seed=0)
+    async with asyncio.timeout(LOADING_SECONDS), aclosing(asking) as pieces:
+        async for _ in pieces:
+            pass
 
 
 @dataclass
@@ -74,14 +82,7 @@ class Writer:
     async def warm_up(self) -> None:
         """Have the model loaded and its constant prompt read, so that the first explanation need not wait for it."""
         try:
-            async with (
-                asyncio.timeout(_WARM_UP),
-                aclosing(
-                    self.llm.answer(prompt.SYSTEM, "Answer as JSON.", {"type": "object"}, max_tokens=1, seed=0)
-                ) as pieces,
-            ):
-                async for _ in pieces:
-                    pass
+            await load(self.llm)
         except (RiskeeError, TimeoutError) as error:
             _log.info("the language model is not ready yet", cause=str(error))
 

@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from riskee.cli.app import app
 from riskee.embedding.word_pieces import WordPieces
-from riskee.errors import NotFoundError
+from riskee.errors import FatalError, NotFoundError
 from riskee.explanation.quality.corpus import LEAST_CALLS, read_corpus
 from riskee.explanation.quality.relevance import Ground, relevance_of
 from riskee.explanation.quality.shelf import Shelf
 from riskee.settings.retrieval import RetrievalSettings
+from tests.integration.front_server import free_port
 from tests.integration.made_texts import HashEmbedder, call
 
 pytestmark = pytest.mark.integration
@@ -55,3 +58,17 @@ def test_texts_of_companies_with_enough_calls_are_found_again(tmp_path: Path, pi
 def test_a_folder_without_the_files_is_an_error_that_says_so(tmp_path: Path, pieces: WordPieces) -> None:
     with pytest.raises(NotFoundError, match="maec_calls"):
         read_corpus(tmp_path, 2, pieces, NOW, seed=1)
+
+
+def test_without_a_language_model_nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a text is read: the template's numbers are no measurement of a model."""
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("RISKEE_LLM__URL", url)
+    command = ["bench", "explanations", "--data", str(tmp_path)]
+    refused = CliRunner().invoke(app, command).exception
+    assert isinstance(refused, FatalError)
+    assert url in refused.cause
+    assert "riskee up" in refused.remedy
+    # Without a model there is nothing to refuse: the search alone is asked for, and wants texts.
+    with pytest.raises(NotFoundError, match="maec_calls"):
+        CliRunner().invoke(app, [*command, "--count", "0"], catch_exceptions=False)

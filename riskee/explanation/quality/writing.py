@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from riskee.breaker import Breaker
 from riskee.clock import Clock
+from riskee.errors import FatalError, RiskeeError
 from riskee.explanation.explainer import Explainer
 from riskee.explanation.facts import Facts
 from riskee.explanation.gate import Gate, Turn
@@ -15,7 +16,7 @@ from riskee.explanation.progress import Progress
 from riskee.explanation.quality.questions import TEXTS, Question
 from riskee.explanation.quality.relevance import Ground
 from riskee.explanation.retrieval import Retrieval
-from riskee.explanation.writer import LanguageModel, Writer
+from riskee.explanation.writer import LanguageModel, Writer, load
 from riskee.messaging.explanations import ExplainProgress, Explanation
 from riskee.settings import ExplanationSettings
 
@@ -49,11 +50,15 @@ async def written_by(
     clock: Clock,
     tell: Tell,
 ) -> Written:
-    """Ask for an explanation of each question of one collection, one after the other."""
+    """Ask for an explanation of each question of one collection, one after the other.
+
+    Raises FatalError where the model does not answer before and after: what the template says in its place would be
+    taken for measured.
+    """
+    await require_answer(llm)
     retrieval = Retrieval(ground.embedder, ground.shelf, settings.documents, settings.retrieval)
     writer = Writer(llm, ground.embedder, Breaker(time.monotonic), Gate(1, 0), time.monotonic)
     explainer = Explainer(retrieval, _no_record, writer, clock, time.monotonic)
-    await writer.warm_up()
     texts = TEXTS[questions[0].collection]
     found: list[Explanation] = []
     kept = 0
@@ -66,7 +71,21 @@ async def written_by(
         kept += len(heard.sentences)
         done = f"{number} of {len(questions)} on {texts}"
         tell(f"{llm.model}: {done}, {found[-1].generator}, {found[-1].seconds:.1f} s")
+    await require_answer(llm)
     return Written(llm.model, texts, tuple(found), kept)
+
+
+async def require_answer(llm: LanguageModel) -> None:
+    """Have the model loaded. Raises FatalError where it does not answer."""
+    try:
+        await load(llm)
+    except (RiskeeError, TimeoutError) as error:
+        why = error.cause if isinstance(error, RiskeeError) else "it does not answer in time"
+        raise FatalError(
+            f"nothing can be measured of {llm.model}: {why}",
+            "start its server (`riskee up`, or an Ollama of your own named by RISKEE_LLM__URL) and see that it has the "
+            "model; `--count 0` measures the search alone",
+        ) from error
 
 
 def drawn(questions: Sequence[Question], count: int, seed: int) -> list[Question]:

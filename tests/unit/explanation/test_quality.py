@@ -11,6 +11,7 @@ import pytest
 
 from riskee.clock import FixedClock
 from riskee.documents.document import Collection, Document
+from riskee.errors import FatalError, RetryableError
 from riskee.explanation.quality import relevance
 from riskee.explanation.quality.corpus import Corpus
 from riskee.explanation.quality.judgements import Judged, read_judgements
@@ -213,6 +214,16 @@ async def test_what_was_written_is_counted_and_reported(ground: Ground, tmp_path
     assert "### Found: posts" in text
     assert '"Verified" is 100 % by construction' in section
     assert "by construction" not in report(measured, [], "riskee bench explanations", "a machine")
+
+
+@pytest.mark.parametrize("lines", [[], ['{"A": "Revenue grew in the quarter."}'] * 2], ids=["never", "no more"])
+async def test_a_server_that_does_not_answer_is_no_measurement(ground: Ground, lines: list[str]) -> None:
+    away = RetryableError("the language model at http://x:1 does not answer", "`riskee status`")
+    questions = questions_of(ground.corpus, "earnings_calls", 1)[:1]
+    # Of the two that are answered, one loads the model.
+    llm = Script(*lines, *[away] * 9)
+    with pytest.raises(FatalError, match="http://x:1 does not answer.*riskee up.*RISKEE_LLM__URL"):
+        await written_by(llm, ground, questions, ExplanationSettings(), FixedClock(FIRST), print)
 
 
 def test_made_facts_are_the_same_again() -> None:
