@@ -26,6 +26,9 @@ class Answering:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.explained = 0
+        # Cleared, it holds back the explanations.
+        self.may_explain = asyncio.Event()
+        self.may_explain.set()
 
     async def on_job(self, message: Any) -> None:
         job: PredictJob = codec_of(PREDICT_NORMAL).decode(message.data).payload
@@ -44,6 +47,7 @@ class Answering:
         request: ExplainRequest = codec_of(EXPLAIN).decode(message.data).payload
         self.explained += 1
         await asyncio.sleep(0.2)
+        await self.may_explain.wait()
         answer = msgspec.structs.replace(explanation(request.prediction), created_at=datetime.now(UTC))
         envelope = wrap(
             answer,

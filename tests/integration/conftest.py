@@ -40,6 +40,8 @@ from tests.integration.stored_documents import Load
 
 TICKERS = ("AAPL", "IBM", "MSFT")
 MEMBER = uuid.UUID(int=1)
+# How long what must come may take on a machine that others use as well. Who waits so long has failed.
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,27 @@ class Running:
 
     health: Health
     stopping: asyncio.Event
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API in this process waits for its database as long as a busy machine may need.
+
+    Tests of a database that hangs have a fixture of this name which leaves the product as it is.
+    """
+    for constant in (
+        "serving.api.directory.PATIENT_SECONDS",
+        "serving.api.reading.PATIENT_SECONDS",
+        "serving.api.reading.IMPATIENT_SECONDS",
+        "serving.api.streaming.snapshots.IMPATIENT_SECONDS",
+    ):
+        monkeypatch.setattr(constant, PATIENCE_SECONDS / 3)
+
+
+@pytest.fixture
+def long_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A predictor that was heard is not called silent for a pause of this process."""
+    monkeypatch.setattr("serving.api.standing.SILENT_AFTER_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -122,10 +145,10 @@ async def consumer(
         yield running[0]
     finally:
         stopping.set()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE_SECONDS)
 
 
-async def eventually(check: Callable[[], object], seconds: float = 15) -> None:
+async def eventually(check: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until a check is true; fails the test where that takes too long."""
     async with asyncio.timeout(seconds):
         while True:
@@ -156,15 +179,16 @@ async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await eventually(lambda: server.started)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=20) as client:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
             yield client
     finally:
         server.should_exit = True
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE_SECONDS)
 
 
 @pytest.fixture
-async def beating(bus: Bus) -> AsyncIterator[None]:
+async def beating(bus: Bus, long_heard: None) -> AsyncIterator[None]:
     """A predictor that is heard, with an open feed that is not mute."""
     standing = FeedStatus(feed="replay/1", status=Status.OK, since=datetime(2020, 1, 1, tzinfo=UTC), slots=ALL_SLOTS)
 
@@ -190,7 +214,7 @@ async def client(beating: None, bus: Bus, cache: Cache, known: Settings) -> Asyn
 async def heard(client: httpx.AsyncClient) -> None:
     """Wait until the API hears the predictor."""
     url = str(client.base_url).replace("http", "ws") + "/stream"
-    async with asyncio.timeout(15), connect(url) as socket:
+    async with asyncio.timeout(PATIENCE_SECONDS), connect(url) as socket:
         await socket.send('{"type": "subscribe", "tickers": ["*"]}')
         async for text in socket:
             message = json.loads(text)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+_READY_SECONDS = 120
 
 
 def free_port() -> int:
@@ -30,15 +31,15 @@ class FrontServer:
             [sys.executable, "-m", module, "--host", "127.0.0.1", "--port", str(self.port), *arguments],
             cwd=REPOSITORY,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + _READY_SECONDS
         while not self._answers(ready_path):
             assert self._process.poll() is None, f"{module} ended with {self._process.returncode}"
-            assert time.monotonic() < deadline, f"{module} is not ready after 20 s"
+            assert time.monotonic() < deadline, f"{module} is not ready after {_READY_SECONDS} s"
             time.sleep(0.05)
 
     def _answers(self, path: str) -> bool:
         try:
-            with urllib.request.urlopen(self.url + path, timeout=1) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
@@ -47,4 +48,4 @@ class FrontServer:
         """Signal the process and return its exit code."""
         if self._process.poll() is None:
             self._process.send_signal(how)
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=60)

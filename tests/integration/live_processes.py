@@ -22,10 +22,15 @@ def free_port() -> int:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """What a process of these settings' home and database is started with; of this process' own settings nothing."""
+    """What a process of these settings' home, database and patience is started with; of this process' own settings
+    nothing."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("RISKEE_")}
     url = settings.database.url.get_secret_value()
-    return own | {"RISKEE_HOME": str(settings.home), "RISKEE_DATABASE__URL": url}
+    return own | {
+        "RISKEE_HOME": str(settings.home),
+        "RISKEE_DATABASE__URL": url,
+        "RISKEE_REDIS__TIMEOUT_SECONDS": str(settings.redis.timeout_seconds),
+    }
 
 
 @dataclass
@@ -56,14 +61,14 @@ class LiveProcesses:
     def kill(self, name: str) -> None:
         """As kill -9 does."""
         self._running[name].send_signal(signal.SIGKILL)
-        self._running.pop(name).wait(10)
+        self._running.pop(name).wait(60)
 
     def stop(self) -> None:
         for process in self._running.values():
             process.terminate()
         for process in self._running.values():
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)

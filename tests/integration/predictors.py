@@ -1,6 +1,5 @@
 """Several predict processes that share the work, as an operator starts them."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from riskee.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import eventually
-from tests.integration.front_server import free_port
+from tests.integration.live_processes import environment_of, free_port
 
 
 class Predictor:
@@ -25,18 +24,12 @@ class Predictor:
         port = free_port()
         self._url = f"http://127.0.0.1:{port}"
         self._log = log
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RISKEE_")}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "serving.consumers.predict"],
                 cwd=REPOSITORY,
-                env={
-                    **inherited,
-                    "RISKEE_HOME": str(settings.home),
-                    "RISKEE_DATABASE__URL": settings.database.url.get_secret_value(),
-                    "RISKEE_METRICS__PREDICT_PORT": str(port),
-                    "RISKEE_PREDICT__PARTITIONS": str(partitions),
-                },
+                env=environment_of(settings)
+                | {"RISKEE_METRICS__PREDICT_PORT": str(port), "RISKEE_PREDICT__PARTITIONS": str(partitions)},
                 stdout=output,
                 stderr=output,
             )
@@ -46,7 +39,7 @@ class Predictor:
         if self._process.poll() is not None:
             raise AssertionError(self._log.read_text())
         try:
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=60) as client:
                 report: dict[str, Any] = (await client.get(f"{self._url}/health/ready")).json()
         except httpx.TransportError:
             return set()
@@ -55,7 +48,7 @@ class Predictor:
 
     async def predictions(self) -> int:
         """How many it has published."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             text = (await client.get(f"{self._url}/metrics")).text
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return int(sum(sample.value for sample in samples if sample.name == "riskee_predictions_total"))
@@ -66,7 +59,7 @@ class Predictor:
     def kill(self) -> None:
         """SIGKILL: it says nothing more."""
         self._process.kill()
-        self._process.wait(20)
+        self._process.wait(60)
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -74,7 +67,7 @@ class Predictor:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
         try:
-            return self._process.wait(20)
+            return self._process.wait(60)
         finally:
             self._process.kill()
 
@@ -85,7 +78,7 @@ async def predictors(settings: Settings, folder: Path, count: int, partitions: i
     logs = [folder / f"predict-{number}-of-{partitions}.log" for number in range(count)]
     running = [Predictor(settings, partitions, log) for log in logs]
     try:
-        await eventually(lambda: shared(running, partitions), seconds=60)
+        await eventually(lambda: shared(running, partitions), seconds=120)
         yield running
     finally:
         for predictor in running:

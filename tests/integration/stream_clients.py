@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-SECONDS = 10
+SECONDS = 60
 
 
 @asynccontextmanager

@@ -78,12 +78,14 @@ async def test_a_request_that_is_worked_on_is_not_begun_again(
     client: httpx.AsyncClient, cache: Cache, answering: Answering
 ) -> None:
     await put(cache, made())
+    answering.may_explain.clear()
     first = asyncio.create_task(client.post("/v1/explain/AAPL", headers=KEY))
     while not answering.explained:
         await asyncio.sleep(0.01)
     response = await client.post("/v1/explain/AAPL", headers=KEY)
     problem(response, 409, "in_progress")
     assert response.headers["retry-after"] == "1"
+    answering.may_explain.set()
     (await first).raise_for_status()
     again = await client.post("/v1/explain/AAPL", headers=KEY)
     assert again.json() == first.result().json()

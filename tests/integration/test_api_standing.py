@@ -17,7 +17,7 @@ from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from serving.consumers import predict
-from tests.integration.conftest import consumer, eventually, serving
+from tests.integration.conftest import PATIENCE_SECONDS, consumer, eventually, serving
 from tests.integration.live_data import TICKERS, Market, fill
 from tests.integration.test_predict_service import waves
 from tests.integration.test_silence import announce, impatient, wave
@@ -51,7 +51,7 @@ async def streamed(client: httpx.AsyncClient) -> AsyncIterator[ClientConnection]
 async def until(socket: ClientConnection, status: str) -> list[dict[str, Any]]:
     """All that comes until a status, that one last."""
     seen: list[dict[str, Any]] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not seen or (seen[-1]["type"], seen[-1].get("status")) != ("status", status):
             seen.append(json.loads(await socket.recv()))
     return seen
@@ -123,7 +123,7 @@ async def test_halts_and_closes_reach_every_reader(
             assert await stands(client, "halted", "IBM")
             assert await stands(client, "ok", "AAPL", "MSFT")
             await bus.publish(QUOTE, *wave(market, 1))
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     update = json.loads(await socket.recv())
                     if update["type"] == "prediction" and not update["snapshot"]:

@@ -15,7 +15,7 @@ from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.settings import Settings, StreamSettings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
-from tests.integration.conftest import TICKERS, eventually, serving
+from tests.integration.conftest import PATIENCE_SECONDS, TICKERS, eventually, serving
 from tests.integration.made_predictions import made, put, sealed
 
 pytestmark = pytest.mark.integration
@@ -28,7 +28,7 @@ async def streaming(client: httpx.AsyncClient) -> AsyncIterator[ClientConnection
 
 
 async def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         message = json.loads(await socket.recv())
     assert message["type"] == kind, message
     return dict(message)
@@ -73,7 +73,7 @@ async def test_no_snapshot_is_older_than_what_was_told_already(
         await subscribe(first, "AAPL")
         await bus.publish(PREDICTION_UPDATED, sealed(msgspec.structs.replace(new, data_time=new.prediction_time)))
         seen: list[dict[str, Any]] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not seen or seen[-1]["type"] == "complete" or seen[-1]["prediction"]["price"] != 2.0:
                 seen.append(json.loads(await first.recv()))
         assert [each["type"] for each in seen].count("prediction") <= 2
