@@ -12,7 +12,7 @@ from infra.embedded.credentials import Credentials
 from infra.embedded.files import Home, write_private
 from infra.embedded.ports import HOST
 from infra.embedded.postgres import Postgres
-from infra.embedded.processes import EXTERNAL_SERVERS, Process, server_table, service_table
+from infra.embedded.processes import AUDIT_LOG, AUDIT_SETTING, EXTERNAL_SERVERS, Process, server_table, service_table
 from infra.embedded.supervisor import render
 from riskee.settings import ENV_PREFIX, TEST_PREFIX
 
@@ -62,7 +62,8 @@ def make_plan(
     command = postgres.command(postgres.identity(), ports["postgres"])
     external = {name for name, setting in EXTERNAL_SERVERS.items() if setting in os.environ}
     servers = [p for p in server_table(home, ports, credentials, command) if p.name not in external]
-    processes = (*servers, *service_table(ports, os.environ.get(f"{ENV_PREFIX}API__HOST", HOST)))
+    of_api = {} if AUDIT_SETTING in os.environ else {AUDIT_SETTING: AUDIT_LOG}
+    processes = (*servers, *service_table(ports, os.environ.get(f"{ENV_PREFIX}API__HOST", HOST), of_api))
     store = configuration.store_bytes(home)
     endpoints = json.dumps(configuration.endpoints(ports, credentials, store), indent=2)
     return Plan(

@@ -18,6 +18,8 @@ from riskee.access.exposure import reached_at
 Group = Literal["server", "service"]
 CONSUMERS = ("ingest", "predict", "record", "explain")
 JSON_LOGS = ("--log-format", "json")
+# A flood of the API's other lines cannot push these out there.
+AUDIT_SETTING, AUDIT_LOG = "RISKEE_API__AUDIT__PATH", "logs/audit.log"
 # Where a setting names a server of the user's own, ours is not started.
 EXTERNAL_SERVERS: Mapping[str, str] = {
     "redis": "RISKEE_REDIS__URL",
@@ -86,8 +88,11 @@ def server_table(
     ]
 
 
-def service_table(ports: Mapping[str, int], api_host: str = HOST) -> list[Process]:
-    """Riskee's own processes and Dagster's, in the order of starting. `api_host`: where the API is told to listen."""
+def service_table(
+    ports: Mapping[str, int], api_host: str = HOST, api_environment: Mapping[str, str] | None = None
+) -> list[Process]:
+    """Riskee's own processes and Dagster's, in the order of starting. `api_host`: where the API is told to listen, and
+    what it gets besides what all get."""
     code, web = ports["dagster-code"], ports["dagster-webserver"]
     code_server = (
         "-m", "dagster", "api", "grpc", "-m", "riskee_dagster.definitions", "--location-name", "riskee",
@@ -96,8 +101,10 @@ def service_table(ports: Mapping[str, int], api_host: str = HOST) -> list[Proces
     daemon = str(Path(sys.prefix) / "bin" / "dagster-daemon")
     webserver = ("-m", "dagster_webserver", *JSON_LOGS, "-w", "workspace.yaml", "-h", HOST, "-p", str(web))
 
-    def service(name: str, arguments: tuple[str, ...], port: int | None, ready: Probe) -> Process:
-        return Process(name, "service", (sys.executable, *arguments), port, ready)
+    def service(
+        name: str, arguments: tuple[str, ...], port: int | None, ready: Probe, own: Mapping[str, str] | None = None
+    ) -> Process:
+        return Process(name, "service", (sys.executable, *arguments), port, ready, environment=own or {})
 
     return [
         service("dagster-code", code_server, code, readiness.dagster_code_server(code)),
@@ -109,6 +116,7 @@ def service_table(ports: Mapping[str, int], api_host: str = HOST) -> list[Proces
             ("-m", "serving.api"),
             ports["api"],
             readiness.http_get(ports["api"], "/health/ready", reached_at(api_host)),
+            api_environment,
         ),
     ]
 

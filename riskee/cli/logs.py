@@ -24,7 +24,9 @@ def logs(
     name: Annotated[
         str,
         typer.Argument(
-            help="A process of `riskee status`; all when left out.", show_default=False, autocompletion=completion.logs
+            help="A process of `riskee status`, or audit; all when left out.",
+            show_default=False,
+            autocompletion=completion.logs,
         ),
     ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is written.")] = False,

@@ -4,7 +4,7 @@ Order: environment, then `$RISKEE_HOME/run/endpoints.json` (written by the embed
 below. A variable that no setting has is an error: a typo must not silently mean the default.
 """
 
-from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings, TlsSettings
+from riskee.settings.access import AuditSettings, GuardSettings, JwtSettings, LimitSettings, TlsSettings
 from riskee.settings.backup import BackupSettings
 from riskee.settings.loading import ENDPOINTS_FILE, TEST_PREFIX, load_settings
 from riskee.settings.retrieval import RetrievalSettings
@@ -46,6 +46,7 @@ __all__ = [
     "AlpacaSettings",
     "AlpacaStreamSettings",
     "ApiSettings",
+    "AuditSettings",
     "BackupSettings",
     "ConsumerSettings",
     "DagsterSettings",

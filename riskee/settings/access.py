@@ -56,6 +56,18 @@ class LimitSettings(Section):
     burst_seconds: float = Field(10.0, gt=0, le=60, description="seconds' worth of requests that may come at once")
 
 
+class AuditSettings(Section):
+    """Where the API writes who did what and who was refused."""
+
+    path: str = Field(
+        "",
+        description="a file for these lines alone, below the home unless absolute, of one process of the API; empty: "
+        "on standard output with its other lines. `riskee up` has it write to `logs/audit.log`",
+    )
+    file_bytes: int = Field(20_000_000, ge=10_000, description="the file is full then, and a new one begun")
+    full_files: int = Field(10, ge=1, description="full files that are kept beside the one that is written")
+
+
 class GuardSettings(Section):
     """What the API lets in."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from riskee.settings.access import GuardSettings, JwtSettings, LimitSettings, TlsSettings
+from riskee.settings.access import AuditSettings, GuardSettings, JwtSettings, LimitSettings, TlsSettings
 from riskee.settings.addresses import AUTHORITY, PASSWORD, Address
 from riskee.settings.retrieval import RetrievalSettings
 from riskee.settings.section import Listed, Section
@@ -208,6 +208,7 @@ class ApiSettings(Section):
         (), description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed"
     )
     guard: GuardSettings = GuardSettings()
+    audit: AuditSettings = AuditSettings()
     jwt: JwtSettings = JwtSettings()
     limits: LimitSettings = LimitSettings()
     tls: TlsSettings = TlsSettings()

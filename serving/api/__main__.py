@@ -13,6 +13,7 @@ from riskee.errors import FatalError, RiskeeError
 from riskee.logs import configure_logs, get_logger
 from riskee.settings import ApiSettings, load_settings
 from serving.api.app import create_app
+from serving.api.security import audit
 from serving.api.security.opening import check_opening
 from serving.api.server import BACKLOG, server_config
 from serving.ending import exit_within
@@ -65,6 +66,7 @@ def main() -> None:
     try:
         settings = load_settings()
         configure_logs("api", settings.log_level)
+        audit.open_log(settings.api.audit, settings.home)
         check_opening(settings, SystemClock())
         app = create_app(settings, on_failure=failure, on_end=lambda: exit_within(_LAST_SECONDS, 0))
         listener = _listen(settings.api)

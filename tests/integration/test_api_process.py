@@ -164,6 +164,20 @@ async def test_elsewhere_it_starts_with_a_key_and_asks_for_it(known: Settings, e
     assert told.items() <= done.items()
 
 
+async def test_what_is_audited_may_have_a_file_of_its_own(known: Settings, tmp_path: Path) -> None:
+    """Other lines cannot push it out there, and no level leaves it out."""
+    file = tmp_path / "audit.log"
+    own = {"RISKEE_API__AUDIT__PATH": str(file), "RISKEE_LOG_LEVEL": "ERROR"}
+    with process(known, tmp_path, **own) as one:
+        await _answers(one)
+        assert httpx.post(f"{one.url}/v1/predict", json={}).status_code == 422
+        assert httpx.get(f"{one.url}/v1/statuses", headers={"Host": "evil.example"}).status_code == 421
+        await eventually(lambda: len(file.read_text().splitlines()) == 2)
+        told = [json.loads(line) for line in file.read_text().splitlines()]
+        assert [(line["event"], line["outcome"]) for line in told] == [("audit", "failed"), ("audit", "denied")]
+        assert one.lines() == []
+
+
 PASSWORDS = {name: f"planted-{name}-password" for name in ("database", "redis", "nats")}
 
 

@@ -1,11 +1,21 @@
 """Who did what: a log line for each request that changes something. Never a credential."""
 
+from pathlib import Path
+
 from starlette.types import Scope
 
-from riskee.logs import get_logger
+from riskee.logs import get_logger, write_apart
+from riskee.settings import AuditSettings
 from serving.api.security.caller import Caller
 
-_log = get_logger("serving.api.audit")
+LOGGER = "serving.api.audit"
+_log = get_logger(LOGGER)
+
+
+def open_log(settings: AuditSettings, home: Path) -> None:
+    """Write the lines to a file of their own where the settings name one. Raises FatalError for one that cannot be."""
+    if settings.path:
+        write_apart(LOGGER, home / settings.path, settings.file_bytes, settings.full_files)
 
 
 def note(scope: Scope, caller: Caller, route: str, status: int) -> None:

@@ -12,13 +12,13 @@ from riskee.logs import get_logger
 from riskee.telemetry import HTTP_DENIED
 from serving.api.problems import ProblemError
 from serving.api.security.address import address_of
-from serving.api.security.audit import line_of
+from serving.api.security.audit import LOGGER, line_of
 from serving.api.security.caller import Caller
 
 _SECONDS = 60.0
 # Refusals of a minute that have a line of their own: many addresses could fill the log, and memory, too.
 _MOST = 200
-_log = get_logger("serving.api.audit")
+_log = get_logger(LOGGER)
 
 
 @dataclass(slots=True)

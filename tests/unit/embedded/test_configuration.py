@@ -53,6 +53,18 @@ def test_settings_read_the_endpoints(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert settings.dagster.url == "http://127.0.0.1:3001"
 
 
+def test_the_api_audits_into_the_folder_of_logs(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, path = supervisord(plan)["program:api"]["environment"].split("=")
+    assert name == "RISKEE_API__AUDIT__PATH"
+    monkeypatch.setenv("RISKEE_HOME", str(tmp_path))
+    monkeypatch.setenv(name, path.strip('"'))
+    settings = load_settings()
+    assert settings.home / settings.api.audit.path == Home(tmp_path).logs / "audit.log"
+    # Wherever else somebody wants it.
+    own = make_plan(Home(tmp_path), Path("/repo"), PORTS, CREDENTIALS, Postgres(Home(tmp_path), Path("/pg/bin")))
+    assert supervisord(own)["program:api"]["environment"] == ""
+
+
 def test_dagster_keeps_everything_below_the_home() -> None:
     instance = yaml.safe_load(configuration.dagster_config(HOME, PORTS, CREDENTIALS))
     assert instance["storage"]["custom"]["config"]["postgres_db"] == {
