@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from riskee.messaging.envelope import wrap
+from riskee.messaging.explanations import Explanation
 from riskee.messaging.messages import Prediction
 from riskee.settings import Settings
 from riskee.storage import keys
@@ -18,6 +19,7 @@ from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from riskee.storage.entries import Entry
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, record
+from serving.api.asking import Asker
 from tests.integration.answering import Answering, answering, explanation
 from tests.integration.conftest import TICKERS, all_ok, eventually, serving
 from tests.integration.made_predictions import made, put, sealed
@@ -169,11 +171,23 @@ async def test_a_fresh_prediction_that_does_not_come_is_a_timeout(bus: Bus, cach
 
 
 async def test_several_who_ask_why_cause_one_explanation(
-    client: httpx.AsyncClient, cache: Cache, answering: Answering
+    client: httpx.AsyncClient, cache: Cache, answering: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prediction = made()
     await put(cache, prediction)
-    answers = await asyncio.gather(*(client.post("/explain/AAPL") for _ in range(5)))
+    waiting: list[Prediction] = []
+    explain = Asker.explain
+
+    async def noted(self: Asker, wanted: Prediction, timeout: float) -> Explanation:
+        waiting.append(wanted)
+        return await explain(self, wanted, timeout)
+
+    monkeypatch.setattr(Asker, "explain", noted)
+    answering.may_explain.clear()
+    asked = asyncio.gather(*(client.post("/explain/AAPL") for _ in range(5)))
+    await eventually(lambda: len(waiting) == 5)
+    answering.may_explain.set()
+    answers = await asked
     assert answering.explained == 1
     for response in answers:
         answer = response.raise_for_status().json()

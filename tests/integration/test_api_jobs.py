@@ -82,29 +82,29 @@ async def test_what_takes_longer_is_a_job_that_ends(client: httpx.AsyncClient, p
     assert "retry-after" not in (await client.get(path)).headers
 
 
+def lasting(settings: Settings, seconds: float) -> Settings:
+    """Settings of an API whose jobs take so long at most."""
+    return settings.model_copy(update={"api": settings.api.model_copy(update={"job_seconds": seconds})})
+
+
 async def test_a_job_outlives_the_api(
     beating: None, bus: Bus, cache: Cache, known: Settings, predicting: Predicting
 ) -> None:
     """What came before the restart is there, what predict computed meanwhile too; of the rest it says that it does not
     know, once nothing can come any more."""
-    api = known.api.model_copy(update={"job_seconds": 4.0})
-    settings = known.model_copy(update={"api": api})
-    async with serving(settings) as client:
+    async with serving(lasting(known, 600.0)) as client:
         await eventually(lambda: all_ok(client))
         response = await client.post("/v1/predict", json=FRESH | {"tickers": ["AAPL", "IBM", "MSFT"]})
         path = response.headers["location"]
         await eventually(lambda: answered(client, path, 1))
     await put(cache, msgspec.structs.replace(made("IBM", 7.0), as_of=datetime.now(UTC)), made("MSFT", 8.0))
-    async with serving(settings) as client:
+    async with serving(lasting(known, 600.0)) as client:
         running = await found(client, path)
         assert running["status"] == "running"
         assert {one["ticker"]: one["price"] for one in running["predictions"]} == {"AAPL": 123.0, "IBM": 7.0}
-
-        async def done() -> bool:
-            return bool((await found(client, path))["status"] == "done")
-
-        await eventually(done)
+    async with serving(lasting(known, 0.1)) as client:
         ended = await found(client, path)
+        assert ended["status"] == "done"
         assert [one["ticker"] for one in ended["predictions"]] == ["AAPL", "IBM"]
         assert [(one["ticker"], one["status"]) for one in ended["failures"]] == [("MSFT", "unknown")]
 

@@ -15,12 +15,12 @@ from riskee.messaging.subjects import QUOTE
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.expiry import Expiry
 from riskee.storage.inbox import Durable
-from riskee.telemetry import MESSAGES_EXPIRED
+from riskee.telemetry import MESSAGES_EXPIRED, QUEUE_DEPTH
 from serving.consumers.consumption import Consumption
 from serving.consumers.loop import ConsumerLoop
 from serving.health import Health
 from tests.integration.conftest import eventually
-from tests.integration.test_bus import quotes
+from tests.integration.test_bus import out, quotes
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +61,15 @@ class Reading:
 
     async def __aexit__(self, *_: object) -> None:
         self._stopping.set()
-        await asyncio.wait_for(self._task, 20)
+        await asyncio.wait_for(self._task, 60)
+
+
+async def two_looks(durable: Durable) -> None:
+    """Wait until the watch has looked twice: the first look may have begun before."""
+    depth = QUEUE_DEPTH.labels(durable.name)
+    for _ in range(2):
+        depth.set(-1)
+        await eventually(lambda: depth._value.get() >= 0)
 
 
 async def test_a_reader_that_is_overtaken_is_told_of_it(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,8 +85,9 @@ async def test_a_reader_that_is_overtaken_is_told_of_it(bus: Bus, monkeypatch: p
     await bus.publish(QUOTE, *quotes(10))
     async with Reading(bus, durable, slow) as reading:
         try:
-            # Two are out with the reader, eight wait; then all but the newest three are removed.
-            await asyncio.sleep(0.5)
+            # Two are out with the reader, eight wait, and that was seen; then all but the newest three are removed.
+            await eventually(lambda: out(bus, durable, 2))
+            await two_looks(durable)
             await shrink(bus, 3)
             await eventually(lambda: "of MARKET_DATA never delivered" in reading.told)
             assert MESSAGES_EXPIRED.labels(durable.name)._value.get() in {4, 5}, "about"

@@ -16,7 +16,8 @@ from tests.integration.test_bus import Reader, quotes
 
 pytestmark = pytest.mark.integration
 
-DURABLE = Durable("test-lost", QUOTE.name, ack_wait_seconds=0.3)
+# So long that a pause of this process makes no second delivery of what it was just given.
+DURABLE = Durable("test-lost", QUOTE.name, ack_wait_seconds=1.0)
 
 
 def chapter(quote: Quote) -> int:
@@ -73,7 +74,7 @@ async def test_what_came_while_the_batch_before_was_held_up_counts_before_the_ne
 ) -> None:
     """By then the time to wait for it is over; it waits behind what is new."""
     lost.add("9")
-    durable = Durable("test-late", QUOTE.name, ack_wait_seconds=0.6)
+    durable = Durable("test-late", QUOTE.name, ack_wait_seconds=1.0)
     held_up = True
 
     def fail(numbers: list[int]) -> None:
@@ -112,7 +113,7 @@ async def left_behind(bus: Bus, durable: Durable, *held: int) -> list[Msg]:
 
 
 async def test_an_heir_begins_no_chapter_before_what_its_predecessor_held_has_come(bus: Bus) -> None:
-    durable = Durable("test-heir", QUOTE.name, ack_wait_seconds=1.0)
+    durable = Durable("test-heir", QUOTE.name, ack_wait_seconds=3.0)
     await left_behind(bus, durable, 7, 8)
     async with Reader(bus, durable, chapter=chapter) as heir:
         await eventually(lambda: len(heir.handled) == 6)
@@ -122,7 +123,7 @@ async def test_an_heir_begins_no_chapter_before_what_its_predecessor_held_has_co
 
 async def test_an_heir_waits_until_all_that_its_predecessor_held_has_come_and_no_longer(bus: Bus) -> None:
     """It is given back long before it would come by itself, one after the other."""
-    durable = Durable("test-given-back", QUOTE.name, ack_wait_seconds=60.0)
+    durable = Durable("test-given-back", QUOTE.name, ack_wait_seconds=600.0)
     former, latter = await left_behind(bus, durable, 7, 8)
     async with Reader(bus, durable, chapter=chapter) as heir:
         await eventually(lambda: heir._loop._inbox.losses.noted)

@@ -95,8 +95,9 @@ async def heard(bus: Bus) -> Heard:
 
 @pytest.fixture
 def impatient(database_settings: Settings) -> Settings:
-    """A feed is mute after half a second; no ticker becomes stale."""
-    feed = database_settings.feed.model_copy(update={"mute_after_seconds": 0.5})
+    """A feed is soon mute, yet not before a busy machine has looked at what a quote made of it; no ticker becomes
+    stale."""
+    feed = database_settings.feed.model_copy(update={"mute_after_seconds": 1.5})
     return database_settings.model_copy(update={"feed": feed})
 
 

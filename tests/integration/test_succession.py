@@ -17,9 +17,9 @@ RETIRED = r"reader-\d+-of-\d+"
 
 
 def durables(partitions: int) -> list[Durable]:
-    """The durables of a division; they hold up nobody for long."""
+    """The durables of a division; nothing of theirs comes twice while a test runs."""
     return [
-        Durable(unit.durable("reader"), unit.subjects[0], also=unit.subjects[1:], ack_wait_seconds=1.0)
+        Durable(unit.durable("reader"), unit.subjects[0], also=unit.subjects[1:], ack_wait_seconds=60.0)
         for unit in divided(partitions)
     ]
 
@@ -40,7 +40,7 @@ async def read(bus: Bus, readers: Sequence[Durable], *, but: int = 0) -> list[in
         wanted = (await inbox.backlog()).total - but
         taken: list[Msg] = []
         while len(taken) < wanted:
-            taken += await asyncio.wait_for(inbox.take(wanted - len(taken)), 10)
+            taken += await asyncio.wait_for(inbox.take(wanted - len(taken)), 60)
         await inbox.ack(taken)
         await bus.client.flush()
         await inbox.close()
