@@ -377,9 +377,10 @@ async def test_a_reader_that_stood_still_handles_a_message_once(bus: Bus) -> Non
 async def out(bus: Bus, durable: Durable, wanted: int) -> bool:
     """Whether so many messages are delivered and not acknowledged."""
     try:
-        return (await bus.jetstream.consumer_info("MARKET_DATA", durable.name)).num_ack_pending == wanted
+        info = await bus.jetstream.consumer_info("MARKET_DATA", durable.name)
     except NotFoundError:
         return False
+    return bool(info.num_ack_pending == wanted)
 
 
 async def test_what_is_slow_beside_quick_work_is_handled_once(bus: Bus) -> None:

@@ -77,7 +77,11 @@ async def explaining(
     settings: Settings, llm_url: str, patience: float = PATIENCE, concurrency: int = 2, **changed: Any
 ) -> AsyncIterator[None]:
     """The service, with the given language model; it asks nobody by itself unless that is changed."""
-    quiet = {"answer_within_seconds": patience, "initiative": InitiativeSettings(per_minute=0)}
+    quiet = {
+        "answer_within_seconds": patience,
+        "initiative": InitiativeSettings(per_minute=0),
+        "retrieval": settings.explanation.retrieval.model_copy(update={"timeout_seconds": PATIENCE}),
+    }
     llm = {"url": llm_url, "timeout_seconds": PATIENCE, "concurrency": concurrency}
     changes = {
         "home": BLOB_HOME,

@@ -53,6 +53,17 @@ def slow(seconds: float) -> Behaviour:
     return answer
 
 
+def held_back(until: asyncio.Event) -> Behaviour:
+    """Good, once it may be."""
+
+    async def answer(request: dict[str, Any]) -> Lines:
+        await until.wait()
+        async for each in good(request):
+            yield each
+
+    return answer
+
+
 async def silent(_request: dict[str, Any]) -> Lines:
     """Never says anything."""
     await asyncio.Event().wait()

@@ -15,15 +15,17 @@ from riskee.messaging.subjects import QUOTE
 from riskee.settings import Settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
+from riskee.telemetry import EXPLANATIONS_WAITING
 from tests.integration.conftest import eventually
 from tests.integration.explain.desk import Desk, explaining
-from tests.integration.explain.ollama import GARBAGE, Ollama, dripping, good, lying, saying, silent, slow
+from tests.integration.explain.ollama import GARBAGE, Ollama, dripping, good, held_back, lying, saying, silent, slow
 from tests.integration.live_data import Market
 from tests.integration.test_predict_service import waves
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-SHORT = MIN_SECONDS + 1.0
+# Enough to ask the server once. The facts take the rest of it, on a busy machine too.
+SHORT = MIN_SECONDS + 2.0
 
 
 def copies(prediction: Prediction, count: int) -> list[Prediction]:
@@ -70,7 +72,9 @@ async def test_a_server_that_does_not_come_to_an_end_is_waited_for_no_longer_tha
     first, *others = copies(desk.predictions["IBM"], 9)
     async with explaining(database_settings, "http://127.0.0.1:1", patience=SHORT):
         _, at_once = await desk.ask(first)
-    async with Ollama(behaviour).listening() as server, explaining(database_settings, server.url, patience=SHORT):
+    # Long enough for a session to be predicted meanwhile, on a machine that is as busy as this one now.
+    patience = SHORT + 10 * at_once
+    async with Ollama(behaviour).listening() as server, explaining(database_settings, server.url, patience=patience):
         asked = asyncio.create_task(desk.ask(others[0]))
         await eventually(lambda: server.chats)
         for wave in waves(market, -29):
@@ -79,7 +83,7 @@ async def test_a_server_that_does_not_come_to_an_end_is_waited_for_no_longer_tha
         assert not asked.done()
         found, seconds = await asked
     assert found.generator == "template"
-    assert SHORT <= seconds <= SHORT + at_once + 2.0
+    assert patience <= seconds <= patience + 3 * at_once + 2.0
 
 
 async def test_a_crowd_is_answered_with_few_generations_and_a_failing_server_is_left_alone(
@@ -96,8 +100,10 @@ async def test_a_crowd_is_answered_with_few_generations_and_a_failing_server_is_
         await eventually(lambda: len(desk.answers) >= len(crowd), 60)
         all_answered = time.monotonic() - began
         # Three in a row failed: nobody else asks.
-        while server.chats < 3:
-            await desk.ask(copies(desk.predictions["AAPL"], 50)[server.chats])
+        for prediction in copies(desk.predictions["AAPL"], 50):
+            if server.chats >= 3:
+                break
+            await desk.ask(prediction)
         asked = server.chats
         again, seconds = await desk.ask(desk.predictions["MSFT"])
     assert {each.prediction_id for each in desk.answers} >= {each.prediction_id for each in crowd}
@@ -111,15 +117,18 @@ async def test_people_go_before_the_own_initiative(
     desk: Desk, cache: Cache, database_settings: Settings, documents: list[Document]
 ) -> None:
     *unasked, asked = copies(desk.predictions["IBM"], 5)
+    go = asyncio.Event()
     async with (
-        Ollama(slow(1.0)).listening() as server,
+        Ollama(held_back(go)).listening() as server,
         explaining(database_settings, server.url, concurrency=1),
     ):
         for prediction in unasked:
             await desk.request(prediction, "material")
         await eventually(lambda: server.chats)
         await desk.request(asked)
-        await eventually(lambda: len(desk.answers) == 5, 60)
+        await eventually(lambda: EXPLANATIONS_WAITING._value.get() == len(unasked))
+        go.set()
+        await eventually(lambda: len(desk.answers) == 5)
     order = [each.prediction_id for each in desk.answers]
     assert order.index(asked.prediction_id) <= 1
     assert server.most == 1
