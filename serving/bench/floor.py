@@ -44,7 +44,7 @@ QUOTE_SUBJECT, EVENT_SUBJECT = "bench.floor.quote", "bench.floor.event"
 QUOTE_STREAM, EVENT_STREAM = "BENCH_QUOTES", "BENCH_EVENTS"
 # A name that stays lets a floor that starts find what was sent before; so the product finds its backlog.
 _DELIVERY = "bench.floor.delivery"
-BATCH, PENDING = 2048, 4096
+BATCH, PENDING = 8192, 16384
 _CONNECT_SECONDS = 10.0
 USUAL = "usual"
 DIFFERENCES = (

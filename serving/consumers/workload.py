@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from serving.consumers.predict import Predict
 
 _QUOTES = "predict-quotes"
-# Several waves, so that the servers are at work while the next wave is computed; and as many again on their way.
-_LARGEST_BATCH = 2048
+# More than the 5,000 tickers of one predictor: where more comes than can be predicted, a batch has several quotes of a
+# ticker, of which the latest is. Not many more: what is overtaken costs its reading. And as many again on their way.
+_LARGEST_BATCH = 8192
 _MOST_PENDING = 2 * _LARGEST_BATCH
 _JOBS: tuple[tuple[str, Subject[PredictJob], ModelType], ...] = (
     ("predict-normal", PREDICT_NORMAL, "normal"),
