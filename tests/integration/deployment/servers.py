@@ -22,7 +22,7 @@ from tests.integration.front_server import free_port
 from tests.unit.deployment.compose import environment
 
 HOST = "127.0.0.1"
-_READY_SECONDS = 30.0
+_READY_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Servers:
             "http://ollama:11434": f"http://{HOST}:9",
             "/run/secrets": str(self.secrets),
         }
-        # The disk of a test is small: the streams' sizes are not what is tested.
-        small = {"RISKEE_NATS__STORE_LIMIT_BYTES": str(64 * 2**20)}
+        # The disk of a test is small, and its machine busy: neither the streams' sizes nor haste are tested.
+        small = {"RISKEE_NATS__STORE_LIMIT_BYTES": str(64 * 2**20), "RISKEE_REDIS__TIMEOUT_SECONDS": "10"}
         return environment(service, addresses) | small
 
 
@@ -80,7 +80,7 @@ def _process(command: Sequence[str], log: Path, ready: Callable[[], None], stop:
         yield
     finally:
         process.send_signal(stop)
-        process.wait(30)
+        process.wait(60)
 
 
 def _await(process: subprocess.Popen[bytes], ready: Callable[[], None], log: Path) -> None:

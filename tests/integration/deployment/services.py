@@ -54,7 +54,7 @@ class Services:
         for process in self._running.values():
             process.terminate()
         for process in self._running.values():
-            process.wait(20)
+            process.wait(60)
 
     def _told(self, name: str) -> dict[str, str]:
         ports = {"RISKEE_METRICS__HOST": HOST, f"RISKEE_METRICS__{name.upper()}_PORT": str(free_port())}

@@ -158,4 +158,4 @@ def test_the_api_speaks_tls_alone(secured: Servers) -> None:
             assert client.version() in {"TLSv1.2", "TLSv1.3"}
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

@@ -54,7 +54,7 @@ class Watched:
     def ask(self, path: str, **parameters: str) -> Any:
         """What Prometheus answers."""
         address = f"http://127.0.0.1:{self.ports['prometheus']}/api/v1/{path}"
-        answer = httpx.get(address, params=parameters, timeout=20)
+        answer = httpx.get(address, params=parameters, timeout=60)
         assert answer.status_code == 200, f"{parameters}: {answer.text}"
         return answer.json()["data"]
 
@@ -91,6 +91,7 @@ def _services(home: Path, settings: Settings, ports: Mapping[str, int]) -> list[
     chosen = {
         "RISKEE_HOME": str(home),
         "RISKEE_DATABASE__URL": settings.database.url.get_secret_value(),
+        "RISKEE_REDIS__TIMEOUT_SECONDS": str(settings.redis.timeout_seconds),
         "RISKEE_FEED__REPLAY__SESSION_SECONDS": "2",
         "RISKEE_FEED__REPLAY__SESSIONS": "30",
         "RISKEE_API__PORT": str(ports["api"]),

@@ -32,7 +32,7 @@ async def test_it_watches_the_stack_and_ends_with_all_that_it_started(stack: Sta
     try:
         assert monitor.stdout is not None
         said = monitor.stdout.readline().split()
-        assert said[0] == "prometheus", monitor.communicate(timeout=10)
+        assert said[0] == "prometheus", monitor.communicate(timeout=60)
         address = said[1]
         await eventually(lambda: _targets(address))
         started = psutil.Process(monitor.pid).children()
@@ -42,7 +42,7 @@ async def test_it_watches_the_stack_and_ends_with_all_that_it_started(stack: Sta
         api = next(target for target in _targets(address) if target["labels"]["job"] == "api")
         assert api["labels"]["instance"] == f"127.0.0.1:{stack.ports['api']}"
         monitor.send_signal(signal.SIGTERM)
-        monitor.communicate(timeout=20)
+        monitor.communicate(timeout=60)
         assert started
         assert not any(process.is_running() for process in started)
     finally:
@@ -61,6 +61,6 @@ def _targets(address: str) -> list[dict[str, dict[str, str]]]:
 
 
 def test_without_a_stack_it_says_so(tmp_path: Path) -> None:
-    _, complaint = start(tmp_path).communicate(timeout=30)
+    _, complaint = start(tmp_path).communicate(timeout=120)
     assert "the stack is not running" in complaint
     assert "make up" in complaint
