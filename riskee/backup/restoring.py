@@ -10,11 +10,13 @@ from pathlib import Path
 from riskee.backup import files
 from riskee.backup.creating import BASE, SNAPSHOT, Telling
 from riskee.backup.errors import DamagedError
+from riskee.backup.filling import fill
 from riskee.backup.manifest import Manifest, Part
 from riskee.backup.newest import time_of
 from riskee.backup.postgres import PostgresServer
 from riskee.backup.repository import Repository, object_path
 from riskee.backup.streams import Snapshot, stream_server
+from riskee.backup.timescale import EXTENSION, require_version
 from riskee.backup.vectors import VectorServer
 from riskee.backup.verifying import log_after
 from riskee.backup.wal import Log, fetch
@@ -98,28 +100,26 @@ def restore_files(home: Path, repository: Repository, manifest: Manifest) -> int
     return files.unpack(content_of(repository, manifest, "files", "home.tar"), home)
 
 
-def restore_dumps(settings: Settings, repository: Repository, manifest: Manifest, work: Path) -> dict[str, int]:
+def restore_dumps(settings: Settings, repository: Repository, manifest: Manifest) -> dict[str, int]:
     """Fill the empty databases of a server from their dumps; returns the rows of each table.
 
-    `work` is a folder for the dumps while they are read. Raises FatalError for a database that has tables.
+    Raises FatalError for a database that has tables, or another TimescaleDB.
     """
     server, part = PostgresServer(settings), _part(manifest, "postgres")
     counts: dict[str, int] = {}
     there, saved = server.databases(), part.facts["databases"].split(",")
     # The product's own may bear another name here; Dagster's is restored where there is one.
     wanted = {there[0]: saved[0]} | {name: name for name in there[1:] if name in saved[1:]}
-    for database in wanted:
+    for database, name in wanted.items():
         if server.tables(database):
             raise FatalError(
                 f"the database {database} is not empty",
                 f"drop it and make it anew (`DROP DATABASE {database}`, `CREATE DATABASE {database}`), or set "
                 "RISKEE_DATABASE__URL to another",
             )
+        require_version(server, database, part.facts.get(f"{name}.{EXTENSION}"))
     for database, name in wanted.items():
-        dump = work / f"{name}.dump"
-        write_blocks(content_of(repository, manifest, "postgres", dump.name), dump)
-        server.restore_dump(database, dump)
-        dump.unlink()
+        fill(server, database, content_of(repository, manifest, "postgres", f"{name}.dump"))
         counts |= {f"{name}.{table}": rows for table, rows in server.rows(database).items()}
     for table, rows in part.counts.items():
         if table.partition(".")[0] in wanted.values():

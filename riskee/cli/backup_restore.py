@@ -65,6 +65,9 @@ def restore_elsewhere(
         return
     print_table(f"Restored from {manifest.backup_id}", ("what", "entries"), ((k, f"{n:,}") for k, n in counts.items()))
     _tell_gap(gap)
+    if extract is None:
+        typer.echo("next: `riskee up`; in containers `docker compose up -d`, which gives the roles their rights")
+        typer.echo("then `riskee documents embed` brings the vectors in line with the documents")
 
 
 def _extract(repository: Repository, manifest: Manifest, folder: Path, board: Board) -> tuple[dict[str, int], str]:
@@ -76,14 +79,13 @@ def _extract(repository: Repository, manifest: Manifest, folder: Path, board: Bo
 
 
 def _fill_servers(settings: Settings, repository: Repository, manifest: Manifest, board: Board) -> dict[str, int]:
-    from tempfile import TemporaryDirectory
-
     from riskee.backup import restoring
     from riskee.backup.creating import privileged
 
-    settings = privileged(settings)
-    with board.task("Restoring the database"), TemporaryDirectory(prefix="riskee-") as work:
-        counts = restoring.restore_dumps(settings, repository, manifest, Path(work))
+    # The backups' user of NATS may make streams; their role of the database only reads.
+    settings = privileged(settings, ("nats",))
+    with board.task("Restoring the database"):
+        counts = restoring.restore_dumps(settings, repository, manifest)
     if manifest.part("nats"):
         with board.task("Restoring the streams") as task:
             counts |= restoring.restore_streams(settings, repository, manifest, task)

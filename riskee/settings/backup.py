@@ -43,7 +43,8 @@ class BackupSettings(Section):
     )
     postgres_tools: Path | None = Field(
         None,
-        description="folder of pg_basebackup, pg_dump, pg_restore; unset: the embedded PostgreSQL's, else the PATH",
+        description="folder of pg_basebackup, pg_dump, pg_restore and psql; unset: the embedded PostgreSQL's, else the "
+        "PATH",
     )
     schedule: str = Field(
         "20 2 * * *", description="when Dagster makes a backup, as cron in UTC, where a target is set"

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from riskee.backup.creating import create, privileged
 from riskee.backup.errors import DamagedError
 from riskee.backup.files import Blocks, pack, unpack
+from riskee.backup.filling import _TIMEOUT, _copy
 from riskee.backup.key import read_key
 from riskee.backup.postgres import PostgresServer, tools_folder
 from riskee.backup.redis import place_rdb
@@ -84,7 +85,7 @@ def test_backups_reach_the_servers_as_whom_the_settings_say() -> None:
 
 
 def test_a_folder_without_tools_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FatalError, match="has no pg_basebackup, pg_dump, pg_restore"):
+    with pytest.raises(FatalError, match="has no pg_basebackup, pg_dump, pg_restore, psql"):
         tools_folder(Settings(backup=BackupSettings(postgres_tools=tmp_path)))
 
 
@@ -102,16 +103,42 @@ def test_the_log_is_not_kept_where_nobody_takes_it_away() -> None:
 
 
 def test_tools_get_how_to_encrypt_but_not_another_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("pg_basebackup", "pg_dump", "pg_restore"):
-        (tmp_path / name).write_text(f"#!/bin/sh\nenv > '{tmp_path}/said'\n")
-        (tmp_path / name).chmod(0o700)
+    for name in ("pg_basebackup", "pg_dump", "pg_restore", "psql"):
+        (tmp_path / name).touch(mode=0o700)
     monkeypatch.setenv("PGSSLMODE", "verify-full")
     monkeypatch.setenv("PGHOST", "elsewhere")
     server = PostgresServer(Settings(backup=BackupSettings(postgres_tools=tmp_path)))
-    server.restore_dump("riskee", tmp_path / "no.dump")
-    said = (tmp_path / "said").read_text().splitlines()
-    assert "PGSSLMODE=verify-full" in said
-    assert not [line for line in said if line.startswith("PGHOST=")]
+    command, environment = server.invocation("pg_restore", ["-f", "-"])
+    assert command == [str(tmp_path / "pg_restore"), "--no-password", "-f", "-"]
+    assert environment["PGSSLMODE"] == "verify-full"
+    assert "PGHOST" not in environment
+
+
+@pytest.mark.parametrize(("unknown", "kept"), [(b"", 2), (_TIMEOUT, 1)])
+def test_a_server_is_not_asked_for_what_it_does_not_know(unknown: bytes, kept: int) -> None:
+    """Servers before 17; what a row says is nobody's business."""
+    row = b"COPY notes FROM stdin;\n" + b"x" * 2000 + b"\n" + _TIMEOUT
+    taken: list[bytes] = []
+
+    class Taker(io.BytesIO):
+        def close(self) -> None:
+            taken.append(self.getvalue())
+            super().close()
+
+    _copy(io.BytesIO(b"SET statement_timeout = 0;\n" + _TIMEOUT + b"BEGIN;\n" + row), Taker(), unknown)
+    assert taken[0].count(_TIMEOUT) == kept
+    assert taken[0].startswith(b"SET statement_timeout = 0;\n")
+    assert taken[0].endswith(b"BEGIN;\n" + row)
+
+
+def test_a_restore_writes_as_whom_the_settings_say_and_never_as_who_only_reads() -> None:
+    backup = BackupSettings(
+        database_url=SecretStr("postgresql+psycopg://reader@elsewhere/riskee"),
+        nats_url=SecretStr("nats://backup@elsewhere:4222"),
+    )
+    changed = privileged(Settings(backup=backup), ("nats",))
+    assert changed.nats.url.get_secret_value() == "nats://backup@elsewhere:4222"
+    assert changed.database.url == Settings().database.url
 
 
 def test_a_target_that_goes_away_does_not_hide_why_a_backup_failed(
