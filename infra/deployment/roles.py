@@ -23,14 +23,22 @@ def make_roles(url: str, passwords: Mapping[str, str]) -> None:
         raise FatalError(f"no password for {', '.join(missing)}", "`python3 -m infra.deployment.secrets` makes them")
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-            _make_databases(connection)
-            connection.execute((SQL / "roles.sql").read_bytes())
+            make_owners(connection)
             for role in POSTGRES_ROLES:
                 _set_password(connection, role, passwords[role])
         with psycopg.connect(url, dbname=DATABASE, connect_timeout=5) as connection:
             connection.execute((SQL / "functions.sql").read_bytes())
     except psycopg.OperationalError as error:
         raise RetryableError(f"the database does not answer: {error}", "it is tried again") from error
+
+
+def make_owners(connection: psycopg.Connection) -> None:
+    """Make databases and roles that are missing; new ones have no password, and so nobody gets in as them yet.
+
+    The connection is the superuser's, and commits by itself.
+    """
+    _make_databases(connection)
+    connection.execute((SQL / "roles.sql").read_bytes())
 
 
 def renew_superuser(url: str, before: str, password: str) -> None:

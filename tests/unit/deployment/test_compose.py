@@ -32,7 +32,7 @@ OWNERS = {
     "grafana": ("riskee_grafana", "grafana/grafana", ["3001:3000"], None, None),
 }
 # Ends after its work, as a job does.
-JOBS = {"volumes", "migrate", "bootstrap", "ollama-model", "cli"}
+JOBS = {"volumes", "migrate", "bootstrap", "ollama-model", "cli", "restore"}
 # Their images have nothing to ask with: Prometheus, which scrapes them, tells whether they answer.
 WITHOUT_TOOLS = {"postgres-exporter", "redis-exporter", "nats-exporter", "node-exporter"}
 
@@ -164,8 +164,20 @@ def test_users_have_the_names_of_their_services() -> None:
                 assert match[1] == name, key
     for name in services(DAGSTER):
         told_of = environment(name, {})
-        role = "riskee_backup" if name == "wal-receiver" else "riskee_dagster"
+        role = {"wal-receiver": "riskee_backup", "restore": "postgres"}.get(name, "riskee_dagster")
         assert f"//{role}@" in told_of["RISKEE_DATABASE__URL"]
+
+
+def test_a_restore_comes_before_the_job_that_gives_rights(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schema that `migrate` makes would be in its way; and it is no service that is up by itself."""
+    restore = services()["restore"]
+    assert set(restore["depends_on"]) == {"timescaledb", "nats", "qdrant"}
+    assert restore["profiles"] == services()["cli"]["profiles"]
+    assert not [name for name, each in services().items() if "restore" in each.get("depends_on", {})]
+    assert all(volume.endswith(":ro") for volume in restore["volumes"]), "it reads backups"
+    settings, makes = told("restore", secrets, monkeypatch), told("dagster-code", secrets, monkeypatch)
+    assert (settings.backup.target, settings.backup.key) == (makes.backup.target, makes.backup.key)
+    assert settings.backup.database_url is None, "the role of backups only reads"
 
 
 def test_dagster_pages_stay_on_this_machine() -> None:
@@ -183,7 +195,7 @@ def test_every_secret_is_made_declared_and_mounted_where_it_is_needed() -> None:
     assert set(declared) == made
     assert {filled(each["file"]) for each in declared.values()} == {f"./secrets/{name}" for name in declared}
     superusers = {name for name, each in services().items() if "postgres_postgres" in each.get("secrets", [])}
-    assert superusers == {"timescaledb", "migrate"}
+    assert superusers == {"timescaledb", "migrate", "restore"}
 
 
 def test_no_secret_has_a_default() -> None:
