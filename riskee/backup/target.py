@@ -1,5 +1,6 @@
 """Where backups are kept: a folder, or whatever fsspec has an address for."""
 
+import importlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +9,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import fsspec
+from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractBufferedFile
 
 from riskee.errors import FatalError, NotFoundError, RetryableError
 from riskee.settings import Settings
@@ -30,6 +33,7 @@ class Target:
         except ValueError as error:
             raise FatalError(f"{address} is no place for backups: {error}", "mend RISKEE_BACKUP__TARGET") from error
         self._local = isinstance(self._fs, LocalFileSystem)
+        self._failures: tuple[type[Exception], ...] = (OSError, *_failures_of(self._fs))
 
     @contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
@@ -77,7 +81,7 @@ class Target:
             yield file
             file.close()
         except BaseException:
-            file.discard()
+            _discard(file)
             raise
         file.commit()
 
@@ -89,13 +93,32 @@ class Target:
         """What the target says as the product's errors; `missing`: something that is not there was asked for."""
         try:
             yield
-        except OSError as error:
+        except self._failures as error:
             if not (missing and isinstance(error, FileNotFoundError)):
                 raise RetryableError(
-                    f"{self.address} does not take or give {name}: {error.strerror or error}",
+                    f"{self.address} does not take or give {name}: {getattr(error, 'strerror', None) or error}",
                     "check its free space, owner and mode, or the access to it, then try again",
                 ) from error
             raise NotFoundError(f"{self.address} has no {name}", "`riskee backup list` shows what is there") from error
+
+
+def _discard(file: Any) -> None:
+    try:
+        file.discard()
+    finally:
+        if isinstance(file, AbstractBufferedFile):
+            # Else it would be closed when it is forgotten, which begins another upload that nobody ends.
+            file.closed = True
+
+
+def _failures_of(fs: AbstractFileSystem) -> tuple[type[Exception], ...]:
+    """What a file system raises besides OSError: s3fs lets through what its client says of a store that is away, and of
+    keys that are missing.
+    """
+    if type(fs).__module__.partition(".")[0] != "s3fs":
+        return ()
+    failures = importlib.import_module("botocore.exceptions")
+    return (failures.BotoCoreError, failures.ClientError)
 
 
 def target_of(settings: Settings) -> Target:
