@@ -56,7 +56,7 @@ def test_a_dump_of_an_older_server_goes_back_into_it(address: str) -> None:
     with psycopg.connect(f"{plain}postgres", autocommit=True) as connection:
         assert connection.info.server_version < 170000
         for database in ("source", "target"):
-            connection.execute(f"CREATE DATABASE {database}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {database}")
     settings = settings_of(address, "source")
     migrate(settings.database.url, settings)
     with psycopg.connect(f"{plain}source") as connection:
