@@ -15,6 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from riskee.backup.repository import repository_of
+from riskee.backup.timescale import EXTENSION
 from tests.conftest import REPOSITORY
 from tests.integration.deployment.conftest import run_migrate
 from tests.integration.deployment.servers import Servers, running_servers
@@ -85,6 +87,9 @@ def test_all_that_was_saved_is_back(restored: Restored) -> None:
     assert counts["riskee.quarantine"] >= 1
     assert counts["dagster.runs"] == 1
     assert counts["MARKET_DATA"] >= 1
+    part = repository_of(restored.kept.settings()).find(None).part("postgres")
+    assert part is not None
+    assert {part.facts[f"{database}.{EXTENSION}"] for database in ("riskee", "dagster")} == {""}, "plain PostgreSQL"
 
 
 def test_it_belongs_to_its_owners_and_nobody_gets_in_before_migrate(restored: Restored) -> None:
