@@ -26,9 +26,10 @@ _FILLING = "the role needs to be the database's owner, with TimescaleDB the supe
 
 
 def fill(server: PostgresServer, database: str, dump: Iterable[bytes]) -> None:
-    """Fill an empty database from the blocks of a dump: wholly or, where it raises, not at all.
+    """Fill an empty database from the blocks of a dump, wholly or not at all; then give all of it to its owner.
 
-    Raises FatalError, RetryableError, and what the blocks raise.
+    Raises FatalError, RetryableError, and what the blocks raise. A database that is filled and not given away yet, for
+    the server went away in between, is to be dropped.
     """
     with restoring(server, database):
         _play(server, database, dump)

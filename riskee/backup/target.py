@@ -80,10 +80,10 @@ class Target:
         try:
             yield file
             file.close()
+            file.commit()
         except BaseException:
             _discard(file)
             raise
-        file.commit()
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
