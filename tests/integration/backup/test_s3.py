@@ -97,7 +97,7 @@ def _forget() -> None:
 
 def unfinished(server: str) -> int:
     """Uploads that were begun and neither completed nor given up: a bucket keeps, and charges for, their parts."""
-    return httpx.get(f"{server}/kept?uploads").text.count("<UploadId>")
+    return httpx.get(f"{server}/kept?uploads", timeout=60).text.count("<UploadId>")
 
 
 def test_a_backup_comes_back(configured: str, server: str) -> None:
@@ -149,7 +149,7 @@ def test_what_another_process_wrote_is_seen(configured: str, server: str) -> Non
     target = Target(configured)
     assert target.names("wal") == []
     name = configured.rpartition("/")[2]
-    assert httpx.put(f"{server}/kept/{name}/wal/later", content=b"x").status_code == 200
+    assert httpx.put(f"{server}/kept/{name}/wal/later", content=b"x", timeout=60).status_code == 200
     assert target.names("wal") == ["later"]
     with pytest.raises(NotFoundError, match="has no wal/earlier"), target.reading("wal/earlier"):
         pass
