@@ -24,10 +24,12 @@ def prediction_id(quote: uuid.UUID, horizon: str, model_version: str) -> uuid.UU
     return _derived("prediction", str(quote), horizon, model_version)
 
 
-def asked_prediction_id(prediction: uuid.UUID, job: uuid.UUID) -> uuid.UUID:
-    """The identity of what a job made of a quote that may have been predicted before: since then the market may have
-    moved, the quote have become stale. Delivered again, a job makes the same one."""
-    return _derived("asked-prediction", str(prediction), str(job))
+def asked_prediction_id(
+    prediction: uuid.UUID, job: uuid.UUID, market_quote: uuid.UUID | None, as_of: datetime
+) -> uuid.UUID:
+    """The identity of what a job made, of this market and at this moment, of a quote that may have been predicted
+    before. A second try is of another moment, and often of another market: it is another prediction."""
+    return _derived("asked-prediction", str(prediction), str(job), str(market_quote), as_of.isoformat())
 
 
 def prediction_ids(quotes: Sequence[uuid.UUID], horizon: str, model_version: str) -> list[uuid.UUID]:

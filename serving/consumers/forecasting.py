@@ -40,7 +40,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 def asked(forecast: Forecast, job: uuid.UUID) -> Forecast:
     """What a job made of a quote, under an identity of its own."""
     made = forecast.prediction
-    identity = asked_prediction_id(made.prediction_id, job)
+    identity = asked_prediction_id(made.prediction_id, job, made.market_quote_id, made.as_of)
     return msgspec.structs.replace(forecast, prediction=msgspec.structs.replace(made, prediction_id=identity))
 
 
