@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -25,11 +26,24 @@ def times(full: int) -> int:
     return full if FULL else 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a scenario of the short set whose recovery alone took too long be played once more.
+
+    What others do for a second makes a recovery slower, never faster. Whatever else is violated fails at once.
+    """
+    if FULL:
+        return
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["recovery p95"]))
+
+
 @pytest.fixture
 def holds() -> Callable[[Result], None]:
     """Fails the test where a bar does not hold."""
 
     def check(result: Result) -> None:
+        assert result.violations == ()
         assert result.failures == ()
         if result.verdict is Verdict.UNDECIDED:
             pytest.skip(Verdict.UNDECIDED)

@@ -24,8 +24,9 @@ from tests.faults.market import TICKERS
 
 # The streams whose messages the services under test turn into others, or into rows.
 WATCHED = ("MARKET_DATA", "ROUTING", "PREDICTIONS", "DEAD_LETTER")
-# A server that is away must not hold up the watch of its coming back.
-_PATIENCE_SECONDS = 1.0
+# A server that is away must not hold up the watch of its coming back; one that must be there may be slow for a moment.
+_IMPATIENCE_SECONDS = 1.0
+_PATIENCE_SECONDS = 30.0
 _AWAY = (nats.errors.Error, JetStreamError, TimeoutError, OSError)
 
 
@@ -47,21 +48,20 @@ class Observer:
     engine: Engine
     cache: Redis
 
-    @property
-    def _jetstream(self) -> JetStreamContext:
-        return self.bus.client.jetstream(timeout=_PATIENCE_SECONDS)
+    def _jetstream(self, seconds: float = _PATIENCE_SECONDS) -> JetStreamContext:
+        return self.bus.client.jetstream(timeout=seconds)
 
     async def ends(self, otherwise: Mapping[str, int] | None = None) -> Mapping[str, int]:
         """The last sequence of each watched stream; where the bus is away what is given instead."""
+        if otherwise is None:
+            return await self._ends(_PATIENCE_SECONDS)
         try:
-            return await self._ends()
+            return await self._ends(_IMPATIENCE_SECONDS)
         except _AWAY:
-            if otherwise is None:
-                raise
             return otherwise
 
-    async def _ends(self) -> dict[str, int]:
-        infos = {name: await self._jetstream.stream_info(name) for name in WATCHED}
+    async def _ends(self, seconds: float) -> dict[str, int]:
+        infos = {name: await self._jetstream(seconds).stream_info(name) for name in WATCHED}
         return {name: info.state.last_seq for name, info in infos.items()}
 
     async def settled(self, ends: Mapping[str, int]) -> bool:
@@ -71,7 +71,7 @@ class Observer:
     async def unsettled(self, ends: Mapping[str, int]) -> list[str]:
         """The consumers that have not, with what they still have to do."""
         try:
-            listed = {name: await self._jetstream.consumers_info(name) for name in ends}
+            listed = {name: await self._jetstream(_IMPATIENCE_SECONDS).consumers_info(name) for name in ends}
         except _AWAY as error:
             return [f"the bus is away: {error!r}"]
         return [
@@ -97,14 +97,14 @@ class Observer:
     async def messages(self, subject: str) -> list[bytes]:
         """Every message of a subject, which may hold wildcards, in the order of the stream."""
         stream = stream_of(subject).name
-        info = await self._jetstream.stream_info(stream, subjects_filter=subject)
+        info = await self._jetstream().stream_info(stream, subjects_filter=subject)
         count = sum((info.state.subjects or {}).values())
         subscription = await self.bus.jetstream.subscribe(subject, stream=stream, ordered_consumer=True)
         try:
-            return [(await subscription.next_msg(timeout=20)).data for _ in range(count)]
+            return [(await subscription.next_msg(timeout=_PATIENCE_SECONDS)).data for _ in range(count)]
         finally:
             # The server would keep it for seconds, and count what it has not read.
-            await self._jetstream.delete_consumer(stream, (await subscription.consumer_info()).name)
+            await self._jetstream().delete_consumer(stream, (await subscription.consumer_info()).name)
             await subscription.unsubscribe()
 
     def rows(self, statement: Select[Any]) -> list[Any]:

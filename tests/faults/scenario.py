@@ -192,7 +192,7 @@ async def _scenario(
 ) -> AsyncIterator[Scenario]:
     clock, settings = OwnClock(), arena.settings
     bus = await Bus.connect(settings.nats, "faults", timeout=10)
-    cache = Redis.from_url(settings.redis.url.get_secret_value(), socket_timeout=1)
+    cache = Redis.from_url(settings.redis.url.get_secret_value(), socket_timeout=10)
     try:
         driver = source(arena) if source else _driver(arena, bus, load, clock)
         yield Scenario(arena, bus, Observer(bus, arena.engine, cache), driver, clock, random.Random(load.seed))
