@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from psycopg import sql
 from sqlalchemy import Connection
 
 from riskee.market.bars import Floats
-
-if TYPE_CHECKING:
-    import psycopg
+from riskee.storage.database import driver_of
 
 # The binary form: a head of 19 bytes, rows, a trailer of two bytes. Before a row's first element are the number of
 # its fields, its key, and of the first array the length, the dimensions, flags and type; then its own length.
@@ -30,7 +27,7 @@ def _row(arrays: int, length: int) -> np.dtype[np.void]:
 def read_arrays(connection: Connection, query: sql.Composable, arrays: int) -> Iterator[tuple[int, Floats]]:
     """The rows of a query for a number and then `arrays` arrays of float8, which have one length within a row and no
     NULL: the number, and the arrays as (arrays, length)."""
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    driver = driver_of(connection)
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         data = b"".join(copy)

@@ -3,18 +3,18 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, text
 
 from riskee.market.bars import Bar
 from riskee.storage.bars_merge import COPY, COPY_TYPES, LINK, MERGE, NAME_TICKERS, OVERRULED, STAGE, STORED
+from riskee.storage.database import driver_of
 from riskee.storage.partitions import ensure_partitions
 from riskee.storage.tables import TIME_SERIES, market_data
 
 if TYPE_CHECKING:
     import pandas as pd
-    import psycopg
 
 DAILY = "1d"
 # Identifies the writers of bars among PostgreSQL's advisory locks: versions are counted by one at a time.
@@ -202,7 +202,7 @@ def _copy(connection: Connection, frame: "pd.DataFrame") -> None:
         frame["source"].to_list(),
         _datetimes(frame["known_at"]),
     ]
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    driver = driver_of(connection)
     with driver.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.set_types(COPY_TYPES)
         for row in zip(*columns, strict=True):

@@ -1,14 +1,11 @@
 """Reading millions of numbers at once: the binary form of COPY, straight into an array."""
 
-from typing import TYPE_CHECKING, cast
-
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy import Connection
 
-if TYPE_CHECKING:
-    import psycopg
+from riskee.storage.database import driver_of
 
 # The binary form: a head of 19 bytes, rows of length-prefixed fields, a trailer of two bytes.
 _HEAD, _TRAILER = 19, 2
@@ -21,7 +18,7 @@ def read_columns(connection: Connection, query: sql.Composable, columns: int) ->
     statement = sql.SQL("COPY (SELECT {} FROM ({}) AS rows ({})) TO STDOUT (FORMAT binary)").format(
         numbers, query, sql.SQL(", ").join(names)
     )
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    driver = driver_of(connection)
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         data = b"".join(copy)
     row = np.dtype([("fields", ">i2"), ("values", [("length", ">i4"), ("value", ">f8")], columns)])

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from psycopg import InterfaceError as DriverInterfaceError
 from psycopg import OperationalError as DriverError
+from psycopg import ProgrammingError as DriverProgrammingError
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable, QueryCanceled, UndefinedColumn, UndefinedTable
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -52,7 +54,7 @@ def database_errors() -> Iterator[None]:
     """Turn an unreachable, busy, empty or otherwise unprepared server into RetryableError; other errors of a statement
     pass through.
 
-    Of the driver's own errors too, for a COPY goes past SQLAlchemy.
+    Of the driver's own errors too, for what `driver_of` gives goes past SQLAlchemy.
     """
     try:
         yield
@@ -62,8 +64,8 @@ def database_errors() -> Iterator[None]:
         raise RetryableError(
             "all connections to the database are in use", "raise RISKEE_DATABASE__POOL_SIZE; the call is repeated"
         ) from error
-    except ProgrammingError as error:
-        unprepared = _unprepared(error.orig)
+    except (ProgrammingError, DriverProgrammingError) as error:
+        unprepared = _unprepared(getattr(error, "orig", None) or error)
         if unprepared is None:
             raise
         raise unprepared from error
@@ -101,6 +103,14 @@ def _unprepared(error: BaseException | None) -> RetryableError | None:
                 "the deployment's `migrate` grants what infra/postgres/grants.sql says",
             )
     return None
+
+
+def driver_of(connection: Connection) -> psycopg.Connection[Any]:
+    """The driver's own connection, in the same transaction: for COPY, and for rows in binary."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(f"{type(driver)} is not psycopg's connection")
+    return driver
 
 
 def read_one_moment(connection: Connection) -> None:

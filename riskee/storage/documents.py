@@ -3,15 +3,12 @@
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, Engine, bindparam, case, func, select, text
 
 from riskee.documents.document import Collection, Document
+from riskee.storage.database import driver_of
 from riskee.storage.tables import documents as table
-
-if TYPE_CHECKING:
-    import psycopg
 
 _PAGE = 1000
 _FIELDS = Document.__struct_fields__
@@ -118,7 +115,7 @@ def count_documents(connection: Connection) -> dict[tuple[Collection, str | None
 def _store(
     connection: Connection, documents: Iterable[Document], drop: str, scope: dict[str, object]
 ) -> DocumentCounts:
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    driver = driver_of(connection)
     connection.execute(text(_STAGE))
     count = 0
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:

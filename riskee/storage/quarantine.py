@@ -3,15 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, func, select, text
 
 from riskee.ids import rejection_id
+from riskee.storage.database import driver_of
 from riskee.storage.tables import quarantine
-
-if TYPE_CHECKING:
-    import psycopg
 
 # Copied aside first, since a wrong file may bring a hundred thousand rows, some of them again.
 _STAGE = "CREATE TEMPORARY TABLE incoming_quarantine (LIKE quarantine) ON COMMIT DROP"
@@ -32,7 +29,7 @@ class Rejection:
 
 def add_rejections(connection: Connection, rejections: Iterable[Rejection]) -> int:
     """Keep the rejections; returns how many were not there yet."""
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    driver = driver_of(connection)
     connection.execute(text(_STAGE))
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_COPY_TYPES)

@@ -25,7 +25,7 @@ from riskee.messaging.messages import DeadLetter, Flag, Prediction, Quote
 from riskee.messaging.streams import stream_of
 from riskee.messaging.subjects import QUOTE
 from riskee.storage import tables
-from riskee.storage.database import database_errors
+from riskee.storage.database import database_errors, driver_of
 from riskee.storage.tables import TIME_SERIES
 from riskee.telemetry import ROWS_WRITTEN
 
@@ -128,10 +128,7 @@ def record(engine: Engine, recording: Recording[PayloadT], envelopes: Sequence[E
     """
     rows = [recording.row(envelope) for envelope in envelopes]
     with _copy_errors(), engine.begin() as connection:
-        driver = connection.connection.driver_connection
-        if not isinstance(driver, psycopg.Connection):
-            raise TypeError(f"{type(driver)} is not psycopg's connection")
-        new = _copy(driver, recording, rows)
+        new = _copy(driver_of(connection), recording, rows)
     ROWS_WRITTEN.labels(recording.table.name).inc(new)
     return new
 

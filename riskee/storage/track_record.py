@@ -8,16 +8,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, cast
 
 import msgspec
 from psycopg import sql
 from sqlalchemy import Connection, select, text
 
+from riskee.storage.database import driver_of
 from riskee.storage.tables import track_record
-
-if TYPE_CHECKING:
-    import psycopg
 
 # The digest before the first row.
 GENESIS = "0" * 64
@@ -87,7 +84,7 @@ def append(connection: Connection, rows: Iterable[Values], after: Head) -> Head:
     sequence, previous = after.rows, after.sha256
     statement = sql.SQL("COPY track_record ({}) FROM STDIN (FORMAT BINARY)")
     columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    driver = driver_of(connection)
     with driver.cursor() as cursor, cursor.copy(statement.format(columns)) as copy:
         copy.set_types(_TYPES)
         for values in rows:

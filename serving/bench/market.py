@@ -7,7 +7,6 @@ import numpy as np
 from lightgbm import Dataset
 from lightgbm import train as fit
 from numpy.typing import NDArray
-from psycopg import Connection as Driver
 from sqlalchemy import Connection, insert, text
 
 from riskee.features.definitions import SCALE_FEATURE, feature_set_hash, features_of
@@ -16,6 +15,7 @@ from riskee.market.sessions import Session
 from riskee.messaging.messages import HORIZON, MODEL_TYPES, ModelType
 from riskee.model.artifact import Calibration, ModelArtifact, ResidualQuantiles
 from riskee.storage.calendar import Report, write_reports
+from riskee.storage.database import driver_of
 from riskee.storage.partitions import ensure_partitions
 from riskee.storage.sessions import write_sessions
 from riskee.storage.tables import TIME_SERIES, market_data, model_metadata
@@ -106,12 +106,9 @@ def _copy_bars(connection: Connection, names: list[str], sessions: list[Session]
     series = next(series for series in TIME_SERIES if series.table is market_data)
     days = [_at(session.session_date, 0) for session in sessions]
     ensure_partitions(connection, series, days[0], days[-1])
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, Driver):
-        raise TypeError(f"{type(driver)} is not psycopg's connection")
     header = b"PGCOPY\n\xff\r\n\0" + bytes(8)
     with (
-        driver.cursor() as cursor,
+        driver_of(connection).cursor() as cursor,
         cursor.copy(f"COPY market_data ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.write(header)

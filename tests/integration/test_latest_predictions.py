@@ -3,9 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import numpy as np
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
+from riskee.errors import RetryableError
+from riskee.storage import predictions
+from riskee.storage.database import database_errors, make_engine
 from riskee.storage.predictions import latest_predictions
 from riskee.storage.recording import PREDICTIONS, record
 from tests.integration.made_predictions import made, sealed
@@ -48,3 +53,54 @@ def test_many_are_asked_for_with_a_plan_for_their_times_however_often(engine: En
         )
         generic, custom = connection.execute(text(plans)).one()
     assert (int(generic), int(custom) > 0) == (0, True)
+
+
+def _ages(count: int) -> list[float]:
+    """Ages of predictions in seconds: most of the last seconds, some of hours, days and weeks ago."""
+    rng = np.random.default_rng(1)
+    ages: list[float] = np.where(
+        rng.random(count) < 0.8, rng.uniform(0, 10, count), 10 ** rng.uniform(1, 6, count)
+    ).tolist()
+    return ages
+
+
+def test_of_many_each_has_its_newest_however_old_the_others_are(engine: Engine) -> None:
+    tickers = [f"T{number}" for number in range(230)]
+    ages = dict(zip(tickers, _ages(len(tickers)), strict=True))
+    newest = {ticker: made(ticker, 100.0, age=age) for ticker, age in ages.items()}
+    older = [made(ticker, 99.0, age=age + ago) for ticker, age in ages.items() for ago in (1.0, 5.0)]
+    record(engine, PREDICTIONS, [sealed(one) for one in (*older, *newest.values())])
+    with engine.connect() as connection:
+        found = latest_predictions(connection, [*tickers, "NONE"], datetime.now(UTC))
+    assert found == newest
+
+
+def test_few_of_many_tell_how_far_back_the_others_are_looked_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a day's bounds PostgreSQL would read a whole page of the index for each."""
+    asked: list[tuple[int, object]] = []
+    honest = predictions._latest
+
+    def watched(connection: object, tickers: list[str], since: object, until: object) -> object:
+        asked.append((len(tickers), since))
+        return honest(connection, tickers, since, until)  # type: ignore[arg-type]
+
+    tickers = [f"T{number}" for number in range(200)]
+    made_now = [made(ticker, 100.0, age=3.0) for ticker in tickers]
+    record(engine, PREDICTIONS, [sealed(one) for one in made_now])
+    monkeypatch.setattr(predictions, "_latest", watched)
+    now = datetime.now(UTC)
+    with engine.connect() as connection:
+        assert len(latest_predictions(connection, tickers, now)) == 200
+    oldest = min(one.prediction_time for one in made_now[::4])
+    assert asked == [(50, now - timedelta(days=1)), (150, oldest)]
+
+
+def test_a_database_without_tables_is_told_of(database_url: str) -> None:
+    empty = make_engine(SecretStr(database_url), 1)
+    with empty.begin() as connection:
+        connection.execute(text("ALTER TABLE predictions RENAME TO elsewhere"))
+    with pytest.raises(RetryableError, match="no tables yet"), database_errors(), empty.connect() as connection:
+        latest_predictions(connection, ["AAPL"], datetime.now(UTC))
+    empty.dispose()
