@@ -114,7 +114,7 @@ async def test_a_restart_continues_after_the_last_finished_session(
 ) -> None:
     days = [session.session_date for session in market.sessions[-PLAYED:]]
     async with consumer("ingest", replaying(database_settings, seconds=1), ingest.main):
-        await eventually(lambda: last_played(engine) == (1, days[0]))
+        await eventually(lambda: (last_played(engine) or (0, days[0])) >= (1, days[0]))
         await eventually(lambda: count(bus, A_SESSION + 3 + len(TICKERS) + 1))
     first, _ = await published(bus)
     record(engine, QUOTES, [_envelope(quote) for quote in first])
@@ -132,7 +132,7 @@ async def test_the_replay_starts_over_as_a_new_pass(
     bus: Bus, database_settings: Settings, engine: Engine, market: Market
 ) -> None:
     async with consumer("ingest", replaying(database_settings, seconds=0.1, repeat=True), ingest.main):
-        await eventually(lambda: (last_played(engine) or (0, None))[0] == 2)
+        await eventually(lambda: (last_played(engine) or (0, None))[0] >= 2)
     quotes, _ = await published(bus)
     assert {quote.feed for quote in quotes} >= {"replay/1", "replay/2"}
     assert len({quote.quote_id for quote in quotes}) == len(quotes)
@@ -194,7 +194,7 @@ async def test_a_progress_outside_of_the_window_starts_a_new_pass(
     with engine.begin() as connection:
         connection.execute(feed_state.update().values(session_date=market.sessions[0].session_date))
     async with consumer("ingest", replaying(database_settings), ingest.main):
-        await eventually(lambda: (last_played(engine) or (0, None))[0] == 2)
+        await eventually(lambda: (last_played(engine) or (0, None))[0] >= 2)
     with engine.begin() as connection:
         connection.execute(delete(feed_state))
 

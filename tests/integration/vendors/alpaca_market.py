@@ -168,19 +168,19 @@ class AlpacaMarket:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Of RISKEE_ALPACA__…: nobody waits for long."""
+        """Of RISKEE_ALPACA__…: nobody waits for long, but for a machine that is busy."""
         return {
             "url": self.rest.url,
             "key_id": KEY,
             "secret_key": SECRET,
             "feed": "iex",
             "requests_per_minute": 1e6,
-            "timeout_seconds": 5.0,
+            "timeout_seconds": 20.0,
             "stream": {
                 "url": self.stream.url,
                 "publish_seconds": 0.02,
                 "first_pause_seconds": 0.02,
-                "ping_seconds": 0.5,
+                "ping_seconds": 10.0,
                 "settle_seconds": 0.3,
             },
         }
@@ -260,4 +260,4 @@ def full_minutes(opens_at: datetime, until: datetime) -> list[datetime]:
 
 async def stopped(client: Client) -> None:
     """Wait until a connection is gone."""
-    await asyncio.wait_for(client.socket.wait_closed(), 10)
+    await asyncio.wait_for(client.socket.wait_closed(), 60)

@@ -243,7 +243,7 @@ async def stored_finals(scene: Scene) -> None:
         with scene.engine.connect() as connection:
             return list(connection.execute(select(quotes_table).order_by(quotes_table.c.received_at)))
 
-    await eventually(lambda: sum(row.final for row in rows()) == len(TICKERS), 30)
+    await eventually(lambda: sum(row.final for row in rows()) == len(TICKERS))
     await scene.read()
     stored = rows()
     assert {row.quote_id for row in stored} == {quote.quote_id for quote in scene.quotes}
@@ -351,11 +351,13 @@ async def test_of_a_ticker_that_the_history_refuses_nothing_is_confirmed(scene: 
 
 async def test_a_half_open_connection_is_made_again(scene: Scene) -> None:
     stream = scene.market.stream
-    async with ingesting(scene) as running:
+    settings = scene.with_alpaca(stream=scene.market.settings["stream"] | {"ping_seconds": 0.5})
+    async with ingesting(scene, settings) as running:
         await scene.becomes("IBM", scene.whole("IBM"))
         stream.connections = 2
+        before = stream.logins
         stream.go_deaf()
-        await eventually(lambda: stream.logins == 2)
+        await eventually(lambda: stream.logins > before)
         await eventually(lambda: running.health.ready)
         live = minute(floor(scene.clock.now()), 500.0)
         scene.market.history.add("IBM", live)
@@ -381,7 +383,7 @@ async def test_without_the_right_key_the_process_ends_and_says_why(scene: Scene,
     said = ""
     try:
         await asyncio.wait_for(
-            serve("ingest", quiet, ingest.main, clock=scene.clock, stopping=asyncio.Event()), timeout=20
+            serve("ingest", quiet, ingest.main, clock=scene.clock, stopping=asyncio.Event()), timeout=60
         )
     except* FatalError as group:
         said = repr(group)
@@ -465,7 +467,7 @@ async def test_a_killed_process_leaves_no_hole_and_says_nothing_twice(scene: Sce
             try:
                 await scene.becomes("IBM", scene.whole("IBM"))
                 second.terminate()
-                output, _ = await asyncio.to_thread(second.communicate, timeout=20)
+                output, _ = await asyncio.to_thread(second.communicate, timeout=60)
             finally:
                 second.kill()
         finally:
@@ -479,7 +481,8 @@ async def test_a_killed_process_leaves_no_hole_and_says_nothing_twice(scene: Sce
 async def test_what_comes_faster_than_it_can_be_published_is_one_quote(scene: Scene) -> None:
     stream = scene.market.stream
     count = 400
-    async with ingesting(scene):
+    settings = scene.with_alpaca(stream=scene.market.settings["stream"] | {"publish_seconds": 0.25})
+    async with ingesting(scene, settings):
         open_, high, low, _, volume = bar_of(await scene.becomes("IBM", scene.whole("IBM")))
         before, moment = len(scene.quotes), scene.clock.now()
         for number in range(count):
@@ -576,7 +579,7 @@ async def test_what_is_corrected_while_corrections_are_fetched_is_fetched_again(
             history.add("IBM", minute(wrong.start, 140.0, 2.0))
             push = stream.push(cancel_message("IBM", 78, scene.clock.now()))
             pushing.append(asyncio.run_coroutine_threadsafe(push, loop))
-            pushing[0].result(5)
+            pushing[0].result(60)
             time.sleep(0.3)
         return reply
 

@@ -148,10 +148,11 @@ async def test_a_broken_connection_is_told(market: AlpacaMarket) -> None:
 
 
 async def test_a_half_open_connection_is_noticed(market: AlpacaMarket) -> None:
-    async with open_stream(settings_of(market)) as stream:
+    impatient = settings_of(market, stream=market.settings["stream"] | {"ping_seconds": 0.5})
+    async with open_stream(impatient) as stream:
         await stream.subscribe(("bars",), ["AAPL"])
         market.stream.go_deaf()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             with pytest.raises(RetryableError, match=r"broke off.*ping"):
                 await anext(stream.messages())
 
