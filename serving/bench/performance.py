@@ -1,14 +1,11 @@
 """The performance targets, beside what was measured."""
 
-from collections.abc import Iterator, Sequence
-
-import msgspec
+from collections.abc import Iterator
 
 from serving.bench import elsewhere
-from serving.bench.loads import Load
 from serving.bench.result import Measured
 from serving.bench.target import Target
-from serving.bench.targets import PAIR_RATE, PREDICT_BESIDE, RECORD, VOID, percentile
+from serving.bench.targets import PAIR_RATE, PREDICT_BESIDE, RECORD, VOID, of_product, worst
 
 
 def performance(measured: Measured) -> list[Target]:
@@ -25,7 +22,8 @@ def performance(measured: Measured) -> list[Target]:
 def _whole(measured: Measured) -> Iterator[Target]:
     loads = [load for load in measured.loads if load.target == "product"]
     kept = [load for load in loads if not load.void]
-    yield _end_to_end(loads)
+    frame = f"end to end, quote to WebSocket frame, p99 at {PAIR_RATE:,}/s of the worst market"
+    yield worst(frame, 1000, of_product(measured), "websocket", 99)
     most = max((load.tickers for load in kept if not load.lost), default=None)
     yield Target(
         what="tickers at once",
@@ -50,21 +48,6 @@ def _whole(measured: Measured) -> Iterator[Target]:
         unit="ms",
         measured=limits.api_ms if limits else None,
     )
-
-
-def _end_to_end(loads: Sequence[Load]) -> Target:
-    """Of the largest market, which is the hardest."""
-    at_rate = [load for load in loads if load.rate == PAIR_RATE and "websocket" in load.latency]
-    load = max(at_rate, key=lambda load: load.tickers, default=None)
-    void = load is not None and load.void
-    found = percentile(
-        f"end to end, quote to WebSocket frame, p99 at {PAIR_RATE:,}/s of the largest market",
-        1000,
-        None if load is None or void else load.latency["websocket"],
-        99,
-        VOID if void else "",
-    )
-    return found if load is None else msgspec.structs.replace(found, detail=f"{load.tickers:,} tickers")
 
 
 def _database(measured: Measured) -> Iterator[Target]:

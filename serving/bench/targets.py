@@ -1,9 +1,12 @@
 """What was aimed at, beside what was measured: the bars of the live path."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from serving.bench.latency import FEWEST_ABOVE, Latency
-from serving.bench.loads import SERVING, Load
+from serving.bench.loads import SERVING, WHOLE, Load
 from serving.bench.market import LEAVES, TREES
 from serving.bench.ratios import listed, told
 from serving.bench.result import Measured
@@ -13,6 +16,7 @@ PAIR_RATE = 1000
 """The rate at which the product is held against the floor."""
 ALL_SERVICES = SERVING[0]
 LATENCY_BOUND = 2.0
+FOLLOWING = ("record", "api", "postgres")
 VOID = "void: the generator lagged"
 TOO_FEW = f"fewer than {FEWEST_ABOVE} values are above it"
 PREDICT, RECORD, FLOOR = "predict, each quote of its own time", "record", "floor, each quote of its own time"
@@ -32,6 +36,7 @@ def bars(measured: Measured) -> list[Target]:
     """The bars of the live path."""
     return [
         *_against_floor(measured),
+        *_observed_everywhere(measured),
         *_loss(measured),
         *_drains(measured),
         *_backlog_cpu(measured),
@@ -53,6 +58,30 @@ def percentile(what: str, bound: float, latency: Latency | None, at: float, note
     return Target(what=what, bound=bound, unit="ms", measured=measured, note=note or few)
 
 
+def of_product(measured: Measured) -> list[Load]:
+    """The product at the rate of the pair, in markets of every size, with a WebSocket client that listens and Redis and
+    the database asked for a sample."""
+    return [load for load in measured.loads if (load.target, load.rate) == (WHOLE[0], PAIR_RATE)]
+
+
+def worst(what: str, bound: float, loads: Sequence[Load], place: str, at: float) -> Target:
+    """A bound of a percentile in the worst of these markets, which is named; not judged where one of them is void or
+    does not carry it, for that may be the worst."""
+    seen = {load.tickers: load.latency[place] for load in loads if place in load.latency}
+    tickers = max(seen, key=lambda each: seen[each].at(at) or math.inf, default=0)
+    void = any(load.void for load in loads)
+    found = percentile(what, bound, None if void else seen.get(tickers), at, VOID if void else "")
+    if found.measured is None:
+        return found
+    named = f"{tickers:,} tickers, the worst of {len(seen)} markets"
+    return msgspec.structs.replace(found, detail=named)
+
+
+def _observed_everywhere(measured: Measured) -> Iterator[Target]:
+    if loads := of_product(measured):
+        yield worst(f"{WHOLE[0]}, {PAIR_RATE:,}/s: p99.9 to the durable event", 50.0, loads, "event", 99.9)
+
+
 def _of_pair(where: str, load: Load, floor: Load) -> Iterator[Target]:
     """Ratios of the same turn: what else the machine did met both halves, or is seen in one turn only."""
     event, bare_event = load.latency.get("event"), floor.latency.get("event")
@@ -71,7 +100,7 @@ def _of_pair(where: str, load: Load, floor: Load) -> Iterator[Target]:
         unit="x",
         measured=ratio,
         note=note or (TOO_FEW if few else ""),
-        detail=listed(ratios),
+        detail="; ".join(filter(None, (listed(ratios), "" if void else _followed(load, floor)))),
     )
     yield Target(
         what=f"{where}: predict's CPU a quote against the floor's",
@@ -83,6 +112,13 @@ def _of_pair(where: str, load: Load, floor: Load) -> Iterator[Target]:
     )
     yield percentile(f"{p99} (aim)", 6.0, None if void else event, 99, note)
     yield percentile(f"{where}: p99.9 to the durable event", 50.0, None if void else event, 99.9, note)
+
+
+def _followed(load: Load, floor: Load) -> str:
+    """What the services take from predict that store and tell an event: those of the floor nobody reads."""
+    more = round(sum(load.cpu_us.get(name, 0.0) - floor.cpu_us.get(name, 0.0) for name in FOLLOWING))
+    took = f"{', '.join(FOLLOWING[:-1])} and {FOLLOWING[-1]} took"
+    return f"{took} {more:,} us a quote more than beside the floor" if more > 0 else ""
 
 
 def _loss(measured: Measured) -> Iterator[Target]:
