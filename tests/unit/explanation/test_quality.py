@@ -222,7 +222,7 @@ async def test_a_server_that_does_not_answer_is_no_measurement(ground: Ground, l
     questions = questions_of(ground.corpus, "earnings_calls", 1)[:1]
     # Of the two that are answered, one loads the model.
     llm = Script(*lines, *[away] * 9)
-    with pytest.raises(FatalError, match="http://x:1 does not answer.*riskee up.*RISKEE_LLM__URL"):
+    with pytest.raises(FatalError, match=r"http://x:1 does not answer.*riskee up.*RISKEE_LLM__URL"):
         await written_by(llm, ground, questions, ExplanationSettings(), FixedClock(FIRST), print)
 
 
