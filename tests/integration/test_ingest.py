@@ -19,6 +19,9 @@ from riskee.storage.recording import QUOTES, record
 from riskee.storage.replay import end_pass, next_act
 from riskee.storage.tables import feed_state, market_data
 from serving.consumers import ingest
+from serving.consumers.feeds.replay import ReplayFeed
+from serving.consumers.service import Service
+from serving.database import Database
 from tests.integration.conftest import consumer, eventually
 from tests.integration.live_data import MARKET, TICKERS, Market, fill
 
@@ -210,3 +213,25 @@ async def test_the_pace_is_the_settings(bus: Bus, database_settings: Settings, e
         await eventually(lambda: last_played(engine) is not None)
     # Four waves, half a second apart: the fourth comes after one and a half seconds.
     assert loop.time() - began >= 1.5
+
+
+async def test_a_session_opens_with_its_first_quotes(
+    bus: Bus, database_settings: Settings, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    async def pace(self: ReplayFeed, moments: int) -> None:
+        told.append("pause")
+
+    async def play(service: Service) -> None:
+        database = Database.connect(service.settings.database)
+        async for wave in ReplayFeed(service, database).waves():
+            told.extend([wave.status.state.value] if wave.status else ["quotes"] if wave.ticks else [])
+        database.engine.dispose()
+        await service.stopping.wait()
+
+    monkeypatch.setattr(ReplayFeed, "_pace", pace)
+    session = ["pause", "open", "quotes", *(["pause", "quotes"] * 3), "closed"]
+    async with consumer("ingest", replaying(database_settings), play):
+        await eventually(lambda: len(told) >= PLAYED * len(session))
+    assert told == PLAYED * session

@@ -55,9 +55,12 @@ class ReplayFeed:
         while act := await self.service.until_done("feed", self._next):
             known = frozenset(info.ticker for info in await self.database.run(read_tickers))
             script = await self.service.until_done("feed", lambda act=act: self._write(act))  # type: ignore[misc]
-            yield Wave(act.feed, known, unplayable=script.unplayable, status=_status(act, MarketState.OPEN))
-            for ticks in script.moments:
+            yield Wave(act.feed, known, unplayable=script.unplayable)
+            for number, ticks in enumerate(script.moments):
                 await self._pace(len(script.moments))
+                if not number:
+                    # With the first quotes and no earlier: until then the last session's numbers are of a closed one.
+                    yield Wave(act.feed, known, status=_status(act, MarketState.OPEN))
                 yield Wave(act.feed, known, ticks=_unplayed(ticks, act))
                 if self.service.settings.feed.replay.lockstep:
                     await until_predicted(self.service)
