@@ -26,14 +26,15 @@ class Kept:
 @dataclass(frozen=True)
 class Measured:
     """`cpu_us`: microseconds of a processor for each quote, by service, at each of `RATES`. `predicted`: quotes a
-    second of one predictor; `written`: rows a second of record. Of the stream: us of a delivery and KiB of a
-    connection.
+    second of one predictor; `written`: rows a second of record; `late_ms`: the p99 to the durable event at each of
+    `RATES` but the first. Of the stream: us of a delivery and KiB of a connection.
     """
 
     machine: str
     cpu_us: dict[str, tuple[float, ...]]
     predicted: float
     written: float
+    late_ms: tuple[float, ...]
     memory_mib: dict[str, float]
     delivery_us: float
     connection_kib: float
@@ -46,13 +47,17 @@ def read_measured(docs: Path = DOCS) -> Measured:
     found = re.search(r"## The live path.*?Measured in [\d,]+ s on (\d+ cores \(.*?\)\))", page, re.DOTALL)
     if found is None:
         raise FatalError("docs/benchmarks.md does not name its machine", "mend infra/sizing/measured.py")
-    cpu = [_row(page, "CPU, us for each quote", ("product", f"{TICKERS:,}", f"{rate:,}")) for rate in RATES]
+    cpu, late = (
+        [_row(page, title, ("product", f"{TICKERS:,}", f"{rate:,}")) for rate in RATES]
+        for title in ("CPU, us for each quote", "Latency, p50 / p95 / p99 ms")
+    )
     backlogs = "Backlogs: messages a second"
     return Measured(
         machine=found.group(1),
         cpu_us={name: tuple(_number(row[3 + place]) for row in cpu) for place, name in enumerate(SERVICES)},
         predicted=_number(_row(page, backlogs, ("predict, each quote of its own time",))[4]),
         written=_number(_row(page, backlogs, ("record",))[4]),
+        late_ms=tuple(_number(row[3].rpartition(" / ")[2]) for row in late[1:]),
         memory_mib={name: _number(_row(page, "Memory, the most of each process", (name,))[1]) for name in SERVICES},
         delivery_us=_number(_row(page, "Deliveries", ("product", "0"))[8]),
         connection_kib=_number(_row(page, "Connections", ("product", "0"))[4]),

@@ -42,6 +42,8 @@ def _words(measured: Measured) -> dict[str, object]:
         "follows": SHARE * 1e6 / measured.cpu_us["api"][-1],
         "predicted": measured.predicted,
         "written": measured.written,
+        "eased": measured.late_ms[0],
+        "late": measured.late_ms[-1] / 1000,
         "delivery": measured.delivery_us,
         "connection": measured.connection_kib,
         "quotes": quotes.row_bytes,

@@ -11,12 +11,14 @@ from infra.sizing.need import Load, cores_of, need
 from infra.sizing.page import LOADS, render
 from riskee.errors import FatalError
 
+FULL_CORES = "| product | 5,000 | 5,000 |"
 # 600 us a quote at 100/s, 300 at 1,000/s, 60 at 5,000/s, over all services.
 EASY = Measured(
     machine="2 cores",
     cpu_us=dict.fromkeys(SERVICES, (100.0, 50.0, 10.0)),
     predicted=10_000,
     written=40_000,
+    late_ms=(10.0, 1_000.0),
     memory_mib=dict.fromkeys(SERVICES, 100.0),
     delivery_us=20.0,
     connection_kib=32.0,
@@ -26,6 +28,14 @@ EASY = Measured(
 
 def test_the_page_is_computed_from_the_measured_numbers() -> None:
     assert (DOCS / "sizing.md").read_text() == render(), "run `make docs`"
+
+
+def test_how_late_the_page_says_quotes_are_is_what_was_measured() -> None:
+    (row,) = (
+        line for line in (DOCS / "benchmarks.md").read_text().splitlines() if FULL_CORES in line and " / " in line
+    )
+    latest = float(row.split("|")[4].split(" / ")[2])
+    assert f"5,000/s on two full cores: {latest / 1000:.2g} s late at p99" in render()
 
 
 def test_what_the_page_says_of_the_largest_is_so() -> None:
