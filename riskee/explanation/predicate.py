@@ -26,15 +26,19 @@ _TIMES = _WHEN.union(
 _WHICH = frozenset(
     wording.words("first second third fourth final early late same past previous prior current recent fiscal full")
 )
-# Adverbs without which more is said.
+# Words without which more is said.
 _LIMITING = frozenset(
     wording.words(
-        "organically nominally domestically internationally locally regionally seasonally partly briefly only together"
+        "organically nominally domestically internationally locally regionally seasonally partly briefly only together "
+        "than sequentially year-over-year year-on-year quarter-over-quarter quarter-on-quarter month-over-month "
+        "month-on-month"
     )
 )
 # What was so over a time was not so in a session of it.
 _SPANS = frozenset({"over", "within", "since", "throughout"})
 _MAY_SPAN = frozenset({"in", "for", "during", "through"})
+# They lead to the base of a comparison: what rose against the quarter before may have fallen against the year before.
+_COMPARE = frozenset({"against", "versus", "than", "from", "with", "to"})
 _NEXT_TO = frozenset({"last", "next"})
 _SIDES = frozenset({"before", "after", "ago", "earlier", "later"})
 _IRREGULAR = "cut|hit|sold|bought|won|lost|made|held|kept|led|paid|built|sent|spent|put|set|found|told|left|met"
@@ -48,8 +52,8 @@ _PASSIVE = re.compile(
 class Predicate:
     """`verb` as its stem; `moves` for a plain move that has no object, so that fell may stand for declined; `object`
     the stems up to the first preposition; `links` each preposition with the word that it leads to; `limits` the stems
-    without which it says more: rose in China, or over two weeks. When it was and by whom
-    it was done limit nothing."""
+    without which it says more: rose in China, over two weeks, or against the quarter before. When it was and by whom it
+    was done limit nothing."""
 
     verb: str = ""
     moves: bool = False
@@ -140,6 +144,8 @@ def _spans(lead: str, led: list[str]) -> bool:
 def _limits(words: list[str], passive: bool) -> Iterator[str]:
     for lead, led in _links(words):
         named = next((word for word in led if word not in _WHICH), led[0])
-        if _spans(lead, led) or not (_is_time(named) or (passive and lead == "by")):
+        if _is_time(named) and lead in _COMPARE:
+            yield f"{lead} {_led_to(led)}"
+        elif _spans(lead, led) or not (_is_time(named) or (passive and lead == "by")):
             yield wording.stem(led[0])
     yield from (wording.stem(word) for word in words if word in _LIMITING)

@@ -18,6 +18,10 @@ from riskee.explanation.quantities import Quantity, split_quantities
 # Stands for the company or index that a document is about.
 SELF = "@"
 _HEAD_ENDS = wording.PREPOSITIONS
+# It has the form of a verb, and only leads to the base of a comparison.
+_COMPARED = re.compile(
+    r"\b(?:(?:as |when )?compared (?:with|to)|relative to|in comparison (?:with|to))\b", re.IGNORECASE
+)
 _COMPANY = {wording.stem(word) for word in wording.COMPANY}
 
 
@@ -83,7 +87,7 @@ def statements(text: str, itself: frozenset[str], *, claim: bool = False) -> lis
 def _parts(sentence: str) -> Iterator[str]:
     """Parts of a sentence; a first one without a verb belongs to the next, unless it only says when or where."""
     waiting = ""
-    whole = wording.ASIDES.sub("", joining.marked(sentence))
+    whole = wording.ASIDES.sub("", joining.marked(_COMPARED.sub("against", sentence)))
     for part in filter(None, (part.strip(" .") for part in wording.PARTS.split(whole))):
         joined = f"{waiting} and {part}" if waiting else part
         if not waiting and not has_verb(part) and not _is_adjunct(part):
