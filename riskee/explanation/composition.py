@@ -11,8 +11,9 @@ from riskee.messaging.explanations import SourceDocument
 
 _CITATION = re.compile(r"\[[A-Z]\]")
 _CITED = re.compile(r" \[([A-Z])\]\. ?")
-# The paragraph of the cited documents.
+# The paragraphs: what is predicted and how sure that is, what drove it, what the documents say, the track record.
 _BACKGROUND = 2
+_BLANK_LINE = "\n\n"
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ def holds_only_facts(composed: Composed, facts: Facts) -> bool:
     Directions, names, advice and certainty in a draft's sentences are checked before (`verification`). Neither checks
     the whole meaning of a sentence.
     """
-    paragraphs = composed.text.split("\n")
+    paragraphs = composed.text.split(_BLANK_LINE)
     known = [_opening(facts), template.drivers(facts), [], _closing(facts)]
-    if len(paragraphs) != len(known):
+    if len(paragraphs) != len(known) or any("\n" in paragraph for paragraph in paragraphs):
         return False
     background = _CITED.split(paragraphs.pop(_BACKGROUND))
     del known[_BACKGROUND]
@@ -88,4 +89,4 @@ def _composed(facts: Facts, reason: list[str], reports: list[str], sources: tupl
         cited or [template.without_documents(facts)],
         _closing(facts),
     )
-    return Composed("\n".join(" ".join(sentences) for sentences in paragraphs if sentences), sources)
+    return Composed(_BLANK_LINE.join(" ".join(sentences) for sentences in paragraphs if sentences), sources)

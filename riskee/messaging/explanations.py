@@ -95,8 +95,8 @@ Verified = Annotated[
 class Explanation(Message, frozen=True):
     """The explanation of a prediction (`thought.prediction.explained`).
 
-    `facts_sha256` stands for all that the text may claim. `dropped` counts the language model's sentences that were
-    refused, by reason. Tokens are those that the model read and wrote.
+    `text` has four paragraphs with a blank line between. `facts_sha256` stands for all that it may claim. `dropped`
+    counts the language model's sentences that were refused, by reason. Tokens are those that the model read and wrote.
     """
 
     explanation_id: uuid.UUID

@@ -29,6 +29,12 @@ export function writeWords(node, text) {
   node.replaceChildren(...text.split("`").map((part, place) => (place % 2 ? element("code", "", part) : part)));
 }
 
+// A text whose paragraphs end with a blank line.
+export function writeParagraphs(node, text) {
+  const shown = [...node.children].map(({ textContent }) => textContent).join("\n\n");
+  if (shown !== text) node.replaceChildren(...text.split("\n\n").map((each) => element("p", "", each)));
+}
+
 // A link that is followed in a new tab, or plain text where the address is none of the web's.
 export function link(address, text) {
   const url = URL.parse(address ?? "", location.href);

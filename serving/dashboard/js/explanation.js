@@ -5,7 +5,7 @@ import { announce } from "./announcer.js";
 import { attributionBars } from "./attributions.js";
 import { momentOf } from "./clock.js";
 import { documentLink } from "./documents.js";
-import { byId, element, write, writeWords } from "./dom.js";
+import { byId, element, write, writeParagraphs, writeWords } from "./dom.js";
 import { count, day, moment, words } from "./format.js";
 import { Told } from "./told.js";
 
@@ -168,7 +168,7 @@ export class Explanation {
 
   #drawAnswer(explanation, isKept) {
     const { text, drivers, sources, generator, verified, llm } = explanation;
-    write(byId("explanation-text"), text);
+    writeParagraphs(byId("explanation-text"), text);
     const writer = generator === "model" ? `Written by ${llm}` : "Written by the template";
     byId("badges").replaceChildren(
       element("span", "badge", writer),

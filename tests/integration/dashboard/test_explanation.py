@@ -59,7 +59,7 @@ def explained(of: Prediction) -> Explanation:
     sample: Explanation = samples.sample(EXPLAINED.name).payload
     return msgspec.structs.replace(
         sample, explanation_id=uuid.uuid4(), drivers=DRIVERS, created_at=datetime.now(UTC),
-        prediction_id=of.prediction_id, ticker=of.ticker, text=f"{' '.join(SENTENCES)} {HOSTILE} [A].",
+        prediction_id=of.prediction_id, ticker=of.ticker, text=f"{' '.join(SENTENCES)}\n\n{HOSTILE} [A].",
         sources=(source,), data_time=of.data_time, dropped={"certainty": 1, "support": 2},
     )  # fmt: skip
 
@@ -138,6 +138,8 @@ async def _tells_everything(dashboard: Dashboard) -> None:
         "made, 2012-07-24",
     ):  # fmt: skip
         assert part in said
+    paragraphs = await dashboard.page.locator("#explanation-text p").all_inner_texts()
+    assert paragraphs == [" ".join(SENTENCES), f"{HOSTILE} [A]."]
     ways = await dashboard.page.eval_on_selector_all("#drivers i", "bars => bars.map(bar => bar.className)")
     assert ways == ["up", "down", "up", "down"]
     await dashboard.page.click("#dropped summary")

@@ -10,7 +10,7 @@ PREDICTION: dict[str, Any] = {
     "status": "ok", "status_since": None, "session": "open", "prediction_time": "2026-11-22T09:49:45.5Z",
 }  # fmt: skip
 EXPLANATION: dict[str, Any] = {
-    "text": "The normal model expects more. AAPL gained [A].",
+    "text": "The normal model expects more.\n\nAAPL gained [A].",
     "drivers": [
         {"name": "the wider market", "feature": "beta_60d", "value": 1.1, "contribution": 0.0008,
          "label": "sensitivity to the market", "unit": "ratio", "shown": "1.10 times the market's move"},

@@ -78,7 +78,7 @@ def test_explain_shows_text_bars_units_and_sources(asked: list[tuple[str, str]])
     assert result.exit_code == 0, result.output
     assert asked == [("post", "/v1/explain/AAPL")]
     lines = result.output.splitlines()
-    assert "AAPL gained [A]." in result.output
+    assert "The normal model expects more.\n\nAAPL gained [A].\n\n" in result.output, "a blank line ends a paragraph"
     market, volatility = (next(line for line in lines if line.startswith(f"  {name}")) for name in ("the w", "vola"))
     assert market.count("█") == 2 * volatility.count("█")
     assert "sensitivity to the market: 1.10 times the market's move" in market

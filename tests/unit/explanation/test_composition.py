@@ -39,6 +39,17 @@ def test_texts_are_as_agreed(name: str) -> None:
     assert holds_only_facts(composed, given)
 
 
+@pytest.mark.parametrize("name", ["rise", "fall", "flat", "model", "model_without_reason"])
+def test_each_question_has_a_paragraph_of_its_own(name: str) -> None:
+    """A blank line is what people, terminals and plain text take for the end of a paragraph."""
+    predicted, driven, said, record = _composed(name)[0].text.split("\n\n")
+    assert "expects AAPL to close the next session" in predicted
+    assert "expected move is" in predicted, "and how sure that is"
+    assert driven.startswith(("Pushing it up", "Pulling it down", "What moved it is not known"))
+    assert "[A]." in said or said.startswith("No document")
+    assert "earlier predictions" in record or "scored predictions" in record
+
+
 def test_only_cited_documents_are_sources() -> None:
     composed, given = _composed("model")
     assert composed.sources == (given.documents[0], given.documents[2])
@@ -91,8 +102,10 @@ def test_a_citation_out_of_its_order_or_place_is_seen() -> None:
     composed, given = _composed("model")
     for text in (
         composed.text.replace("[A]", "[B]"),
-        composed.text.replace("\n", " [A].\n", 1),
-        composed.text.replace("\n", "\n\n", 1),
+        composed.text.replace("\n\n", " [A].\n\n", 1),
+        composed.text.replace("\n\n", "\n\n\n\n", 1),
+        composed.text.replace("\n\n", "\n", 1),
+        composed.text.replace(". ", ".\n", 1),
     ):
         assert not holds_only_facts(Composed(text, composed.sources), given)
 
