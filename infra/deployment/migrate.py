@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from infra.deployment.identities import OWNER, POSTGRES_ROLES, SUPERUSER
+from infra.deployment.identities import POSTGRES_ROLES, SUPERUSER
 from infra.deployment.roles import grant, make_roles, renew_superuser
 from infra.deployment.secrets import METRICS_TOKEN, PREVIOUS
 from riskee.access.api_keys import digest_of, parse_key
@@ -23,11 +23,11 @@ from riskee.clock import Clock, SystemClock
 from riskee.errors import FatalError, RetryableError, RiskeeError
 from riskee.logs import configure_logs, get_logger
 from riskee.settings import Settings, load_settings
-from riskee.settings.addresses import with_password
 from riskee.storage.api_keys import StoredKey, add_key, read_keys, replace_digest, revoke_key
 from riskee.storage.bus import Bus
 from riskee.storage.database import database_errors, make_engine
 from riskee.storage.migrations import migrate
+from riskee.storage.postgres_address import conninfo
 
 FOLDER = "DEPLOY_SECRETS"  # not RISKEE_*: it is no setting of a service
 NAME = "migrate"
@@ -45,24 +45,21 @@ def deploy(settings: Settings, secrets: Path, clock: Clock) -> None:
     Raises RetryableError where a server does not answer, FatalError where a secret is missing or the schema is newer.
     """
     passwords = {role: _secret(secrets / f"postgres_{role}") for role in (SUPERUSER, *POSTGRES_ROLES)}
-    owner = settings.database.url.get_secret_value()
-    libpq = owner.replace("postgresql+psycopg://", "postgresql://", 1)
-    superuser = superusers(libpq, passwords[SUPERUSER])
+    owner = settings.database.url
+    superuser = superusers(owner, passwords[SUPERUSER])
     before = _secret(secrets / PREVIOUS[f"postgres_{SUPERUSER}"])
-    renew_superuser(superuser, superusers(libpq, before), passwords[SUPERUSER])
+    renew_superuser(superuser, superusers(owner, before), passwords[SUPERUSER])
     make_roles(superuser, passwords)
-    migrate(SecretStr(owner), settings, clock)
-    grant(libpq)
+    migrate(owner, settings, clock)
+    grant(conninfo(owner))
     _with_database(settings, lambda connection: add_metrics_key(connection, settings, secrets, clock))
     asyncio.run(_make_streams(settings))
     _log.info("the database and the bus are ready")
 
 
-def superusers(url: str, password: str) -> str:
-    """The superuser's address of the server that `url` names, of the database that is always there."""
-    before, _, after = with_password(url.replace(f"//{OWNER}:", f"//{SUPERUSER}:", 1), password).rpartition("/")
-    _, question, options = after.partition("?")
-    return f"{before}/{SUPERUSER}{question}{options}"
+def superusers(owner: SecretStr, password: str) -> str:
+    """The superuser's address (libpq's) of the owner's server, of the database that is always there."""
+    return conninfo(owner, user=SUPERUSER, password=password, dbname=SUPERUSER)
 
 
 def add_metrics_key(connection: Connection, settings: Settings, secrets: Path, clock: Clock) -> None:

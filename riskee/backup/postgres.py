@@ -19,11 +19,11 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
-from sqlalchemy import make_url
 
 from riskee.backup.sealing import Write
 from riskee.errors import FatalError, RetryableError
 from riskee.settings import Settings
+from riskee.storage.postgres_address import conninfo
 
 # Dagster's runs and their history are in a database beside the product's.
 DATABASES = ("riskee", "dagster")
@@ -143,11 +143,7 @@ class PostgresServer:
             return dict(row_counts(connection))
 
     def _address(self) -> str:
-        return (
-            make_url(self.settings.database.url.get_secret_value())
-            .set(drivername="postgresql")
-            .render_as_string(hide_password=False)
-        )
+        return conninfo(self.settings.database.url)
 
     def bare_address(self, database: str | None = None) -> str:
         """The address without its password, which others would read in the list of processes."""

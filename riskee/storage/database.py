@@ -10,11 +10,12 @@ from psycopg import OperationalError as DriverError
 from psycopg import ProgrammingError as DriverProgrammingError
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable, QueryCanceled, UndefinedColumn, UndefinedTable
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeftError
 
-from riskee.errors import FatalError, RetryableError
+from riskee.errors import RetryableError
+from riskee.storage.postgres_address import parse_address
 
 CONNECT_SECONDS = 5
 # Each below the time after which a service that makes no progress is started anew: its message would be taken for the
@@ -24,8 +25,6 @@ LOCK_SECONDS = 10
 STATEMENT_SECONDS = 30
 # A connection whose other end vanished without a word is given up after some 20 s, not after hours.
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000}
-# A bare postgresql:// means psycopg 3 to SQLAlchemy 2.1 and psycopg 2 to others: say which.
-_DRIVER = "postgresql+psycopg"
 _DISK_FULL = "53100"
 
 
@@ -34,13 +33,13 @@ def make_engine(url: SecretStr, pool_size: int) -> Engine:
 
     Its statements may take as long as they need, as imports, migrations and marts do.
     """
-    return create_engine(_parse(url), **_options(pool_size))
+    return create_engine(parse_address(url), **_options(pool_size))
 
 
 def make_service_engine(url: SecretStr, pool_size: int) -> Engine:
     """As `make_engine`, for a service: no statement and no lock is waited for without end, so that it can try again."""
     limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
-    return create_engine(_parse(url), **_options(pool_size, limits))
+    return create_engine(parse_address(url), **_options(pool_size, limits))
 
 
 def close_engine(engine: Engine) -> None:
@@ -116,19 +115,6 @@ def driver_of(connection: Connection) -> psycopg.Connection[Any]:
 def read_one_moment(connection: Connection) -> None:
     """Let all that the transaction reads from here on, before which it read nothing, be of one moment."""
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-
-
-def _parse(url: SecretStr) -> URL:
-    try:
-        parsed = make_url(url.get_secret_value())
-    except ArgumentError as error:
-        raise FatalError("the database address does not parse", "mend RISKEE_DATABASE__URL") from error
-    if parsed.get_backend_name() != "postgresql":
-        raise FatalError(
-            f"the database address is for {parsed.get_backend_name()}, not for postgresql",
-            f"RISKEE_DATABASE__URL starts with {_DRIVER}://",
-        )
-    return parsed.set(drivername=_DRIVER)
 
 
 def _options(pool_size: int, limits: str = "") -> dict[str, Any]:
