@@ -16,9 +16,11 @@ from redis.exceptions import RedisError
 from riskee.backup.sealing import Write
 from riskee.errors import FatalError, RetryableError
 from riskee.settings import RedisSettings
+from riskee.storage.sentinels import located
 from riskee.storage.trust import redis_trust, trusting
 
 _SECONDS = 60.0
+_ASKING_SECONDS = 5.0
 _BLOCK = 1 << 20
 
 # Valkey 9 writes a magic of its own where a file has what Redis does not know.
@@ -27,7 +29,7 @@ _MAGICS = (b"REDIS", b"VALKEY")
 
 @dataclass(frozen=True)
 class RedisServer:
-    """The server of the settings."""
+    """The server of the settings: with Sentinels the one that they call the master."""
 
     settings: RedisSettings
 
@@ -54,14 +56,15 @@ class RedisServer:
             raise _away(error) from error
 
     def _client(self) -> Redis:
-        url = self.settings.url.get_secret_value()
-        return Redis.from_url(url, socket_timeout=_SECONDS, **redis_trust(self.settings))
+        there = located(self.settings, _ASKING_SECONDS)
+        return Redis.from_url(there.url.get_secret_value(), socket_timeout=_SECONDS, **redis_trust(there))
 
     def _connect(self) -> socket.socket:
-        options: dict[str, Any] = parse_url(self.settings.url.get_secret_value())  # type: ignore[no-untyped-call]
+        url = located(self.settings, _ASKING_SECONDS).url.get_secret_value()
+        options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
         address = options.get("host", "localhost"), int(options.get("port", 6379))
         link = socket.create_connection(address, timeout=_SECONDS)
-        if self.settings.url.get_secret_value().startswith("rediss:"):
+        if url.startswith("rediss:"):
             context = trusting(self.settings.authority) or ssl.create_default_context()
             link = context.wrap_socket(link, server_hostname=address[0])
         if options.get("password"):

@@ -46,14 +46,16 @@ def check_models(settings: Settings) -> Finding:
 
 
 def check_redis(settings: Settings) -> Finding:
-    """The cache answers."""
+    """The cache answers: with Sentinels, the server that they call the master."""
     import redis
 
+    from riskee.storage.sentinels import located
+    from riskee.storage.trust import redis_trust
+
+    there = located(settings.redis, TIMEOUT_SECONDS)
+    limits: dict[str, Any] = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
     try:
-        url = settings.redis.url.get_secret_value()
-        with redis.Redis.from_url(
-            url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
-        ) as client:
+        with redis.Redis.from_url(there.url.get_secret_value(), **limits, **redis_trust(there)) as client:
             info: Any = client.info()
     except (redis.RedisError, OSError) as error:
         raise RetryableError(f"the cache does not answer: {error}", "`riskee up`; `riskee logs redis`") from error

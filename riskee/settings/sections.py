@@ -36,6 +36,8 @@ class RedisSettings(Address):
         (),
         description="addresses of Redis Sentinels, host:port; with any, the host in the address is the master's name",
     )
+    sentinel_user: str = Field("", description="user that asks the Sentinels for the master, where they know users")
+    sentinel_password: SecretStr | None = Field(None, description="password by which the Sentinels are asked")
     timeout_seconds: float = Field(0.5, gt=0, description="longest wait for one answer")
 
 

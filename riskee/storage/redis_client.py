@@ -1,6 +1,5 @@
 """A client of Redis: of one server, or of the one that Sentinels call the master."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -10,8 +9,8 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from riskee.errors import FatalError
 from riskee.settings import RedisSettings
+from riskee.storage.sentinels import asking_options, master_name, sentinel_addresses
 from riskee.storage.trust import redis_trust
 
 
@@ -31,10 +30,15 @@ def redis_client(settings: RedisSettings) -> Redis:
     if not settings.sentinels:
         return Redis.from_url(url, **limits)
     options: dict[str, Any] = dict(parse_url(url))
-    master = options.pop("host")
-    options.pop("port", None)
-    sentinel = Sentinel(_addresses(settings.sentinels), sentinel_kwargs=limits, **(limits | options))  # type: ignore[no-untyped-call]
-    client: Redis = sentinel.master_for(master)
+    # Where the master is, and the kind of connection that finds it again, are the Sentinels' matter.
+    for name in ("host", "port", "connection_class"):
+        options.pop(name, None)
+    asking = asking_options(settings)
+    if asking.get("ssl"):
+        options["ssl"] = True
+    addresses = sentinel_addresses(settings.sentinels)
+    sentinel = Sentinel(addresses, sentinel_kwargs=limits | asking, **(limits | options))  # type: ignore[no-untyped-call]
+    client: Redis = sentinel.master_for(master_name(settings))
     return client
 
 
@@ -43,10 +47,3 @@ async def close_redis(client: Redis) -> None:
     await client.aclose()
     if isinstance(client.connection_pool, SentinelConnectionPool):
         await client.connection_pool.sentinel_manager.aclose()
-
-
-def _addresses(sentinels: Sequence[str]) -> list[tuple[str, int]]:
-    try:
-        return [(host, int(port)) for host, _, port in (address.rpartition(":") for address in sentinels)]
-    except ValueError as error:
-        raise FatalError("the address of a Sentinel does not parse", "host:port in RISKEE_REDIS__SENTINELS") from error
