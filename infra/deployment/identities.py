@@ -1,7 +1,7 @@
 """Who talks to the servers: one user for each service and server, so that each may do only what it must.
 
 What each may do is written where the server reads it: `infra/postgres/grants.sql`, `infra/redis/users.acl` and
-`infra/nats/nats.conf`.
+`sentinels.acl`, and `infra/nats/nats.conf`.
 """
 
 SUPERUSER = "postgres"
@@ -24,5 +24,8 @@ POSTGRES_ROLES = (
     "riskee_backup",
     "dagster",
 )
-REDIS_USERS = ("predict", "explain", "api", "operator", "exporter", "backup", "health")
+# The last two are servers: a replica of the master, and a Sentinel that watches both.
+REDIS_USERS = ("predict", "explain", "api", "operator", "exporter", "backup", "health", "replica", "sentinel")
+# At the Sentinels: they themselves, by the same password, and whoever asks them for the master.
+SENTINEL_USERS = ("sentinel", "finder")
 NATS_USERS = ("migrate", "ingest", "predict", "record", "explain", "api", "dagster", "operator", "backup")

@@ -13,14 +13,14 @@ import argparse
 import json
 import secrets
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS, SUPERUSER
+from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS, SENTINEL_USERS, SUPERUSER
 
 FOLDER = Path("secrets")
-REDIS_USERS_TEMPLATE = Path(__file__).parents[1] / "redis" / "users.acl"
+REDIS = Path(__file__).parents[1] / "redis"
 METRICS_TOKEN = "metrics_token"  # noqa: S105 (the name of a file)
 # Given by a person: until then alerts go to an address where nobody listens, and are seen in Alertmanager alone.
 ALERT_WEBHOOK = "alert_webhook"
@@ -59,7 +59,7 @@ def wanted() -> dict[str, Callable[[], str]]:
     """Every secret by the name of its file, and what makes it."""
     names = (
         *(f"postgres_{role}" for role in (SUPERUSER, *POSTGRES_ROLES)),
-        *(f"redis_{user}" for user in REDIS_USERS),
+        *(f"redis_{user}" for user in dict.fromkeys((*REDIS_USERS, *SENTINEL_USERS))),
         *(f"nats_{user}" for user in NATS_USERS),
         "qdrant_api_key",
         PEPPER,
@@ -70,19 +70,28 @@ def wanted() -> dict[str, Callable[[], str]]:
 
 def rendered(values: Mapping[str, str]) -> dict[str, str]:
     """The files that servers read in a format of theirs, by name."""
-    acl = REDIS_USERS_TEMPLATE.read_text()
-    for user in REDIS_USERS:
-        acl = acl.replace(f"@{user}@", sha256(values[f"redis_{user}"].encode()).hexdigest())
     nats = "".join(f"NATS_{user.upper()}: {json.dumps(values[f'nats_{user}'])}\n" for user in NATS_USERS)
     exporters = [f"{scheme}://exporter@redis:6379" for scheme in ("redis", "rediss")]
     return {
-        "redis_users.acl": acl,
+        "redis_users.acl": _hashed("users.acl", REDIS_USERS, values),
+        "redis_sentinels.acl": _hashed("sentinels.acl", SENTINEL_USERS, values),
+        # These two must know the password itself: they log in with it.
+        "redis_sentinel.conf": (REDIS / "sentinel.conf").read_text().replace("@sentinel@", values["redis_sentinel"]),
+        "redis_replica.conf": f"masteruser replica\nmasterauth {values['redis_replica']}\n",
         "nats_users.conf": nats,
         "qdrant.yaml": f"service:\n  api_key: {json.dumps(values['qdrant_api_key'])}\n"
         # Prometheus reads the metrics with the token that it has.
         f"  read_only_api_key: {json.dumps(values[METRICS_TOKEN])}\n",
         "redis_exporter.json": json.dumps(dict.fromkeys(exporters, values["redis_exporter"])) + "\n",
     }
+
+
+def _hashed(template: str, users: Iterable[str], values: Mapping[str, str]) -> str:
+    """A list of users with the hashes of their passwords put in."""
+    text = (REDIS / template).read_text()
+    for user in users:
+        text = text.replace(f"@{user}@", sha256(values[f"redis_{user}"].encode()).hexdigest())
+    return text
 
 
 def write_secrets(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS
+from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS, SENTINEL_USERS
 from infra.deployment.secrets import METRICS_TOKEN, PREVIOUS, forget, renew, wanted, write_secrets
 from riskee.access.api_keys import parse_key
 from tests.conftest import REPOSITORY
@@ -82,7 +82,12 @@ def test_every_user_that_a_server_knows_has_a_secret_and_none_is_left_open(tmp_p
     acl = (tmp_path / "redis_users.acl").read_text()
     assert "#@" not in acl
     assert re.findall(r"(?m)^user (\w+) ", acl) == ["default", *REDIS_USERS]
-    assert "nopass" not in acl
+    sentinels = (tmp_path / "redis_sentinels.acl").read_text()
+    assert "#@" not in sentinels
+    assert re.findall(r"(?m)^user (\w+) ", sentinels) == ["default", *SENTINEL_USERS]
+    assert "nopass" not in acl + sentinels
+    assert "user default off\n" in acl
+    assert "user default off\n" in sentinels
     nats = (REPOSITORY / "infra" / "nats" / "nats.conf").read_text()
     assert re.findall(r"user: (\w+), password: \$NATS_(\w+)", nats) == [(user, user.upper()) for user in NATS_USERS]
     roles = (REPOSITORY / "infra" / "postgres" / "roles.sql").read_text()
@@ -92,6 +97,17 @@ def test_every_user_that_a_server_knows_has_a_secret_and_none_is_left_open(tmp_p
     hba = (REPOSITORY / "infra" / "postgres" / "pg_hba.conf").read_text()
     assert all(re.search(rf"[ ,]{role}[ ,]", hba) for role in POSTGRES_ROLES)
     assert not re.search(r"\b(trust|md5|password|0\.0\.0\.0/0)\b", re.sub(r"(?m)^#.*$", "", hba))
+
+
+def test_servers_that_log_in_at_others_have_the_password_of_now(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+    for user, file in (("sentinel", "redis_sentinel.conf"), ("replica", "redis_replica.conf")):
+        renew(tmp_path, f"redis_{user}")
+        password = (tmp_path / f"redis_{user}").read_text()
+        text = (tmp_path / file).read_text()
+        assert password in text
+        assert "@" not in text
+        assert sha256(password.encode()).hexdigest() in (tmp_path / "redis_users.acl").read_text()
 
 
 def test_it_needs_nothing_but_python(tmp_path: Path) -> None:
