@@ -86,10 +86,15 @@ def redis_of(servers: Servers, user: str) -> Redis:
     return Redis(port=servers.redis, username=user, password=servers.secret(f"redis_{user}"))
 
 
-@pytest.mark.parametrize("user", REDIS_USERS)
 @pytest.mark.parametrize(
-    "command",
-    ["FLUSHALL", "CONFIG SET dir /tmp", "ACL LIST", "KEYS *", "SHUTDOWN", "REPLICAOF NO ONE"],
+    ("user", "command"),
+    [
+        (user, command)
+        for user in REDIS_USERS
+        for command in ("FLUSHALL", "CONFIG SET dir /tmp", "ACL LIST", "KEYS *", "SHUTDOWN", "REPLICAOF NO ONE")
+        # Who the master is, is what Sentinels are there to say.
+        if (user, command) != ("sentinel", "REPLICAOF NO ONE")
+    ],
 )
 def test_no_user_of_the_cache_is_its_master(servers: Servers, user: str, command: str) -> None:
     with redis_of(servers, user) as client:
@@ -112,6 +117,10 @@ def test_no_user_of_the_cache_is_its_master(servers: Servers, user: str, command
         ("exporter", ("HGET", "pred:AAPL", "body")),
         ("backup", ("HGET", "pred:AAPL", "body")),
         ("health", ("GET", "stats:cache:api")),
+        ("replica", ("HGET", "pred:AAPL", "body")),
+        ("sentinel", ("HGET", "pred:AAPL", "body")),
+        ("sentinel", ("PUBLISH", "others", "x")),
+        ("sentinel", ("CONFIG", "GET", "masterauth")),
     ],
 )
 def test_a_key_of_others_is_refused(servers: Servers, user: str, command: tuple[str, ...]) -> None:
