@@ -83,7 +83,8 @@ class Watched:
         """Whether each Sentinel knows the replica and the others."""
         for sentinel in self.sentinels:
             async with self.client(sentinel, "finder") as client:
-                told: Any = (await client.sentinel_masters())[MASTER]
+                masters: Any = await client.sentinel_masters()
+            told = masters[MASTER]
             if (told["num-slaves"], told["num-other-sentinels"]) != (1, len(self.sentinels) - 1):
                 return False
         return True

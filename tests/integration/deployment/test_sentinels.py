@@ -92,4 +92,4 @@ async def test_who_asks_sentinels_does_not_command_them(watched: Watched, user: 
     async with watched.client(watched.sentinels[0], user) as client:
         assert await client.ping()
         with pytest.raises(NoPermissionError):
-            await client.execute_command(*command.split())
+            await client.execute_command(*command.split())  # type: ignore[no-untyped-call]
