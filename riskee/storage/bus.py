@@ -97,7 +97,7 @@ class Bus:
                     # Ours come from the table of subjects, and the server's replies from the server.
                     skip_subject_validation=True,
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.5,  # type: ignore[arg-type]
+                    reconnect_time_wait=0.5,
                     connect_timeout=2,
                     ping_interval=10,
                     max_outstanding_pings=2,

@@ -1,7 +1,8 @@
 """nats-py's client, without work on each message that nobody needs here, and silent to a server that hides its TLS."""
 
 import asyncio
-from typing import cast
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 from nats.aio.client import Client
 from nats.errors import Error
@@ -10,6 +11,14 @@ from nats.js.api import Header
 MESSAGE_ID = Header.MSG_ID.value
 # A message's headers where its id is the first of them, and as we publish the only one.
 _OWN_HEADERS = f"NATS/1.0\r\n{MESSAGE_ID}: ".encode()
+
+
+def identity(address: str) -> dict[str, Any]:
+    """Who an address says is connecting, as options of nats-py; nothing where it names no user with a password."""
+    parts = urlsplit(address)
+    if parts.username is None or parts.password is None:
+        return {}
+    return {"user": unquote(parts.username), "password": unquote(parts.password)}
 
 
 class LightClient(Client):
@@ -21,6 +30,11 @@ class LightClient(Client):
     """
 
     _resting: asyncio.Task[None] | None = None
+
+    async def connect(self, *servers: Any, **options: Any) -> None:
+        """As nats-py's. The user of the first address is that of all servers: a cluster tells of its others without."""
+        (addresses,) = servers
+        await super().connect(addresses, **identity(addresses[0]), **options)
 
     async def rest(self, seconds: float) -> None:
         """Leave what arrives to the kernel for so long, to be read together: a process that is woken for each message

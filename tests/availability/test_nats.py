@@ -1,7 +1,10 @@
-"""Three NATS servers, each stream on all of them: one that is killed takes nothing with it."""
+"""Three NATS servers, each stream on all of them: one that is killed takes nothing with it.
+
+They are started as infra/kubernetes/servers/nats.yaml says, and everybody is a user of infra/nats/nats.conf.
+"""
 
 import asyncio
-import json
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +13,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from infra.deployment.secrets import write_secrets
 from infra.embedded.binaries import nats_server
+from infra.embedded.readiness import NotReadyError, http_get
 from riskee.clock import SystemClock
 from riskee.errors import RetryableError
 from riskee.messaging.envelope import Envelope
@@ -24,11 +29,23 @@ from serving.consumers.loop import ConsumerLoop
 from serving.health import Health
 from tests.availability.measuring import MEASURED, Pauses, Takeover
 from tests.availability.servers import HOST, Server, free_ports, started
+from tests.conftest import REPOSITORY
 from tests.integration.conftest import eventually
 from tests.integration.test_recorder import quote
+from tests.unit.deployment.test_kubernetes import container
 
 STREAM = "MARKET_DATA"
-NODES = ("nats-1", "nats-2", "nats-3")
+NODES = ("nats-0", "nats-1", "nats-2")
+READINESS, LIVENESS = (container("nats")[f"{kind}Probe"]["httpGet"]["path"] for kind in ("readiness", "liveness"))
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where one server is reached: by clients, by the others, by its probes."""
+
+    client: int
+    route: int
+    monitor: int
 
 
 @dataclass(frozen=True)
@@ -36,34 +53,57 @@ class Cluster:
     """Its servers by name."""
 
     servers: dict[str, Server]
+    monitors: dict[str, int]
+    secrets: Path
 
-    @property
-    def settings(self) -> NatsSettings:
-        addresses = ",".join(f"nats://{HOST}:{server.port}" for server in self.servers.values())
-        return NatsSettings(url=SecretStr(addresses), replicas=3, store_limit_bytes=64 * 2**20)
+    def settings(self, user: str, *names: str) -> NatsSettings:
+        """As a service is told, with the addresses of these servers; of all where none is named."""
+        password = (self.secrets / f"nats_{user}").read_text()
+        addresses = [f"nats://{user}:{password}@{HOST}:{self.servers[name].port}" for name in names or NODES]
+        return NatsSettings(url=SecretStr(",".join(addresses)), replicas=3, store_limit_bytes=64 * 2**20)
+
+    def healthy(self, path: str) -> bool:
+        """What the pods' probes would find."""
+        try:
+            for monitor in self.monitors.values():
+                http_get(monitor, path)()
+        except NotReadyError:
+            return False
+        return True
 
 
-def node(name: str, folder: Path, port: int, cluster_port: int, routes: Sequence[int]) -> Server:
-    """One server of the cluster."""
-    listed = ", ".join(f'"nats://{HOST}:{other}"' for other in routes)
-    file = folder / f"{name}.conf"
-    file.write_text(
-        f"server_name: {name}\nlisten: {HOST}:{port}\nmax_payload: 8MB\n"
-        f"jetstream {{ store_dir: {json.dumps(str(folder / name))} }}\n"
-        f"cluster {{ name: riskee, listen: {HOST}:{cluster_port}, routes: [{listed}] }}\n"
-    )
-    return Server(name, folder, (str(nats_server()), "-c", str(file)), port)
+def node(name: str, folder: Path, ports: dict[str, Ports]) -> Server:
+    """One server of the cluster: the configuration, users and arguments of infra/kubernetes, other addresses."""
+    own = ports[name]
+    replaced = {
+        "$(POD_NAME)": name,
+        "/etc/nats/nats.conf": str(folder / "etc" / "nats" / "nats.conf"),
+        "/data": str(folder / name),
+        "0.0.0.0:6222": f"{HOST}:{own.route}",
+        **{f"{other}.nats-headless:6222": f"{HOST}:{each.route}" for other, each in ports.items()},
+    }
+    arguments = "\n".join(container("nats")["args"])
+    for old, new in replaced.items():
+        assert old in arguments
+        arguments = arguments.replace(old, new)
+    here = ("-a", HOST, "-p", str(own.client), "-m", str(own.monitor))
+    return Server(name, folder, (str(nats_server()), *arguments.split("\n"), *here), own.client)
 
 
 @pytest.fixture
 def cluster(folder: Path) -> Iterator[Cluster]:
-    ports = free_ports(6)
-    servers = {
-        name: node(name, folder, port, route, ports[3:])
-        for name, port, route in zip(NODES, ports[:3], ports[3:], strict=True)
-    }
+    numbers = free_ports(9)
+    ports = {name: Ports(*numbers[3 * i : 3 * i + 3]) for i, name in enumerate(NODES)}
+    secrets = folder / "run" / "secrets"
+    secrets.parent.mkdir()
+    write_secrets(secrets)
+    # It includes the users' passwords by a path relative to itself.
+    file = folder / "etc" / "nats" / "nats.conf"
+    file.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "infra" / "nats" / "nats.conf", file)
+    servers = {name: node(name, folder, ports) for name in NODES}
     with started(*servers.values()):
-        yield Cluster(servers)
+        yield Cluster(servers, {name: each.monitor for name, each in ports.items()}, secrets)
 
 
 async def ready(bus: Bus) -> bool:
@@ -110,9 +150,16 @@ async def publish(bus: Bus, accepted: list[uuid.UUID], pauses: Pauses, stopping:
 
 @pytest.mark.parametrize("which", ["leader", "follower"])
 async def test_a_killed_node_takes_nothing_with_it(cluster: Cluster, which: str) -> None:
-    bus, reading = await Bus.connect(cluster.settings, "writer"), await Bus.connect(cluster.settings, "reader")
-    await eventually(lambda: ready(bus), 30)
-    await eventually(lambda: whole(bus), 30)
+    making = await Bus.connect(cluster.settings("migrate"), "migrate")
+    await eventually(lambda: ready(making), 60)
+    await eventually(lambda: whole(making), 30)
+    await eventually(lambda: cluster.healthy(READINESS) and cluster.healthy(LIVENESS), 30)
+    first = await leader(making)
+    killed = first if which == "leader" else next(name for name in NODES if name != first)
+    victim = cluster.servers[killed]
+    bus = await Bus.connect(cluster.settings("ingest"), "ingest")
+    # It hears of the others from the one that will be gone.
+    reading = await Bus.connect(cluster.settings("record", killed), "record")
     accepted: list[uuid.UUID] = []
     heard: list[uuid.UUID] = []
 
@@ -120,15 +167,15 @@ async def test_a_killed_node_takes_nothing_with_it(cluster: Cluster, which: str)
         heard.extend(envelope.message_id for envelope in batch)
 
     pauses, stopping = Pauses(), asyncio.Event()
-    consumption = Consumption(Durable("availability", QUOTE.name), codec_of(QUOTE), hear)
+    consumption = Consumption(Durable("record-quotes", QUOTE.name), codec_of(QUOTE), hear)
     loop = ConsumerLoop(reading, consumption, health=Health("test"), clock=SystemClock(), stopping=stopping)
     writing, listening = asyncio.create_task(publish(bus, accepted, pauses, stopping)), asyncio.create_task(loop.run())
     await eventually(lambda: len(heard) > 200)
-    first = await leader(bus)
-    victim = cluster.servers[first if which == "leader" else next(name for name in NODES if name != first)]
     victim.kill()
     before = len(accepted)
     await eventually(lambda: len(accepted) > before + 500, 60)
+    since = set(accepted[before:])
+    await eventually(lambda: since <= set(heard), 60)
     victim.start()
     await eventually(lambda: whole(bus), 60)
     before = len(accepted)
@@ -141,8 +188,10 @@ async def test_a_killed_node_takes_nothing_with_it(cluster: Cluster, which: str)
     lost = len(set(accepted) - set(heard))
     MEASURED.append(Takeover(f"NATS, killed {which}", len(accepted), lost, pauses.failed, pauses.longest))
     assert lost == 0
-    await reading.close()
-    await bus.close()
+    refused = [name for name, server in cluster.servers.items() if "authentication error" in server.log.read_text()]
+    assert refused == [], "each server knows whoever is connected again"
+    for connection in (making, bus, reading):
+        await connection.close()
 
 
 async def is_stored(bus: Bus, count: int) -> bool:

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.protocol.parser import Parser
 
-from riskee.storage.client import LightClient
+from riskee.storage.client import LightClient, identity
 
 
 async def received(*headers: str) -> Msg:
@@ -36,3 +37,28 @@ async def test_the_id_that_a_message_was_published_with_is_left_unread() -> None
 )
 async def test_what_the_server_says_is_read(lines: tuple[str, ...], read: dict[str, str]) -> None:
     assert (await received(*lines)).headers == read
+
+
+@pytest.mark.parametrize(
+    ("address", "options"),
+    [
+        ("nats://api:secret@a:4222", {"user": "api", "password": "secret"}),
+        ("tls://api:%2F%40%3A@a:4222", {"user": "api", "password": "/@:"}),
+        ("nats://token@a:4222", {}),
+        ("nats://a:4222", {}),
+    ],
+)
+async def test_the_user_of_the_address_is_that_of_all_servers(
+    address: str, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those too that the first one tells of: their addresses have none."""
+    given: list[object] = []
+
+    async def connect(_self: Client, addresses: list[str], **options: object) -> None:
+        given.extend((addresses, options))
+
+    monkeypatch.setattr(Client, "connect", connect)
+    addresses = [address, "nats://b:4222"]
+    await LightClient().connect(addresses, name="me")
+    assert identity(address) == options
+    assert given == [addresses, options | {"name": "me"}]
