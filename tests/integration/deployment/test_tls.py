@@ -26,6 +26,7 @@ pytestmark = pytest.mark.integration
 _CALL = """
 import asyncio
 from riskee.backup.redis import RedisServer
+from riskee.cli.server_checks import check_redis
 from riskee.settings import load_settings
 from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
@@ -45,6 +46,9 @@ def backup():
     RedisServer(settings.redis).facts()
     RedisServer(settings.redis).rdb(len)
 
+def doctor():
+    check_redis(settings)
+
 def database():
     with database_errors(), make_engine(settings.database.url, 1).connect():
         pass
@@ -52,6 +56,7 @@ def database():
 asyncio.run(LINK()) if asyncio.iscoroutinefunction(LINK) else LINK()
 """
 LINKS = ("bus", "cache", "backup", "database")
+USERS = {"backup": "backup", "doctor": "operator"}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +74,7 @@ def secured() -> Iterator[Servers]:
 
 
 def call(servers: Servers, link: str, authority: Path | None, **changes: str) -> subprocess.CompletedProcess[str]:
-    user = "backup" if link == "backup" else "api"
+    user = USERS.get(link, "api")
     told = {
         "RISKEE_HOME": str(servers.logs),
         "RISKEE_PROFILE": "compose",
@@ -90,7 +95,7 @@ def call(servers: Servers, link: str, authority: Path | None, **changes: str) ->
     return subprocess.run(command, cwd=REPOSITORY, env=told | changes, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("link", [*LINKS, "doctor"])
 def test_a_link_is_encrypted(secured: Servers, link: str) -> None:
     assert secured.tls is not None
     done = call(secured, link, secured.tls / "authority.pem")
