@@ -4,7 +4,6 @@ They are started as infra/kubernetes/servers/nats.yaml says, and everybody is a 
 """
 
 import asyncio
-import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,8 +28,8 @@ from serving.consumers.loop import ConsumerLoop
 from serving.health import Health
 from tests.availability.measuring import MEASURED, Pauses, Takeover
 from tests.availability.servers import HOST, Server, free_ports, started
-from tests.conftest import REPOSITORY
 from tests.integration.conftest import eventually
+from tests.integration.deployment.servers import configured_nats
 from tests.integration.test_recorder import quote
 from tests.unit.deployment.test_kubernetes import container
 
@@ -72,12 +71,12 @@ class Cluster:
         return True
 
 
-def node(name: str, folder: Path, ports: dict[str, Ports]) -> Server:
+def node(name: str, folder: Path, file: Path, ports: dict[str, Ports]) -> Server:
     """One server of the cluster: the configuration, users and arguments of infra/kubernetes, other addresses."""
     own = ports[name]
     replaced = {
         "$(POD_NAME)": name,
-        "/etc/nats/nats.conf": str(folder / "etc" / "nats" / "nats.conf"),
+        "/etc/nats/nats.conf": str(file),
         "/data": str(folder / name),
         "0.0.0.0:6222": f"{HOST}:{own.route}",
         **{f"{other}.nats-headless:6222": f"{HOST}:{each.route}" for other, each in ports.items()},
@@ -97,11 +96,8 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     secrets = folder / "run" / "secrets"
     secrets.parent.mkdir()
     write_secrets(secrets)
-    # It includes the users' passwords by a path relative to itself.
-    file = folder / "etc" / "nats" / "nats.conf"
-    file.parent.mkdir(parents=True)
-    shutil.copy(REPOSITORY / "infra" / "nats" / "nats.conf", file)
-    servers = {name: node(name, folder, ports) for name in NODES}
+    file = configured_nats(folder)
+    servers = {name: node(name, folder, file, ports) for name in NODES}
     with started(*servers.values()):
         yield Cluster(servers, {name: each.monitor for name, each in ports.items()}, secrets)
 

@@ -4,7 +4,6 @@ Configuration, roles and rights are those of docker-compose.yml. Everybody has o
 """
 
 import asyncio
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -33,8 +32,8 @@ from riskee.storage.database import close_engine, make_service_engine
 from riskee.storage.recording import QUOTES, record
 from tests.availability.measuring import MEASURED, Pauses, Takeover
 from tests.availability.servers import HOST, Server, free_ports, started
-from tests.conftest import REPOSITORY
 from tests.integration.conftest import eventually
+from tests.integration.deployment.servers import configured_postgres
 from tests.integration.test_recorder import quote
 
 # A commit is one when the second server has it too: only so nothing that was recorded can be missing after a takeover.
@@ -87,7 +86,7 @@ def pair(folder: Path, settings: Settings) -> Iterator[Pair]:
     password = (secrets / "postgres_postgres").read_text()
     postgres.prepare(identity, password)
     data = home.data / "replica"
-    options = _configured(folder, identity)
+    options = configured_postgres(folder, identity)
     primary = _server("primary", (*postgres.command(identity, ports[0]), *options), ports[0], folder, password)
     standing_by = (*identity.prefix, str(postgres_folder() / "postgres"), "-D", str(data), "-p", str(ports[1]))
     replica = _server("replica", (*standing_by, *options), ports[1], folder, password)
@@ -103,16 +102,6 @@ def pair(folder: Path, settings: Settings) -> Iterator[Pair]:
     primary.command = (*primary.command, *SYNCHRONOUS)
     with started(primary, replica):
         yield pair
-
-
-def _configured(folder: Path, identity: Identity) -> Sequence[str]:
-    """The very files that compose mounts."""
-    files = [folder / name for name in ("postgresql.conf", "pg_hba.conf")]
-    for file in files:
-        shutil.copy(REPOSITORY / "infra" / "postgres" / file.name, file)
-        identity.own(file)
-    named = ("-c", f"config_file={files[0]}", "-c", f"hba_file={files[1]}")
-    return (*named, "-c", f"listen_addresses={HOST}", "-c", "unix_socket_directories=")
 
 
 def _server(name: str, command: Sequence[str], port: int, folder: Path, password: str) -> Server:

@@ -15,6 +15,7 @@ from pathlib import Path
 from infra.deployment.secrets import write_secrets
 from infra.embedded import binaries, readiness
 from infra.embedded.files import Home
+from infra.embedded.identity import Identity
 from infra.embedded.postgres import Postgres, connection_url
 from infra.embedded.readiness import NotReadyError
 from tests.conftest import REPOSITORY
@@ -93,6 +94,26 @@ def _await(process: subprocess.Popen[bytes], ready: Callable[[], None], log: Pat
         time.sleep(0.05)
 
 
+def configured_postgres(folder: Path, identity: Identity) -> tuple[str, ...]:
+    """The options by which a PostgreSQL reads the files that compose mounts, copied to where it may read them."""
+    files = [folder / name for name in ("postgresql.conf", "pg_hba.conf")]
+    for file in files:
+        shutil.copy(REPOSITORY / "infra" / "postgres" / file.name, file)
+        identity.own(file)
+    return (
+        "-c", f"config_file={files[0]}", "-c", f"hba_file={files[1]}",
+        "-c", f"listen_addresses={HOST}", "-c", "unix_socket_directories=",
+    )  # fmt: skip
+
+
+def configured_nats(folder: Path) -> Path:
+    """nats.conf, which includes the users' passwords by a path relative to itself: `run/secrets` of the folder."""
+    file = folder / "etc" / "nats" / "nats.conf"
+    file.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "infra" / "nats" / "nats.conf", file)
+    return file
+
+
 def _postgres(folder: Path, servers: Servers) -> AbstractContextManager[None]:
     home = Home(folder / "home")
     home.create()
@@ -100,14 +121,7 @@ def _postgres(folder: Path, servers: Servers) -> AbstractContextManager[None]:
     identity = cluster.identity()
     password = servers.secret("postgres_postgres")
     cluster.prepare(identity, password)
-    files = [folder / name for name in ("postgresql.conf", "pg_hba.conf")]
-    for file in files:
-        shutil.copy(REPOSITORY / "infra" / "postgres" / file.name, file)
-        identity.own(file)
-    command = (
-        *cluster.command(identity, servers.postgres), "-c", f"config_file={files[0]}", "-c", f"hba_file={files[1]}",
-        "-c", f"listen_addresses={HOST}", "-c", "unix_socket_directories=", "-c", "fsync=off",
-    )  # fmt: skip
+    command = (*cluster.command(identity, servers.postgres), *configured_postgres(folder, identity), "-c", "fsync=off")
     ready = readiness.postgres(connection_url(servers.postgres, password, "postgres"))
     return _process(command, folder / "postgres.log", ready, signal.SIGINT)
 
@@ -124,10 +138,7 @@ def _redis(folder: Path, servers: Servers) -> AbstractContextManager[None]:
 
 
 def _nats(folder: Path, servers: Servers) -> AbstractContextManager[None]:
-    # The file includes that of the passwords by a path relative to itself.
-    file = folder / "etc" / "nats" / "nats.conf"
-    file.parent.mkdir(parents=True)
-    shutil.copy(REPOSITORY / "infra" / "nats" / "nats.conf", file)
+    file = configured_nats(folder)
     monitor = free_port()
     command: tuple[str, ...] = (
         str(binaries.nats_server()), "-c", str(file), "-a", HOST, "-p", str(servers.nats), "-m", str(monitor),
