@@ -9,18 +9,18 @@ import pytest
 from riskee.backup.redis import RedisServer
 from riskee.cli.server_checks import check_redis
 from riskee.errors import RetryableError
-from riskee.settings import Settings
+from riskee.settings import RedisSettings, Settings
 from riskee.storage.cache import Cache
 from tests.availability.measuring import MEASURED, Pauses, Takeover
 from tests.availability.servers import HOST
-from tests.availability.watched_redis import Watched, watched_redis
+from tests.availability.watched_redis import Patience, Watched, watched_redis
 from tests.integration.conftest import eventually
 from tests.integration.made_predictions import made, put
 
 
 @pytest.fixture
 def watched(folder: Path) -> Iterator[Watched]:
-    with watched_redis(folder) as watched:
+    with watched_redis(folder, Patience(1000, RedisSettings().timeout_seconds)) as watched:
         yield watched
 
 

@@ -24,8 +24,8 @@ from tests.conftest import REPOSITORY
 
 FILES = REPOSITORY / "infra" / "redis"
 MASTER = "riskee-redis"
-# So that a test need not wait as long as a cluster should.
-DOWN_AFTER_MS, FAILOVER_MS = 1000, 5000
+# So that a test of a takeover need not wait as long as a cluster should.
+FAILOVER_MS = 5000
 # The scripts ask with Redis' own client, which Valkey's wheel has not: as much of it as they use.
 _CLIENT = f"""#!{sys.executable}
 import argparse, os, sys
@@ -48,11 +48,27 @@ print("\\n".join(part.decode() for part in found or [b""]))
 """
 
 
+# Python takes longer to start than that client: on a busy machine longer than the scripts wait for it.
+_TIMEOUT = f"""#!/bin/sh
+shift
+exec {shutil.which("timeout")} 60 "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """After what silence Sentinels call the master gone, and how long who asks waits for an answer."""
+
+    down_after_ms: int
+    timeout_seconds: float
+
+
 @dataclass(frozen=True)
 class Watched:
     """The first is the master until it dies; who watches them."""
 
     folder: Path
+    patience: Patience
     first: Server
     second: Server
     sentinels: tuple[Server, ...]
@@ -67,6 +83,7 @@ class Watched:
             sentinels=tuple(f"{HOST}:{sentinel.port}" for sentinel in self.sentinels),
             sentinel_user="finder",
             sentinel_password=SecretStr(self.secret("redis_finder")),
+            timeout_seconds=self.patience.timeout_seconds,
         )
 
     def client(self, server: Server, user: str) -> Redis:
@@ -96,14 +113,14 @@ class Watched:
 
 
 @contextmanager
-def watched_redis(folder: Path, sentinels: int = 3) -> Iterator[Watched]:
+def watched_redis(folder: Path, patience: Patience, sentinels: int = 3) -> Iterator[Watched]:
     """All of them, ready; ended when the context is left."""
     ports = free_ports(2 + sentinels)
-    _prepare(folder, ports[0])
+    _prepare(folder, ports[0], patience)
     servers = [redis_server(folder, f"redis-{i}", port, ports[0], ports[2]) for i, port in enumerate(ports[:2])]
     watching = tuple(_sentinel(folder, f"sentinel-{i}", port) for i, port in enumerate(ports[2:]))
     with started(*servers, *watching):
-        yield Watched(folder, servers[0], servers[1], watching)
+        yield Watched(folder, patience, servers[0], servers[1], watching)
 
 
 def redis_server(folder: Path, name: str, port: int, first: int, sentinel: int) -> Server:
@@ -127,7 +144,7 @@ def _sentinel(folder: Path, name: str, port: int) -> Server:
     return Server(name, folder, command, port, environ=_environment(folder, name, port))
 
 
-def _prepare(folder: Path, first: int) -> None:
+def _prepare(folder: Path, first: int, patience: Patience) -> None:
     """Secrets, with the addresses and paths of this machine in what Sentinels read; programs by Redis' names."""
     secrets = folder / "secrets"
     write_secrets(secrets)
@@ -136,7 +153,7 @@ def _prepare(folder: Path, first: int) -> None:
     for old, new in {
         "redis-0.redis 6379": f"{HOST} {first}",
         "/run/secrets": str(secrets),
-        f"down-after-milliseconds {MASTER} 5000": f"down-after-milliseconds {MASTER} {DOWN_AFTER_MS}",
+        f"down-after-milliseconds {MASTER} 5000": f"down-after-milliseconds {MASTER} {patience.down_after_ms}",
         f"failover-timeout {MASTER} 30000": f"failover-timeout {MASTER} {FAILOVER_MS}",
     }.items():
         assert old in text
@@ -146,9 +163,9 @@ def _prepare(folder: Path, first: int) -> None:
     programs = folder / "bin"
     programs.mkdir()
     (programs / "redis-server").symlink_to(valkey_server())
-    client = programs / "redis-cli"
-    client.write_text(_CLIENT)
-    client.chmod(0o755)
+    for name, script in (("redis-cli", _CLIENT), ("timeout", _TIMEOUT)):
+        (programs / name).write_text(script)
+        (programs / name).chmod(0o755)
 
 
 def _configure(folder: Path, name: str) -> None:

@@ -18,7 +18,7 @@ from riskee.settings import Settings
 from riskee.storage.cache import Cache
 from riskee.storage.sentinels import located
 from tests.availability.servers import HOST, folder_of_servers, free_ports, started
-from tests.availability.watched_redis import Watched, redis_server, watched_redis
+from tests.availability.watched_redis import Patience, Watched, redis_server, watched_redis
 from tests.integration.conftest import eventually
 from tests.integration.made_predictions import made, put
 
@@ -27,7 +27,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
-    with folder_of_servers() as folder, watched_redis(folder, sentinels=1) as watched:
+    # Nobody dies here: however busy the machine is, the master stays the master.
+    with folder_of_servers() as folder, watched_redis(folder, Patience(60_000, 10), sentinels=1) as watched:
         yield watched
 
 
