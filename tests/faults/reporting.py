@@ -37,6 +37,8 @@ class Result(msgspec.Struct, frozen=True):
     slowness: float = 1.0
     commit: str = ""
     ended_at: datetime | None = None
+    # Of the predictions, those that somebody asked for.
+    answers: int = 0
 
     @property
     def times(self) -> list[float]:
@@ -123,5 +125,19 @@ def into(document: str, lines: Iterable[str]) -> str:
     return "\n".join([head + BEGIN, "", *lines, "", END + tail])
 
 
+def page(document: str, results: Sequence[Result]) -> str:
+    """The document with these results.
+
+    Raises ValueError where there are none, or one of an older file does not tell of which run it is.
+    """
+    if not results:
+        raise ValueError(f"{FILE} has no results: run `make faults`")
+    unknown = [result.name for result in results if not (result.commit and result.ended_at)]
+    if unknown:
+        why = "not known of which commit it is or when it ended"
+        raise ValueError(f"{', '.join(unknown)}: {why}; run it again: `make faults`")
+    return into(document, markdown(results))
+
+
 if __name__ == "__main__":
-    DOCUMENT.write_text(into(DOCUMENT.read_text(), markdown(read(FILE))))
+    DOCUMENT.write_text(page(DOCUMENT.read_text(), read(FILE)))
