@@ -184,11 +184,11 @@ async def test_no_keep_alive_unloads(loads: Loads) -> None:
 
 async def test_an_idle_model_is_unloaded(loads: Loads) -> None:
     await finish(loads, job("short", keep_alive=0.02))
-    for _ in range(100):
+    for _ in range(1500):
         if loads.engine.loaded is None:
             return
         await asyncio.sleep(0.02)
-    pytest.fail("still loaded after two seconds")
+    pytest.fail("still loaded after half a minute")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("refused", 400), ("broken", 500), ("too long", 400)])
@@ -202,12 +202,12 @@ async def test_failures_become_errors_and_the_engine_goes_on(loads: Loads, kind:
 async def test_leaving_early_stops_the_generation(loads: Loads) -> None:
     async for _ in aiter(loads.engine.submit(job("endless"))):
         break
-    assert (await asyncio.wait_for(finish(loads, job("short")), timeout=5))[0] == "on "
+    assert (await asyncio.wait_for(finish(loads, job("short")), timeout=60))[0] == "on "
 
 
 async def test_a_full_queue_refuses(loads: Loads) -> None:
     running = loads.engine.submit(job("endless"))
-    assert await asyncio.to_thread(loads.runner.started.wait, 5)
+    assert await asyncio.to_thread(loads.runner.started.wait, 60)
     waiting = [loads.engine.submit(job("short")) for _ in range(MAX_WAITING)]
     with pytest.raises(ApiError, match="server busy") as refused:
         loads.engine.submit(job("short"))

@@ -92,7 +92,7 @@ async def test_who_waits_too_long_is_turned_away_and_takes_no_place() -> None:
     await visitors.come("a")
     await visitors.come("b", seconds=0.0)
     await visitors.come("c")
-    await asyncio.wait_for(visitors.tasks["b"], 5)
+    await asyncio.wait_for(visitors.tasks["b"], 60)
     assert visitors.turned_away == ["b"]
     assert gate.waiting == 1
     await visitors.send_out("a")

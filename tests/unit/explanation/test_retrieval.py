@@ -151,7 +151,7 @@ async def test_a_search_that_hangs_holds_nobody_up() -> None:
 
     class Hanging(Store):
         def pause(self) -> None:
-            ended.wait(20)
+            ended.wait(60)
 
     try:
         found = await _found(Hanging(), timeout_seconds=0.05)
@@ -165,9 +165,9 @@ async def test_who_waits_for_a_thread_does_not_wait_in_vain() -> None:
 
     class Slow(Store):
         def pause(self) -> None:
-            time.sleep(0.3)
+            time.sleep(0.5)
 
-    settings = RetrievalSettings(timeout_seconds=1.2)
+    settings = RetrievalSettings(timeout_seconds=2.0)
     one_thread, turn = ThreadPoolExecutor(1), asyncio.Semaphore(1)
     retrieval = Retrieval(BagOfWords(), Slow((0.9, _document(DROP))), 3, settings, one_thread, turn)
     assert (await retrieval.found(prediction(), (TREND,))).unsearched == ()

@@ -30,7 +30,7 @@ async def test_work_that_ends_is_a_failure(
     background = Background(failed.set)
     background.start("endless", _endless())
     background.start("ending", work())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await failed.wait()
     await background.stop()
     assert "ending" in "".join(capsys.readouterr())

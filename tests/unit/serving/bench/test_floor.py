@@ -53,7 +53,7 @@ async def test_a_window_has_one_reply_and_goes_out_beside_the_cache() -> None:
     bus = _Bus()
     cache = _Cache(bus)
     floor: Floor = Floor(None, None, cache, bus)  # type: ignore[arg-type]
-    await asyncio.wait_for(floor.publish([("A", b"1"), ("B", b"2"), ("C", b"3")]), 5)
+    await asyncio.wait_for(floor.publish([("A", b"1"), ("B", b"2"), ("C", b"3")]), 60)
     assert len(bus.replies) == 3
     assert len(set(bus.replies)) == 1
     assert cache.keys == ["floor:A", "floor:B", "floor:C"]
@@ -81,7 +81,7 @@ class _JetStream:
 async def test_as_usually_written_all_of_a_window_wait_side_by_side() -> None:
     bus = _JetStream(expected=2)
     floor: Floor = UsualFloor(None, None, None, bus)  # type: ignore[arg-type]
-    await asyncio.wait_for(floor._tell([("A", b"1"), ("B", b"2")]), 5)
+    await asyncio.wait_for(floor._tell([("A", b"1"), ("B", b"2")]), 60)
     assert bus.published == [b"1", b"2"]
 
 
