@@ -10,6 +10,7 @@ from typing import Any
 from playwright.async_api import Page, async_playwright
 
 from tests.conftest import REPOSITORY
+from tests.integration.conftest import PATIENCE_SECONDS
 
 ARTIFACTS = REPOSITORY / "test-artifacts" / "dashboard"
 WIDE = (1440, 900)
@@ -74,6 +75,7 @@ async def opened(address: str, size: tuple[int, int] = WIDE, **options: Any) -> 
         browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         viewport = {"width": size[0], "height": size[1]}
         page = await browser.new_page(viewport=viewport, reduced_motion="reduce", **options)  # type: ignore[arg-type]
+        page.set_default_timeout(1000 * PATIENCE_SECONDS)
         dashboard = Dashboard(page, address)
         page.on("console", lambda message: _note(dashboard, message.type, message.text))
         page.on("pageerror", lambda error: _note(dashboard, "error", str(error)))

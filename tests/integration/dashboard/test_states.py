@@ -25,7 +25,7 @@ from riskee.storage.cache import Cache
 from riskee.storage.database import make_engine
 from serving.api.app import create_app
 from serving.api.server import server_config
-from tests.integration.conftest import TICKERS, eventually, serving
+from tests.integration.conftest import PATIENCE_SECONDS, TICKERS, eventually, serving
 from tests.integration.dashboard.browser import Dashboard, opened
 from tests.integration.dashboard.made_history import LAST, prediction
 from tests.integration.front_server import free_port
@@ -45,7 +45,7 @@ async def serving_at(port: int, settings: Settings) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE_SECONDS)
 
 
 async def test_a_stale_number_is_not_passed_off_as_fresh(dashboard: Dashboard, cache: Cache, bus: Bus) -> None:
@@ -65,7 +65,7 @@ async def test_a_stale_number_is_not_passed_off_as_fresh(dashboard: Dashboard, c
     await dashboard.picture("stale")
     await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 605.0)))
     await dashboard.shows("605.00", "#figures")
-    assert await dashboard.page.locator(".row.last-known").count() == 0
+    await eventually(lambda: _count(dashboard, ".row.last-known", 0))
 
 
 async def test_what_speaks_against_a_number_is_said_in_words(dashboard: Dashboard, cache: Cache) -> None:
@@ -123,7 +123,7 @@ async def test_a_connection_goes_on_where_it_was(dashboard: Dashboard, cache: Ca
     )
     await dashboard.open("AAPL")
     await dashboard.shows("600.00", "#figures")
-    await dashboard.page.wait_for_timeout(300)
+    await dashboard.shows("live", "#connection")
     await dashboard.page.evaluate("window.connection.close()")
     await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 611.0)))
     await dashboard.shows("611.00", "#figures")

@@ -80,7 +80,7 @@ async def test_sorting_searching_and_pinning(dashboard: Dashboard, cache: Cache)
     await put(cache, *(prediction(ticker, LAST, 100.0, p_up) for ticker, p_up in chances.items()))
     await dashboard.open()
     await dashboard.shows("58.0 %")
-    assert await dashboard.rows() == ["AAPL", "IBM", "MSFT"]
+    await eventually(lambda: _rows_are(dashboard, "AAPL", "IBM", "MSFT"))
     await dashboard.page.click("[data-sort=chance]")
     await eventually(lambda: _rows_are(dashboard, "IBM", "AAPL", "MSFT"))
     await dashboard.page.click("[data-sort=chance]")
