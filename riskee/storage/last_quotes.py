@@ -56,8 +56,18 @@ def session_quotes(
 
 def closing_quotes(connection: Connection, feed: str, session: date, tickers: Collection[str]) -> list[Quote]:
     """Each ticker's last quote of a past session, by its own time, of those that a live feed brought on its day."""
+    return _last(connection, feed, session, tickers, *_on_its_day(session))
+
+
+def came_on_its_day(quote: Quote) -> bool:
+    """Whether a live feed brought it on its session's day."""
+    since, until = _on_its_day(quote.session_date)
+    return since <= quote.received_at <= until
+
+
+def _on_its_day(session: date) -> tuple[datetime, datetime]:
     midnight = datetime.combine(session, time(), UTC)
-    return _last(connection, feed, session, tickers, midnight, midnight + _LAST_WORD)
+    return midnight, midnight + _LAST_WORD
 
 
 def _last(

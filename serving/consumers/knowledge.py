@@ -54,15 +54,24 @@ def forecaster_before(
     )
 
 
-def _stand_in(connection: Connection, forecaster: Forecaster, feed: str, before: date) -> None:
+def _stand_in(
+    connection: Connection, forecaster: Forecaster, feed: str, before: date, unrecorded: Collection[Quote]
+) -> None:
     """Go on from each ticker's last bar with the feed's quotes of the sessions since, as predict did when they came."""
     state, place = forecaster.state, np.searchsorted(forecaster.sessions, np.datetime64(before, "D"))
     reached = state.sessions(np.arange(len(state.tickers)))
     for day in forecaster.sessions[max(0, place - _STOOD_IN) : place]:
         missing = [state.tickers[row] for row in np.flatnonzero(~(reached >= day))]
-        quotes = closing_quotes(connection, feed, day.item(), missing)
-        if quotes:
-            forecaster.take(quotes)
+        last = {quote.ticker: quote for quote in closing_quotes(connection, feed, day.item(), missing)}
+        for quote in unrecorded:
+            if quote.session_date == day.item() and quote.ticker in missing:
+                last[quote.ticker] = max(last.get(quote.ticker, quote), quote, key=_own_time)
+        if last:
+            forecaster.take([*last.values()])
+
+
+def _own_time(quote: Quote) -> tuple[datetime, int]:
+    return quote.data_time, quote.sequence
 
 
 @dataclass(frozen=True)
@@ -78,14 +87,16 @@ class Knowledge:
         with database_errors(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="REPEATABLE READ")
 
-    def forecaster(self, before: date, feed: str, owns: Callable[[str], bool]) -> Forecaster:
+    def forecaster(
+        self, before: date, feed: str, owns: Callable[[str], bool], unrecorded: Collection[Quote] = ()
+    ) -> Forecaster:
         """The state of the owned tickers and the market from all that came before a session: their bars, and the
-        feed's quotes of the sessions of which no bars are stored yet."""
+        feed's quotes of the sessions of which no bars are stored yet, with those that are not recorded yet."""
         with self._connection() as connection:
             only = {*filter(owns, known_tickers(connection)), self.settings.market_ticker}
             forecaster = forecaster_before(connection, self.settings, before, only=only)
             forecaster.bars_as_of = newest_recording(connection)
-            _stand_in(connection, forecaster, feed, before)
+            _stand_in(connection, forecaster, feed, before, unrecorded)
         return forecaster
 
     def newest_recording(self) -> datetime | None:

@@ -13,7 +13,9 @@ from serving.consumers.announced import Announced
 from serving.consumers.forecasting import Forecaster
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.models import Models
+from serving.consumers.portion import Portion
 from serving.consumers.publishing import Publisher
+from serving.consumers.tail import Tail
 from serving.consumers.waves import Waves
 
 _log = get_logger(__name__)
@@ -22,7 +24,7 @@ _log = get_logger(__name__)
 class MarketState:
     """A forecaster and where it is. Not safe for two callers at once.
 
-    `owns` says whose bars it has, besides the market's; `took` hears which quotes it has taken.
+    It has the bars of its portion, and the market's; `took` hears which quotes it has taken.
     """
 
     def __init__(
@@ -31,7 +33,7 @@ class MarketState:
         knowledge: Knowledge,
         publisher: Publisher,
         models: Models,
-        owns: Callable[[str], bool],
+        portion: Portion,
         took: Callable[[Sequence[Quote]], None],
         announced: Announced,
     ) -> None:
@@ -41,7 +43,7 @@ class MarketState:
         self._knowledge = knowledge
         self._publisher = publisher
         self._models = models
-        self._owns = owns
+        self._portion = portion
         self._took = took
         self._announced = announced
 
@@ -90,13 +92,16 @@ class MarketState:
             _log.info("the calendar was read anew", reports_of=len(forecaster.state.tickers) - len(calendar.unreported))
 
     async def _rebuild(self, wave: Sequence[Quote], *, resuming: bool) -> Forecaster:
-        """The state from the database, and from the session's quotes that came before this wave, the market's above
-        all."""
+        """The state from the database and the stream's tail, and from the session's quotes that came before this wave,
+        the market's above all."""
         feed, day = wave[0].feed, wave[0].session_date
-        forecaster = await asyncio.to_thread(self._knowledge.forecaster, day, feed, self._owns)
+        tail = Tail(feed, day, None if resuming else _beginning(wave))
+        # Before the database: what record stores meanwhile is in both, and nothing in neither.
+        await self._portion.unrecorded(tail.take, resuming)
+        forecaster = await asyncio.to_thread(self._knowledge.forecaster, day, feed, self._portion.owns, tail.quotes)
         tickers = forecaster.state.tickers
         # The cache has what was predicted from, the database also what still waits on the bus.
-        latest = await self._publisher.cached_quotes(tickers)
+        latest = [*await self._publisher.cached_quotes(tickers), *tail.quotes]
         cached = [quote for quote in latest if (quote.feed, quote.session_date) == (feed, day)]
         until = max(each.received_at for each in (*wave, *cached)) if resuming else _beginning(wave)
         stored = await asyncio.to_thread(self._knowledge.session_quotes, feed, day, tickers, until)

@@ -11,6 +11,7 @@ from riskee.messaging.messages import ModelType, PredictJob, Quote
 from riskee.messaging.statuses import Status
 from riskee.storage.cache import Cache
 from riskee.storage.database import close_engine, make_service_engine
+from riskee.storage.unrecorded import Unrecorded
 from riskee.telemetry import QUOTES_COALESCED
 from riskee.tracing.hops import PREDICT_WAVE
 from serving.consumers.announced import Announced
@@ -22,20 +23,17 @@ from serving.consumers.models import Models
 from serving.consumers.ownership import Ownership
 from serving.consumers.partitions import Unit
 from serving.consumers.plan import Plan
+from serving.consumers.portion import EVERYTHING, Portion
 from serving.consumers.publishing import Publisher
 from serving.consumers.service import Service, run
 from serving.consumers.silence import Silence
 from serving.consumers.telling import Telling
 from serving.consumers.turns import Turns
-from serving.consumers.workload import consumptions, take_over
+from serving.consumers.workload import consumptions, quotes_of, take_over
 
 NAME = "predict"
 # A job waits for one wave at most, and while a wave is published the next is computed.
 LARGEST_WAVE = 512
-
-
-def _all(_ticker: str) -> bool:
-    return True
 
 
 def _nothing(_quotes: Sequence[Quote]) -> None:
@@ -45,7 +43,7 @@ def _nothing(_quotes: Sequence[Quote]) -> None:
 class Predict:
     """The handlers of predict, which may be called side by side: they take turns, jobs before quotes.
 
-    `owns` says whose quotes come here, besides the market's; `took` hears which quotes the state has taken.
+    The quotes of its portion come here, and the market's; `took` hears which quotes the state has taken.
     """
 
     def __init__(
@@ -55,16 +53,18 @@ class Predict:
         publisher: Publisher,
         models: Models,
         *,
-        owns: Callable[[str], bool] = _all,
+        portion: Portion = EVERYTHING,
         took: Callable[[Sequence[Quote]], None] = _nothing,
         announced: Announced | None = None,
     ) -> None:
         self._service = service
         self._knowledge = knowledge
         self._publisher = publisher
-        self._owns = owns
+        self._owns = portion.owns
         self._market_ticker = service.settings.model.market_ticker
-        self._state = MarketState(service.settings, knowledge, publisher, models, owns, took, announced or Announced())
+        self._state = MarketState(
+            service.settings, knowledge, publisher, models, portion, took, announced or Announced()
+        )
         self._waves = self._state.waves
         self._plan: Plan | None = None
         self._turns = Turns()
@@ -195,7 +195,13 @@ async def main(service: Service) -> None:
     async def work(unit: Unit, ending: asyncio.Event) -> None:
         # A state for each unit: it is built when the unit is taken, and none runs ahead of another's market.
         predict = Predict(
-            service, knowledge, publisher, models, owns=unit.owns, took=silence.took, announced=silence.announced
+            service,
+            knowledge,
+            publisher,
+            models,
+            portion=Portion(unit.owns, Unrecorded(service.bus, quotes_of(unit).name).read),
+            took=silence.took,
+            announced=silence.announced,
         )
         await service.consume(*consumptions(unit, predict), ending=ending)
 

@@ -13,6 +13,7 @@ from riskee.messaging.subjects import EXPLAINED, PREDICTION_UPDATED, QUOTE
 from riskee.storage.bus import codec_of
 from riskee.storage.inbox import Durable
 from riskee.storage.recording import EXPLANATIONS, PREDICTIONS, QUARANTINE, QUOTES, Recording, record
+from riskee.storage.unrecorded import RECORDER
 from riskee.tracing import Tick, Tracer
 from riskee.tracing.hops import RECORD_PREDICTIONS, RECORD_QUOTES, Hop
 from serving.consumers.consumption import Consumption
@@ -66,7 +67,7 @@ def consumptions(engine: Engine, tracer: Tracer) -> tuple[Consumption[Any], ...]
     singly = Singly(_PATIENCE_SECONDS)
     return (
         Consumption(
-            Durable("record-quotes", QUOTE.name, max_pending=_MOST_PENDING, also=(ALL_SLOTS,)),
+            Durable(RECORDER, QUOTE.name, max_pending=_MOST_PENDING, also=(ALL_SLOTS,)),
             codec_of(QUOTE),
             traced(writer(engine, singly, QUOTES), tracer, RECORD_QUOTES),
             max_batch=_LARGEST_BATCH,

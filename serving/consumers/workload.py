@@ -35,7 +35,7 @@ def consumptions(unit: Unit, predict: Predict) -> list[Consumption[Any]]:
     """The consumptions of a unit. Every unit that answers hears every job, and answers those for its tickers."""
     jobs = [_jobs(unit, predict, *kind) for kind in _JOBS] if unit.answers else []
     quotes = Consumption(
-        _quotes_of(unit), codec_of(QUOTE), predict.on_quotes, max_batch=_LARGEST_BATCH, chapter=_session_of
+        quotes_of(unit), codec_of(QUOTE), predict.on_quotes, max_batch=_LARGEST_BATCH, chapter=_session_of
     )
     return [quotes, *jobs]
 
@@ -56,7 +56,8 @@ def _jobs(
     return Consumption(_jobs_of(unit, family, subject), codec_of(subject), on_jobs)
 
 
-def _quotes_of(unit: Unit) -> Durable:
+def quotes_of(unit: Unit) -> Durable:
+    """The durable of a unit's quotes."""
     return Durable(unit.durable(_QUOTES), unit.subjects[0], max_pending=_MOST_PENDING, also=unit.subjects[1:])
 
 
@@ -69,7 +70,7 @@ async def take_over(bus: Bus, partitions: int) -> None:
 
     Raises RetryableError where the bus does not answer.
     """
-    await succeed(bus, [_quotes_of(unit) for unit in divided(partitions)], _QUOTES + _NUMBERED)
+    await succeed(bus, [quotes_of(unit) for unit in divided(partitions)], _QUOTES + _NUMBERED)
     answering = [unit for unit in (undivided(partitions), *divided(partitions)) if unit.answers]
     for family, subject, _ in _JOBS:
         await succeed(bus, [_jobs_of(unit, family, subject) for unit in answering], f"{family}({_NUMBERED})?")

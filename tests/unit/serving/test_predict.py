@@ -22,6 +22,7 @@ from riskee.tracing import OFF, Tracer
 from riskee.tracing.sending import SendingTracer
 from serving.consumers.calendar import Calendar
 from serving.consumers.forecasting import Failure, Forecast, Forecaster
+from serving.consumers.portion import Portion
 from serving.consumers.predict import Predict
 from tests.integration.live_data import MARKET, TICKERS, made_model
 from tests.unit.features.reference import made_reports
@@ -59,11 +60,15 @@ class FakeKnowledge:
     away: int = 0
     rebuilt: list[tuple[date, str]] = field(default_factory=list)
     stored: list[Quote] = field(default_factory=list)
+    # What predict was given and record has not stored.
+    unrecorded: list[Quote] = field(default_factory=list)
     # What the database has of it that the state has not.
     calendar: Calendar | None = None
     calendar_away: bool = False
 
-    def forecaster(self, before: date, feed: str, _owns: Callable[[str], bool]) -> Forecaster:
+    def forecaster(
+        self, before: date, feed: str, _owns: Callable[[str], bool], _unrecorded: Collection[Quote] = ()
+    ) -> Forecaster:
         self.rebuilt.append((before, feed))
         place = next(place for place, session in enumerate(SESSIONS) if session.session_date == before)
         return test_forecasting.forecaster(place)
@@ -84,6 +89,10 @@ class FakeKnowledge:
             self.away -= 1
             raise AWAY
         return [each for each in self.stored if each.received_at <= until]
+
+    async def read_unrecorded(self, take: Callable[[Quote], None], _answered: bool) -> None:
+        for each in self.unrecorded:
+            take(each)
 
 
 @dataclass
@@ -132,7 +141,8 @@ def made_predict(
     )
     service = SimpleNamespace(settings=settings, clock=clock, tracer=tracer)
     models = SimpleNamespace(predictors=PREDICTORS)
-    return Predict(cast(Any, service), cast(Any, knowledge), cast(Any, publisher), cast(Any, models), owns=owns)
+    portion = Portion(owns, knowledge.read_unrecorded)
+    return Predict(cast(Any, service), cast(Any, knowledge), cast(Any, publisher), cast(Any, models), portion=portion)
 
 
 async def until_handled(predict: Predict, batch: Sequence[Envelope[Quote]]) -> int:
