@@ -78,7 +78,7 @@ async def predictors(settings: Settings, folder: Path, count: int, partitions: i
     logs = [folder / f"predict-{number}-of-{partitions}.log" for number in range(count)]
     running = [Predictor(settings, partitions, log) for log in logs]
     try:
-        await eventually(lambda: shared(running, partitions), seconds=120)
+        await eventually(lambda: shared(running, partitions), seconds=180)
         yield running
     finally:
         for predictor in running:

@@ -54,7 +54,7 @@ def _state(stack: Stack, name: str) -> ProcessStatus:
     return next(status for status in stack.status() if status.name == name)
 
 
-def _eventually(check: Callable[[], bool], seconds: float = 10) -> bool:
+def _eventually(check: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:

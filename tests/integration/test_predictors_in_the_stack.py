@@ -29,7 +29,7 @@ def test_two_predictors_run_and_share_the_work(monkeypatch: pytest.MonkeyPatch) 
         assert (states["predict"], states["predict-2"]) == ("RUNNING", "RUNNING")
         assert stack.ports["predict"] != stack.ports["predict-2"]
         wanted = ("0-of-2", "1-of-2", "undivided", "predictors that live: 2")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not all(unit in (told := _doctor(settings)) for unit in wanted):
             assert time.monotonic() < deadline, told
             time.sleep(0.2)

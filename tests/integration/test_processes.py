@@ -37,7 +37,7 @@ def free_port() -> int:
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1) as response:
+        with urllib.request.urlopen(url, timeout=10) as response:
             return int(response.status) == 200
     except OSError:
         return False
@@ -56,12 +56,12 @@ def test_a_service_lives_and_ends_with_sigterm(module: str, setting: str, settin
     port = free_port()
     process = start(module, settings, **{setting: str(port)})
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not answers(f"http://127.0.0.1:{port}/health/live") and time.monotonic() < deadline:
             time.sleep(0.1)
         assert answers(f"http://127.0.0.1:{port}/metrics")
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 0, output
@@ -72,7 +72,7 @@ def test_a_service_lives_and_ends_with_sigterm(module: str, setting: str, settin
 def test_a_port_in_use_is_named_with_its_setting(module: str, setting: str, settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start(module, settings, **{setting: str(taken.getsockname()[1])})
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     last = json.loads(output.splitlines()[-1])
     assert last["level"] == "critical"
@@ -81,6 +81,6 @@ def test_a_port_in_use_is_named_with_its_setting(module: str, setting: str, sett
 
 def test_a_wrong_setting_is_named(settings: Settings) -> None:
     process = start("serving.consumers.record", settings, RISKEE_NATS__URLL="nats://x")
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "RISKEE_NATS__URLL" in json.loads(output.splitlines()[-1])["error"]

@@ -64,7 +64,7 @@ def fill(client: QdrantClient) -> None:
 
 def connect(server: FrontServer) -> QdrantClient:
     # The check of versions would run in a thread of its own, past a server that a test kills.
-    return QdrantClient(url=server.url, prefer_grpc=False, timeout=10, check_compatibility=False)
+    return QdrantClient(url=server.url, prefer_grpc=False, timeout=60, check_compatibility=False)
 
 
 @pytest.fixture(scope="module")

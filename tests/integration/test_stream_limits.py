@@ -141,14 +141,14 @@ async def test_a_frame_that_is_too_large_ends_the_connection(strict: httpx.Async
 
 
 async def test_events_beat_by_comments(strict: httpx.AsyncClient) -> None:
-    async with listening(strict, "AAPL") as events, asyncio.timeout(10):
+    async with listening(strict, "AAPL") as events, asyncio.timeout(60):
         async for block in events.blocks():
             if block == [": heartbeat"]:
                 return
 
 
 async def test_an_api_that_ends_says_so_to_all(bus: Bus, cache: Cache, known: Settings) -> None:
-    async with asyncio.timeout(30), AsyncExitStack() as stack:
+    async with asyncio.timeout(120), AsyncExitStack() as stack:
         async with serving(known) as client:
             other = await stack.enter_async_context(streaming(client))
             # With a connection of its own, which outlives the block that the other client ends with.

@@ -58,7 +58,7 @@ async def delivered(client: httpx.AsyncClient, settings: Settings) -> dict[str, 
     """The first prediction that a WebSocket is told while a session is replayed."""
     async with streaming(client) as socket_:
         await ask(socket_, "*")
-        async with consumer("ingest", replaying(settings, seconds=2), ingest.main), asyncio.timeout(15):
+        async with consumer("ingest", replaying(settings, seconds=2), ingest.main), asyncio.timeout(60):
             async for text in socket_:
                 message = json.loads(text)
                 if message["type"] == "prediction" and not message["snapshot"]:
