@@ -49,9 +49,13 @@ function follow() {
   detail.show(ticker);
 }
 
-const choose = (ticker) => {
-  if (ticker && ticker !== chosen()) location.hash = ticker;
-};
+// Where the list gives way to the ticker, the focus goes with it: the next key is for what is seen.
+function choose(ticker) {
+  if (!ticker) return;
+  if (ticker !== chosen()) location.hash = ticker;
+  follow();
+  if (narrow.matches) byId("side").focus({ preventScroll: true });
+}
 
 function back() {
   const opened = document.body.dataset.view === "detail";

@@ -94,6 +94,37 @@ async def test_the_system_says_how_it_is(past: None, dashboard: Dashboard) -> No
     await dashboard.shows("replay/1 · last quote", "#feed-age")
 
 
+async def test_on_a_phone_the_focus_goes_to_the_ticker_and_back(past: None, client: httpx.AsyncClient) -> None:
+    """What was read is hidden then: without it the next key is for nothing that is seen."""
+    async with opened(str(client.base_url), PHONE) as dashboard:
+        await dashboard.open()
+        await dashboard.shows("196.40", dashboard.row("IBM"))
+        await dashboard.page.focus("#grid")
+        await dashboard.press("ArrowDown", "ArrowDown", "Enter")
+        await dashboard.shows("IBM", "#title")
+        assert await _focused(dashboard) == "side"
+        await dashboard.press("Escape")
+        await dashboard.page.locator("#list").wait_for()
+        assert await _focused(dashboard) == "grid"
+        await dashboard.press("Enter")
+        await dashboard.shows("IBM", "#title")
+        assert await _focused(dashboard) == "side"
+
+
+async def test_where_both_are_seen_the_focus_stays_in_the_list(past: None, dashboard: Dashboard) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("196.40", dashboard.row("IBM"))
+    await dashboard.page.focus("#grid")
+    await dashboard.press("ArrowDown", "Enter")
+    await dashboard.shows("IBM", "#title")
+    assert await _focused(dashboard) == "grid"
+
+
+async def _focused(dashboard: Dashboard) -> str:
+    found: str = await dashboard.page.evaluate("document.activeElement.id")
+    return found
+
+
 @pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("phone", PHONE)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_text_is_readable(
