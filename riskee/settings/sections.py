@@ -76,6 +76,12 @@ class VectorSettings(Section):
     api_key: SecretStr | None = Field(None, description="API key of the Qdrant server")
     authority: Path | None = AUTHORITY
     timeout_seconds: float = Field(10.0, gt=0, description="longest wait for one answer")
+    shards: int | None = Field(
+        None, ge=1, description="parts into which a collection is divided when it is made; None: Qdrant's own default"
+    )
+    replicas: int = Field(
+        1, ge=1, description="servers of a Qdrant cluster that keep each part of a collection, from when it is made"
+    )
 
 
 class EmbeddingSettings(Section):

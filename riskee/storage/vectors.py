@@ -43,6 +43,7 @@ class Vectors:
 
     def __init__(self, settings: VectorSettings) -> None:
         self._url = settings.url
+        self._shards, self._replicas = settings.shards, settings.replicas
         with warnings.catch_warnings():
             # Of a key that is sent without TLS: whether it may be is for whoever runs the network to say.
             warnings.simplefilter("ignore", UserWarning)
@@ -158,7 +159,10 @@ class Vectors:
 
     def _create(self, collection: Collection, dimensions: int) -> None:
         self._client.create_collection(
-            collection, vectors_config=models.VectorParams(size=dimensions, distance=models.Distance.COSINE)
+            collection,
+            vectors_config=models.VectorParams(size=dimensions, distance=models.Distance.COSINE),
+            shard_number=self._shards,
+            replication_factor=self._replicas,
         )
         self._client.create_payload_index(collection, "ticker", models.PayloadSchemaType.KEYWORD)
         self._client.create_payload_index(collection, "known_at", models.PayloadSchemaType.DATETIME)

@@ -64,6 +64,15 @@ def test_creates_the_five_collections_and_again_without_harm(running: Running) -
     assert [running.vectors.count(collection) for collection in COLLECTIONS] == [0] * 5
 
 
+def test_what_is_said_of_a_cluster_does_no_harm_to_the_embedded_server(running: Running) -> None:
+    told = Vectors(VectorSettings(url=running.server.url, shards=3, replicas=2))
+    running.vectors._client.delete_collection("market_news")
+    told.ensure_collections(SIZE)
+    told.upsert([document(0)], np.stack([unit(0)]), MODEL)
+    assert running.vectors.count("market_news") == 1
+    told.close()
+
+
 def test_another_vector_size_is_a_clear_error(running: Running) -> None:
     with pytest.raises(FatalError, match=r"market_news has vectors of size 8, the embedding model makes 768"):
         running.vectors.ensure_collections(768)

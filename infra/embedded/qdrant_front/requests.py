@@ -26,9 +26,11 @@ class VectorParams(Body, frozen=True):
 
 
 class CreateCollection(Body, frozen=True):
-    """`PUT /collections/{name}`. Tuning for a server's storage is taken and changes nothing here."""
+    """`PUT /collections/{name}`. Tuning for a server's storage, or for a cluster, is taken and changes nothing here."""
 
     vectors: VectorParams
+    shard_number: int | None = None
+    replication_factor: int | None = None
     hnsw_config: Any = None
     optimizers_config: Any = None
     quantization_config: Any = None

@@ -153,6 +153,15 @@ def test_predictors_are_scaled_by_every_partition() -> None:
     assert len({tuple(sorted((each | {"consumer": ""}).items())) for each in told}) == 1
 
 
+def test_collections_are_spread_over_the_nodes_so_that_one_may_be_lost() -> None:
+    nodes, told = values("qdrant"), of("ConfigMap", "riskee-settings")["data"]
+    assert nodes["config"]["cluster"] == {"enabled": True}
+    assert int(told["RISKEE_VECTORS__SHARDS"]) == nodes["replicaCount"]
+    assert (
+        nodes["podDisruptionBudget"]["maxUnavailable"] < int(told["RISKEE_VECTORS__REPLICAS"]) <= nodes["replicaCount"]
+    )
+
+
 def test_the_archive_is_of_the_database_and_apart_from_what_is_applied_without_a_bucket() -> None:
     added, database = archive(), of("Cluster", "riskee-db")
     (plugin,) = added["Cluster"]["spec"]["plugins"]
