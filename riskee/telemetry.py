@@ -159,6 +159,9 @@ DRIFT_DISTANCE = Gauge(
 MODEL_WATCHED = Gauge(
     "riskee_model_watched_timestamp_seconds", "when Dagster last tested a champion for decay and drift", ["model_type"]
 )
+DAGSTER_UP = Gauge(
+    "riskee_dagster_up", "1 while a part of Dagster works, as record sees it: webserver, daemon, code", ["part"]
+)
 BACKUP_COMPLETED = Gauge(
     "riskee_backup_completed_timestamp_seconds",
     "full: when the newest complete backup began; log: when the database's log was last stored; 0: never",

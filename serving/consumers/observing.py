@@ -1,4 +1,4 @@
-"""What no single message shows, as metrics: the database, the disk, the streams, the champions' record.
+"""What no single message shows, as metrics: the database, the disk, the streams, the champions' record, Dagster.
 
 record does it beside its work: it has the database and the bus, and there is one of it. What cannot be read keeps its
 last value; `riskee_observed_timestamp_seconds` tells how old that is.
@@ -21,6 +21,7 @@ from riskee.telemetry import (
     BUS_STREAM_LIMIT,
     BUS_STREAM_MESSAGES,
     BUS_STREAM_SIZE,
+    DAGSTER_UP,
     DATABASE_BEGUN,
     DATABASE_CONNECTIONS,
     DATABASE_CONNECTIONS_LIMIT,
@@ -37,6 +38,7 @@ from riskee.telemetry import (
     OUTCOMES,
     PREDICTORS_EXPECTED,
 )
+from serving.consumers.orchestrator import parts_up
 from serving.consumers.service import Service
 from serving.database import Database
 
@@ -69,6 +71,7 @@ class Observer:
             "streams": self._look_at_streams,
             "champions": self._look_at_champions,
             "disk": self._look_at_disk,
+            "dagster": self._look_at_dagster,
             "backups": self._look_at_backups,
         }
         for part, look in parts.items():
@@ -129,6 +132,12 @@ class Observer:
             times = await asyncio.to_thread(completed_at, self._service.settings)
             for kind, at in times.items():
                 BACKUP_COMPLETED.labels(kind).set(at.timestamp() if at else 0)
+
+    async def _look_at_dagster(self) -> None:
+        now = self._service.clock.now().timestamp()
+        found = await asyncio.to_thread(parts_up, self._service.settings.dagster.url, now)
+        for part, up in found.items():
+            DAGSTER_UP.labels(part).set(up)
 
     async def _look_at_disk(self) -> None:
         home = self._service.settings.home

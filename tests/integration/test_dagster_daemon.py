@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ from riskee.storage.tickers import TickerInfo, write_tickers
 from riskee_dagster.defs.monitoring import CAUSES, watch_key
 from riskee_dagster.launcher import worker_of
 from riskee_dagster.sensors import CAUSES_TAG, REQUEST_TAG
+from serving.consumers.orchestrator import PARTS, parts_up
 from tests.conftest import REPOSITORY
 from tests.integration.dagster_daemon import Daemon, running_daemon, wait_for
 
@@ -132,3 +134,9 @@ def test_evidence_ends_in_a_finished_run_that_says_why(daemon: Daemon) -> None:
     # Half a year is too little to train on, and the run says so; what matters here is that it ran, and ran once.
     assert daemon.finished(run.run_id, RECOVERY_SECONDS).status is dg.DagsterRunStatus.FAILURE
     assert len(daemon.instance.get_runs(requested)) == 1
+
+
+def test_record_is_told_what_works_of_it(daemon: Daemon) -> None:
+    url = daemon.settings.dagster.url
+    wait_for(lambda: parts_up(url, time.time()) == dict.fromkeys(PARTS, True), RECOVERY_SECONDS)
+    assert parts_up(url, time.time() + 400)["daemon"] is False, "its last sign would be too old"

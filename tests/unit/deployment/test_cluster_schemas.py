@@ -11,7 +11,17 @@ import pytest
 import yaml
 
 from riskee.settings import load_settings
-from tests.unit.deployment.test_kubernetes import BASE, FOLDER, FOREIGN, KUBECTL, SERVERS, VALIDATE, of, resources
+from tests.unit.deployment.test_kubernetes import (
+    BASE,
+    FOLDER,
+    FOREIGN,
+    KUBECTL,
+    SERVERS,
+    VALIDATE,
+    container,
+    of,
+    resources,
+)
 
 SCHEMAS = Path(__file__).parent / "schema"
 ARCHIVE = FOLDER / "archive"
@@ -143,6 +153,16 @@ def test_what_is_kubernetes_own_in_dagsters_values_fits_its_schemas() -> None:
         },
     }
     validate(pod, "1.34", strict=True)
+
+
+def test_record_asks_dagsters_webserver_and_is_let_through_to_it() -> None:
+    served = values("dagster")["dagsterWebserver"]
+    (rule,) = of("NetworkPolicy", "dagster")["spec"]["egress"]
+    asked = {each["name"]: each["value"] for each in container("record")["env"]}["RISKEE_DAGSTER__URL"]
+    # The chart names its service <release>-<nameOverride>; README.md names the release.
+    assert "helm install dagster dagster/dagster" in (FOLDER / "README.md").read_text()
+    assert asked == f"http://dagster-{served['nameOverride']}:{served['service']['port']}"
+    assert rule["ports"] == [{"protocol": "TCP", "port": served["service"]["port"]}]
 
 
 def test_predictors_are_scaled_by_every_partition() -> None:

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from riskee.backup.repository import repository_of
 from riskee.backup.wal import ship_and_note
 from riskee.clock import FixedClock
-from riskee.settings import BackupSettings, PredictSettings, Settings
-from riskee.telemetry import BACKUP_COMPLETED, DISK_FREE, DISK_SIZE, OBSERVED, PREDICTORS_EXPECTED
+from riskee.settings import BackupSettings, DagsterSettings, PredictSettings, Settings
+from riskee.telemetry import BACKUP_COMPLETED, DAGSTER_UP, DISK_FREE, DISK_SIZE, OBSERVED, PREDICTORS_EXPECTED
 from serving.consumers.observing import Observer
 from serving.consumers.service import Service
 from serving.database import Database
@@ -32,11 +34,24 @@ class Denied:
         raise RuntimeError("permission denied for table track_record")
 
 
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
+    """What was asked of Dagster, whose daemon is ill."""
+    questions: list[tuple[str, float]] = []
+
+    def parts_up(url: str, now: float) -> dict[str, bool]:
+        questions.append((url, now))
+        return {"webserver": True, "daemon": False}
+
+    monkeypatch.setattr("serving.consumers.observing.parts_up", parts_up)
+    return questions
+
+
 async def test_what_cannot_be_observed_leaves_the_rest(tmp_path: Path) -> None:
     OBSERVED.clear()
     denied = Denied(Settings(home=tmp_path), FixedClock(NOW))
     await Observer(cast("Service", denied), cast("Database", denied)).look()
-    assert samples(OBSERVED) == {("disk",): NOW.timestamp(), ("backups",): NOW.timestamp()}
+    assert samples(OBSERVED) == dict.fromkeys([("disk",), ("dagster",), ("backups",)], NOW.timestamp())
     assert 0 < samples(DISK_FREE)["home",] <= samples(DISK_SIZE)["home",]
 
 
@@ -59,3 +74,11 @@ async def test_how_many_predictors_there_should_be_is_told(tmp_path: Path) -> No
         async with asyncio.timeout(0):
             await Observer(cast("Service", denied), cast("Database", denied)).run()
     assert samples(PREDICTORS_EXPECTED) == {(): 3}
+
+
+async def test_what_works_of_dagster_is_told(tmp_path: Path, asked: list[tuple[str, float]]) -> None:
+    DAGSTER_UP.clear()
+    denied = Denied(Settings(home=tmp_path, dagster=DagsterSettings(url="http://dagster:3000")), FixedClock(NOW))
+    await Observer(cast("Service", denied), cast("Database", denied)).look()
+    assert asked == [("http://dagster:3000", NOW.timestamp())]
+    assert samples(DAGSTER_UP) == {("webserver",): 1, ("daemon",): 0}
