@@ -167,6 +167,11 @@ BACKUP_COMPLETED = Gauge(
     "full: when the newest complete backup began; log: when the database's log was last stored; 0: never",
     ["kind"],
 )
+BACKUP_TARGET = Gauge(
+    "riskee_backup_target_set",
+    "1 where somebody said where Dagster keeps backups each night, 0 where none are made, as record is told",
+    ["profile"],
+)
 
 EXPOSITION_TYPE = CONTENT_TYPE_LATEST
 

@@ -18,6 +18,7 @@ from riskee.storage.condition import Outcomes, champion_outcomes, condition
 from riskee.storage.follow import Follower
 from riskee.telemetry import (
     BACKUP_COMPLETED,
+    BACKUP_TARGET,
     BUS_STREAM_LIMIT,
     BUS_STREAM_MESSAGES,
     BUS_STREAM_SIZE,
@@ -124,12 +125,14 @@ class Observer:
                 DRIFT_P_VALUE.labels(model_type).set(found.drift_p_value)
 
     async def _look_at_backups(self) -> None:
-        """Where they are made: the newest complete one and the last of the log, or that there is none."""
-        if self._service.settings.backup.target:
+        """Whether they are made, and where: the newest complete one and the last of the log, or that there is none."""
+        settings = self._service.settings
+        BACKUP_TARGET.labels(settings.profile).set(bool(settings.backup.target))
+        if settings.backup.target:
             # Cryptography takes memory that record has no other use for.
             from riskee.backup.newest import completed_at
 
-            times = await asyncio.to_thread(completed_at, self._service.settings)
+            times = await asyncio.to_thread(completed_at, settings)
             for kind, at in times.items():
                 BACKUP_COMPLETED.labels(kind).set(at.timestamp() if at else 0)
 

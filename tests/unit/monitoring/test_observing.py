@@ -13,7 +13,15 @@ from riskee.backup.repository import repository_of
 from riskee.backup.wal import ship_and_note
 from riskee.clock import FixedClock
 from riskee.settings import BackupSettings, DagsterSettings, PredictSettings, Settings
-from riskee.telemetry import BACKUP_COMPLETED, DAGSTER_UP, DISK_FREE, DISK_SIZE, OBSERVED, PREDICTORS_EXPECTED
+from riskee.telemetry import (
+    BACKUP_COMPLETED,
+    BACKUP_TARGET,
+    DAGSTER_UP,
+    DISK_FREE,
+    DISK_SIZE,
+    OBSERVED,
+    PREDICTORS_EXPECTED,
+)
 from serving.consumers.observing import Observer
 from serving.consumers.service import Service
 from serving.database import Database
@@ -82,3 +90,12 @@ async def test_what_works_of_dagster_is_told(tmp_path: Path, asked: list[tuple[s
     await Observer(cast("Service", denied), cast("Database", denied)).look()
     assert asked == [("http://dagster:3000", NOW.timestamp())]
     assert samples(DAGSTER_UP) == {("webserver",): 1, ("daemon",): 0}
+
+
+@pytest.mark.parametrize("target", ["", "/mnt/backups"])
+async def test_whether_anybody_said_where_to_keep_backups_is_told(target: str, tmp_path: Path) -> None:
+    BACKUP_TARGET.clear()
+    kept = BackupSettings(target=target and str(tmp_path / target.strip("/")))
+    denied = Denied(Settings(home=tmp_path, profile="kubernetes", backup=kept), FixedClock(NOW))
+    await Observer(cast("Service", denied), cast("Database", denied)).look()
+    assert samples(BACKUP_TARGET) == {("kubernetes",): bool(target)}
