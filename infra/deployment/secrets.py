@@ -62,6 +62,7 @@ def wanted() -> dict[str, Callable[[], str]]:
         *(f"redis_{user}" for user in dict.fromkeys((*REDIS_USERS, *SENTINEL_USERS))),
         *(f"nats_{user}" for user in NATS_USERS),
         "qdrant_api_key",
+        "qdrant_read_key",
         PEPPER,
         "grafana_admin_password",
     )
@@ -80,8 +81,8 @@ def rendered(values: Mapping[str, str]) -> dict[str, str]:
         "redis_replica.conf": f"masteruser replica\nmasterauth {values['redis_replica']}\n",
         "nats_users.conf": nats,
         "qdrant.yaml": f"service:\n  api_key: {json.dumps(values['qdrant_api_key'])}\n"
-        # Prometheus reads the metrics with the token that it has.
-        f"  read_only_api_key: {json.dumps(values[METRICS_TOKEN])}\n",
+        # explain searches, and Prometheus reads the metrics.
+        f"  read_only_api_key: {json.dumps(values['qdrant_read_key'])}\n",
         "redis_exporter.json": json.dumps(dict.fromkeys(exporters, values["redis_exporter"])) + "\n",
     }
 

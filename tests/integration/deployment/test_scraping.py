@@ -51,7 +51,8 @@ def laid_out(folder: Path, api: Services) -> Path:
     file = folder / "prometheus.yml"
     text = file.read_text()
     assert TOKEN in text
-    file.write_text(text.replace(TOKEN, str(api.servers.secrets / "metrics_token")))
+    # promtool looks for every key's file, Qdrant's too.
+    file.write_text(text.replace(str(Path(TOKEN).parent), str(api.servers.secrets)))
     guarded = _of_api(PROMETHEUS / "tls" / "guarded-compose.yml", api)
     plain = _of_api(PROMETHEUS / "targets" / "guarded-compose.yml", api)
     plain[0]["labels"]["job"] = "api without TLS"

@@ -155,6 +155,14 @@ def test_what_is_kubernetes_own_in_dagsters_values_fits_its_schemas() -> None:
     validate(pod, "1.34", strict=True)
 
 
+def test_qdrant_knows_both_keys_and_who_only_searches_has_the_one_for_reading() -> None:
+    given = values("qdrant")
+    keys = {name: given[name]["valueFrom"]["secretKeyRef"]["key"] for name in ("apiKey", "readOnlyApiKey")}
+    assert keys == {"apiKey": "qdrant_api_key", "readOnlyApiKey": "qdrant_read_key"}
+    told = {each["name"]: each["value"] for each in container("explain")["env"]}
+    assert told["RISKEE_VECTORS__API_KEY_FILE"] == "/run/secrets/qdrant_read_key"
+
+
 def test_record_asks_dagsters_webserver_and_is_let_through_to_it() -> None:
     served = values("dagster")["dagsterWebserver"]
     (rule,) = of("NetworkPolicy", "dagster")["spec"]["egress"]

@@ -290,4 +290,24 @@ def test_what_prometheus_scrapes_is_there() -> None:
     # Of several containers behind a name each must be asked.
     several = {name for name, each in services().items() if each["deploy"].get("replicas")}
     assert several == {name for each in found for name in each["names"]}
-    assert "metrics_token" in services()["prometheus"]["secrets"]
+    keys = {Path(job["authorization"]["credentials_file"]).name for job in jobs if "authorization" in job}
+    assert keys == {"metrics_token", "qdrant_read_key"} == set(services()["prometheus"]["secrets"])
+
+
+def test_with_tls_prometheus_scrapes_the_same_of_what_asks_for_a_key() -> None:
+    folder = REPOSITORY / "infra" / "prometheus"
+    mounted = {volume.split(":")[0] for volume in encrypted()["services"]["prometheus"]["volumes"]}
+    assert mounted == {f"./infra/prometheus/tls/{file.name}" for file in (folder / "tls").iterdir()}
+    for file in (folder / "tls").iterdir():
+        plain, tls = (yaml.safe_load((folder / kind / file.name).read_text()) for kind in ("targets", "tls"))
+        secured = [{**group, "labels": {**group["labels"], "__scheme__": "https"}} for group in plain]
+        assert tls == secured
+
+
+def test_who_only_searches_has_qdrants_key_for_reading() -> None:
+    holders = {
+        key: {name for name, each in services().items() if key in each.get("secrets", [])}
+        for key in ("qdrant_api_key", "qdrant_read_key")
+    }
+    making = {"bootstrap", "cli", "restore", "dagster-code", "dagster-webserver", "dagster-daemon"}
+    assert holders == {"qdrant_api_key": making, "qdrant_read_key": {"explain", "prometheus"}}

@@ -7,11 +7,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infra.deployment.identities import NATS_USERS, POSTGRES_ROLES, REDIS_USERS, SENTINEL_USERS
 from infra.deployment.secrets import METRICS_TOKEN, PREVIOUS, forget, renew, wanted, write_secrets
 from riskee.access.api_keys import parse_key
 from tests.conftest import REPOSITORY
+
+_QDRANT_KEYS = {"api_key": "qdrant_api_key", "read_only_api_key": "qdrant_read_key"}
 
 
 def test_each_is_made_once_and_differs(tmp_path: Path) -> None:
@@ -108,6 +111,14 @@ def test_servers_that_log_in_at_others_have_the_password_of_now(tmp_path: Path) 
         assert password in text
         assert "@" not in text
         assert sha256(password.encode()).hexdigest() in (tmp_path / "redis_users.acl").read_text()
+
+
+def test_qdrant_is_told_a_key_for_everything_and_one_for_reading(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+    told = yaml.safe_load((tmp_path / "qdrant.yaml").read_text())["service"]
+    keys = {key: (tmp_path / name).read_text() for key, name in _QDRANT_KEYS.items()}
+    assert told == keys
+    assert len(set(keys.values())) == 2
 
 
 def test_it_needs_nothing_but_python(tmp_path: Path) -> None:
