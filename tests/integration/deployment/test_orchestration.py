@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def wait_for(running: Orchestration, check: Callable[[], bool], seconds: float =
 def test_all_of_dagster_works_and_its_health_checks_see_it(running: Orchestration) -> None:
     wait_for(running, lambda: parts_up(running.url, time.time()) == dict.fromkeys(PARTS, True))
     for name in LASTING:
-        assert running.healthy(name), name
+        wait_for(running, partial(running.healthy, name))
 
 
 def test_bootstrap_makes_all_that_a_new_installation_lacks(running: Orchestration) -> None:
