@@ -167,9 +167,9 @@ BACKUP_COMPLETED = Gauge(
     "full: when the newest complete backup began; log: when the database's log was last stored; 0: never",
     ["kind"],
 )
-BACKUP_TARGET = Gauge(
-    "riskee_backup_target_set",
-    "1 where somebody said where Dagster keeps backups each night, 0 where none are made, as record is told",
+BACKUP_TARGETS = Gauge(
+    "riskee_backup_targets",
+    "places where Dagster keeps backups each night, as record is told: 1, or 0 where none is named and made",
     ["profile"],
 )
 

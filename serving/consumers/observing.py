@@ -18,7 +18,7 @@ from riskee.storage.condition import Outcomes, champion_outcomes, condition
 from riskee.storage.follow import Follower
 from riskee.telemetry import (
     BACKUP_COMPLETED,
-    BACKUP_TARGET,
+    BACKUP_TARGETS,
     BUS_STREAM_LIMIT,
     BUS_STREAM_MESSAGES,
     BUS_STREAM_SIZE,
@@ -127,7 +127,7 @@ class Observer:
     async def _look_at_backups(self) -> None:
         """Whether they are made, and where: the newest complete one and the last of the log, or that there is none."""
         settings = self._service.settings
-        BACKUP_TARGET.labels(settings.profile).set(bool(settings.backup.target))
+        BACKUP_TARGETS.labels(settings.profile).set(bool(settings.backup.target))
         if settings.backup.target:
             # Cryptography takes memory that record has no other use for.
             from riskee.backup.newest import completed_at

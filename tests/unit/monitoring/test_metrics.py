@@ -25,6 +25,7 @@ THINGS = (
     "_waiting",
     "_predictors",
     "_outcomes",
+    "_targets",
 )
 UNBOUNDED = {"ticker", "user", "path", "id", "request_id", "key_id", "message_id"}
 by_name = pytest.mark.parametrize("metric", list(declared()), ids=lambda metric: metric.name)

@@ -15,7 +15,7 @@ from riskee.clock import FixedClock
 from riskee.settings import BackupSettings, DagsterSettings, PredictSettings, Settings
 from riskee.telemetry import (
     BACKUP_COMPLETED,
-    BACKUP_TARGET,
+    BACKUP_TARGETS,
     DAGSTER_UP,
     DISK_FREE,
     DISK_SIZE,
@@ -94,8 +94,8 @@ async def test_what_works_of_dagster_is_told(tmp_path: Path, asked: list[tuple[s
 
 @pytest.mark.parametrize("target", ["", "/mnt/backups"])
 async def test_whether_anybody_said_where_to_keep_backups_is_told(target: str, tmp_path: Path) -> None:
-    BACKUP_TARGET.clear()
+    BACKUP_TARGETS.clear()
     kept = BackupSettings(target=target and str(tmp_path / target.strip("/")))
     denied = Denied(Settings(home=tmp_path, profile="kubernetes", backup=kept), FixedClock(NOW))
     await Observer(cast("Service", denied), cast("Database", denied)).look()
-    assert samples(BACKUP_TARGET) == {("kubernetes",): bool(target)}
+    assert samples(BACKUP_TARGETS) == {("kubernetes",): bool(target)}
