@@ -105,6 +105,8 @@ def made_up_bars() -> pd.DataFrame:
 
 
 def test_a_backfill_from_the_command_line_is_one_run(daemon: Daemon) -> None:
+    # The test before ended the code server; until the webserver has heard of the next one it knows no jobs.
+    wait_for(lambda: parts_up(daemon.settings.dagster.url, time.time())["code"], RECOVERY_SECONDS)
     with daemon.engine.begin() as connection:
         write_tickers(connection, [TickerInfo("IBM", "IBM", is_index=False, source="made")])
         write_tickers(connection, [TickerInfo("SPX", "Index", is_index=True, source="made")])
