@@ -15,14 +15,17 @@ from unittest import mock
 import psycopg
 from psycopg import sql
 
+from riskee.errors import RetryableError
 from riskee.messaging.subjects import PREDICTION_UPDATED
 from riskee.model import registry
 from riskee.model.artifact import ModelArtifact
 from riskee.storage import recording
 from riskee.storage.bus import Bus, Outgoing
+from riskee.storage.cache import Cache
+from riskee.storage.entries import Entry
 from riskee.storage.recording import Recording
-from serving.consumers import forecasting, record
-from serving.consumers.forecasting import Forecaster
+from serving.consumers import forecasting, predict, record
+from serving.consumers.forecasting import Forecast, Forecaster
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.publishing import Publisher
 
@@ -107,6 +110,32 @@ def _random_prediction_ids() -> None:
     mock.patch.object(forecasting, "prediction_ids", prediction_ids).start()
 
 
+def _one_id_for_two() -> None:
+    """What a job made of a quote has the id of what the quote's own wave made of it."""
+
+    def asked(forecast: Forecast, _job: uuid.UUID) -> Forecast:
+        return forecast
+
+    mock.patch.object(predict, "asked", asked).start()
+
+
+def _forsakes_the_cache() -> None:
+    """A cache that was away once is never written to again."""
+    honest = Cache.write
+    away = False
+
+    async def write(cache: Cache, entries: Sequence[Entry]) -> None:
+        nonlocal away
+        if not away:
+            try:
+                await honest(cache, entries)
+            except RetryableError:
+                away = True
+                raise
+
+    mock.patch.object(Cache, "write", write).start()
+
+
 def _no_dead_letters() -> None:
     """Poison is dropped without a word."""
     honest = Bus.publish_encoded
@@ -149,6 +178,8 @@ BROKEN: Mapping[str, Callable[[], None]] = {
     "dies after commit": _dies_after_commit,
     "dies after publishing": _dies_after_publishing,
     "random prediction ids": _random_prediction_ids,
+    "one id for two": _one_id_for_two,
+    "forsakes the cache": _forsakes_the_cache,
     "no dead letters": _no_dead_letters,
     "stale state": _stale_state,
     "trusting": _trusting,

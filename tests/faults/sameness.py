@@ -27,14 +27,28 @@ def differences(engine: Engine, settings: Settings, last_round: Sequence[Quote],
 
 
 def stale(engine: Engine, cached: Mapping[str, Prediction], last_round: Sequence[Quote]) -> list[str]:
-    """The tickers whose cached prediction is not the stored one of their last quote, number for number."""
+    """The tickers whose cached prediction is not a stored one of their last quote, number for number: the one that
+    every quote has, or what a job made of it."""
     last = tables.predictions.c.quote_id.in_([quote.quote_id for quote in last_round])
     with engine.connect() as connection:
         stored = [prediction_of(row) for row in connection.execute(select(tables.predictions).where(last))]
+    told = {each.ticker: each.prediction_id for each in stored}
     return [
-        f"pred:{each.ticker} in the cache is not {each.prediction_id}"
-        for each in stored
-        if cached.get(each.ticker) != each
+        f"pred:{ticker} in the cache is not {identity}"
+        for ticker, identity in told.items()
+        if cached.get(ticker) not in stored
+    ]
+
+
+def unlike(engine: Engine, events: Sequence[Prediction]) -> list[str]:
+    """The predictions whose row is not what their event says, number for number."""
+    with engine.connect() as connection:
+        rows = map(prediction_of, connection.execute(select(tables.predictions)))
+        stored = {row.prediction_id: row for row in rows}
+    return [
+        f"{each.prediction_id} of {each.ticker}"
+        for each in events
+        if each.prediction_id in stored and stored[each.prediction_id] != each
     ]
 
 
@@ -44,8 +58,9 @@ def _differences(
     market, *others = last_round
     stored = tables.predictions.c
     rows = connection.execute(select(stored.prediction_id, stored.quote_id, stored.market_quote_id)).all()
-    of_quote = {row.quote_id: row for row in rows}
-    last = [of_quote[quote.quote_id] for quote in others if quote.quote_id in of_quote]
+    # Several of a quote, where jobs asked for more.
+    wanted = {quote.quote_id for quote in others}
+    last = [row for row in rows if row.quote_id in wanted]
     for row in last:
         if row.market_quote_id != market.quote_id:
             yield f"{row.prediction_id} rests on the market's quote {row.market_quote_id}, not {market.quote_id}"

@@ -1,6 +1,7 @@
 """A scenario: load on a running product, faults meanwhile, then the comparison of everything that must hold."""
 
 import asyncio
+import dataclasses
 import random
 import time
 import uuid
@@ -16,20 +17,21 @@ from sqlalchemy import select
 
 from riskee.clock import SystemClock
 from riskee.messaging.envelope import Envelope
-from riskee.messaging.messages import DeadLetter, Prediction, Quote
+from riskee.messaging.messages import DeadLetter, Prediction, PredictionFailed, Quote
 from riskee.messaging.slots import quote_subject
-from riskee.messaging.subjects import PREDICTION_UPDATED
+from riskee.messaging.subjects import PREDICTION_FAILED, PREDICTION_UPDATED
 from riskee.storage import tables
 from riskee.storage.bus import Bus
 from serving.bench.machine import checked_out
 from tests.faults.accounting import Evidence, PredictionRow, violations
 from tests.faults.arena import Arena, Setup, running
+from tests.faults.asking import Asker
 from tests.faults.driver import Driver
 from tests.faults.observing import Moment, Observer
 from tests.faults.poison import Poisoner
 from tests.faults.recovery import Recovery, recover, slowness
 from tests.faults.reporting import FINISHED, Result
-from tests.faults.sameness import differences, stale
+from tests.faults.sameness import differences, stale, unlike
 
 DRAIN_SECONDS = 120.0
 _WARM_SECONDS = 2.0
@@ -85,6 +87,8 @@ class Scenario:
     driver: Source
     clock: OwnClock
     random: random.Random
+    # For requests beside the quotes; it asks nothing of itself.
+    asker: Asker
     recoveries: list[Recovery] = field(default_factory=list)
 
     async def drive(self, seconds: float, faults: Callable[["Scenario"], Awaitable[None]]) -> None:
@@ -119,18 +123,28 @@ class Scenario:
         """Everything that was sent and stored. Call it when nothing moves any more."""
         poison = frozenset(self.driver.poisoner.sent) if self.driver.poisoner else frozenset()
         published = await self.observer.messages(PREDICTION_UPDATED.name)
-        events = [_prediction(data) for data in published if data not in poison]
+        updates = [_update(data) for data in published if data not in poison]
+        events = [update.payload for update in updates]
+        failures = [_failure(data) for data in await self.observer.messages(PREDICTION_FAILED.name)]
         letters = [_letter(data) for data in await self.observer.messages("dead.>")]
         read = self.observer.rows
         stored = tables.predictions.c
-        rows = read(select(stored.prediction_id, stored.quote_id, stored.horizon, stored.model_version))
+        identifying = [stored[each.name] for each in dataclasses.fields(PredictionRow)]
         last = self.driver.last_round
         return Evidence(
             accepted=self.driver.accepted.keys(),
             quotes=[row.quote_id for row in read(select(tables.quotes.c.quote_id))],
             events=[event.prediction_id for event in events],
-            predictions=[PredictionRow(*row) for row in rows],
+            predictions=[PredictionRow(*row) for row in read(select(*identifying))],
             due=self.driver.due,
+            jobs=self.asker.accepted,
+            answers={
+                update.payload.prediction_id: update.correlation_id
+                for update in updates
+                if update.correlation_id != update.payload.quote_id
+            },
+            refused={failure.correlation_id for failure in failures},
+            unlike=unlike(self.arena.engine, events),
             poison=[_text(body.decode(errors="backslashreplace")) for body in sorted(poison)],
             letters=[_text(letter.body) for letter in letters],
             quarantined=[row.body for row in read(select(tables.quarantine.c.body))],
@@ -179,6 +193,7 @@ def _judged(result: Result, evidence: Evidence, recoveries: Sequence[Recovery], 
         result,
         accepted=len(evidence.accepted),
         predictions=len(evidence.predictions),
+        answers=len(evidence.answers),
         dead_letters=len(evidence.letters),
         violations=tuple(violations(evidence)),
         recoveries=tuple(recoveries),
@@ -195,7 +210,8 @@ async def _scenario(
     cache = Redis.from_url(settings.redis.url.get_secret_value(), socket_timeout=10)
     try:
         driver = source(arena) if source else _driver(arena, bus, load, clock)
-        yield Scenario(arena, bus, Observer(bus, arena.engine, cache), driver, clock, random.Random(load.seed))
+        observer, asker = Observer(bus, arena.engine, cache), Asker(bus, clock, random.Random(load.seed))
+        yield Scenario(arena, bus, observer, driver, clock, random.Random(load.seed), asker)
     except BaseException:
         arena.keep_logs(name)
         raise
@@ -215,8 +231,12 @@ def _driver(arena: Arena, bus: Bus, load: Load, clock: OwnClock) -> Driver:
     return Driver(bus, arena.market.rounds(load.seed, per_session), load.rate, clock, subject, poisoner)
 
 
-def _prediction(data: bytes) -> Prediction:
-    return msgspec.json.decode(data, type=Envelope[Prediction]).payload
+def _update(data: bytes) -> Envelope[Prediction]:
+    return msgspec.json.decode(data, type=Envelope[Prediction])
+
+
+def _failure(data: bytes) -> Envelope[PredictionFailed]:
+    return msgspec.json.decode(data, type=Envelope[PredictionFailed])
 
 
 def _letter(data: bytes) -> DeadLetter:

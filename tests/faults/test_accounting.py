@@ -1,32 +1,45 @@
 """The comparison and the bars themselves, each seen to fail."""
 
 import uuid
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from riskee.ids import prediction_id
-from tests.faults.accounting import Evidence, PredictionRow, violations
+from riskee.ids import asked_prediction_id, prediction_id
+from tests.faults.accounting import Evidence, PredictionRow, unexplained, violations
 from tests.faults.recovery import Recovery, Verdict, judge, percentile
 from tests.faults.reporting import BEGIN, END, Result, into, markdown, read, summary, table, write
 
 A, B, C = (uuid.UUID(int=number) for number in range(1, 4))
+AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
+JOB, REFUSED = uuid.UUID(int=8), uuid.UUID(int=9)
 
 
 def row(quote: uuid.UUID, version: str = "m") -> PredictionRow:
-    return PredictionRow(prediction_id(quote, "1d", version), quote, "1d", version)
+    return PredictionRow(prediction_id(quote, "1d", version), quote, "1d", version, A, AT)
 
 
-ROWS = [row(A), row(B)]
+def answer(quote: uuid.UUID, job: uuid.UUID, at: datetime = AT) -> PredictionRow:
+    made = row(quote)
+    return replace(made, prediction_id=asked_prediction_id(made.prediction_id, job, A, at), as_of=at)
+
+
+ANSWER = answer(B, JOB)
+AGAIN = answer(B, JOB, AT + timedelta(seconds=1))
+ROWS = [row(A), row(B), ANSWER]
 GOOD: dict[str, Any] = {
     "accepted": {A, B},
     "quotes": [A, B],
     "events": [each.prediction_id for each in ROWS],
     "predictions": ROWS,
     "due": {B},
+    "jobs": {JOB, REFUSED},
+    "answers": {ANSWER.prediction_id: JOB},
+    "refused": {REFUSED},
     "poison": ["x"],
     "letters": ["x"],
     "quarantined": ["x"],
@@ -37,20 +50,33 @@ def test_all_is_well() -> None:
     assert violations(Evidence(**GOOD)) == []
 
 
+def test_a_job_that_was_delivered_again_has_answers_of_two_moments() -> None:
+    rows = [*ROWS, AGAIN]
+    answers = {ANSWER.prediction_id: JOB, AGAIN.prediction_id: JOB}
+    events = [each.prediction_id for each in rows]
+    assert violations(Evidence(**{**GOOD, "predictions": rows, "events": events, "answers": answers})) == []
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
         ({"quotes": [A], "predictions": [row(A)], "due": {A}}, "1 quotes accepted but not stored"),
         ({"quotes": [A, B, B]}, "1 quotes stored twice"),
         ({"quotes": [A, B, C]}, "1 quotes stored but not accepted"),
-        ({"events": []}, "2 predictions stored but not published"),
-        ({"predictions": [row(B)]}, "1 predictions published but not stored"),
+        ({"events": []}, "3 predictions stored but not published"),
+        ({"predictions": [row(B), ANSWER]}, "1 predictions published but not stored"),
         ({"predictions": [*ROWS, row(A)]}, "1 predictions stored twice"),
         ({"events": [*GOOD["events"], GOOD["events"][0]]}, "1 events published twice"),
         ({"predictions": [*ROWS, row(C)]}, "1 predictions of quotes that are not stored"),
-        ({"predictions": [*ROWS, PredictionRow(C, A, "1d", "m")]}, "1 predictions whose id is not derived"),
-        ({"predictions": [*ROWS, PredictionRow(C, A, "1d", "m")]}, "1 quotes predicted twice by a model"),
+        ({"predictions": [*ROWS, PredictionRow(C, A, "1d", "m", A, AT)]}, "1 predictions whose id is not derived"),
+        ({"predictions": [*ROWS, PredictionRow(C, A, "1d", "m", A, AT)]}, "1 quotes predicted twice by a model"),
         ({"due": {C}}, "1 quotes without their prediction"),
+        ({"predictions": [row(A), ANSWER]}, "1 quotes without their prediction"),
+        ({"unlike": ["p_up"]}, "1 predictions unlike their events"),
+        ({"answers": {}, "refused": {JOB}}, "1 jobs without an answer"),
+        ({"answers": {}, "refused": {JOB, REFUSED}}, "1 quotes predicted twice by a model"),
+        ({"jobs": {REFUSED}}, "1 answers to jobs that nobody sent"),
+        ({"predictions": [*ROWS[:2], replace(ANSWER, as_of=AGAIN.as_of)]}, "1 answers whose id is not derived"),
         ({"letters": []}, "1 poison sent but not dead-lettered"),
         ({"letters": ["x", "y"]}, "1 poison dead-lettered but not sent"),
         ({"letters": ["x", "x"]}, "1 poison dead-lettered twice"),
@@ -61,6 +87,19 @@ def test_all_is_well() -> None:
 def test_each_bar_can_fail(changed: dict[str, Any], told: str) -> None:
     found = violations(Evidence(**{**GOOD, **changed}))
     assert any(each.startswith(told) for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("explained", "told"),
+    [
+        ([A, B], []),
+        ([A], ["1 explanations asked for but not stored"]),
+        ([A, B, C], ["1 explanations stored but not asked for"]),
+        ([A, B, B], ["1 explanations stored twice"]),
+    ],
+)
+def test_explanations_are_counted(explained: list[uuid.UUID], told: list[str]) -> None:
+    assert [each.split(",")[0] for each in unexplained({A, B}, explained)] == told
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 2.0), (0.95, 4.0), (1.0, 4.0)])

@@ -17,6 +17,7 @@ from riskee.messaging.subjects import EXPLAIN, PREDICTION_UPDATED
 from riskee.storage.bus import Outgoing, codec_of
 from riskee.storage.tables import explanations
 from tests.conftest import REPOSITORY
+from tests.faults.accounting import unexplained
 from tests.faults.arena import SERVICES, Setup
 from tests.faults.conftest import full_only, load
 from tests.faults.driver import until_accepted
@@ -105,4 +106,4 @@ async def test_a_killed_explain(holds: Holds) -> None:
     quiet = {"RISKEE_EXPLANATION__INITIATIVE__PER_MINUTE": "0"}
     setup = Setup(services=(*SERVICES, "explain"), prepare=_share_blobs, environ=quiet)
     holds(await play("kill -9 of explain", load(100), kill, setup=setup, bar=SERVICE_SECONDS))
-    assert sorted(explained) == sorted({*accepted})
+    assert unexplained(accepted, explained) == []

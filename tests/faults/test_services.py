@@ -28,10 +28,17 @@ async def test_without_faults(holds: Holds) -> None:
 
 @pytest.mark.parametrize("name", ["predict", "record"])
 async def test_a_killed_service(name: str, holds: Holds) -> None:
-    async def kill(scenario: Scenario) -> None:
-        await scenario.strike(lambda: scenario.arena.kill(name), times(5))
+    """While predictions are asked for too: each request is answered."""
+    asked: list[int] = []
 
-    holds(await play(f"kill -9 of {name}", load(1000), kill, bar=SERVICE_SECONDS))
+    async def kill(scenario: Scenario) -> None:
+        async with scenario.asker.asking():
+            await scenario.strike(lambda: scenario.arena.kill(name), times(5))
+        asked.append(len(scenario.asker.accepted))
+
+    result = await play(f"kill -9 of {name}", load(1000), kill, bar=SERVICE_SECONDS)
+    holds(result)
+    assert result.answers >= sum(asked) / 2
 
 
 @full_only
