@@ -25,7 +25,7 @@ from riskee.storage.cache import Cache
 from riskee.storage.entries import Entry
 from riskee.storage.recording import Recording
 from serving.consumers import forecasting, predict, record
-from serving.consumers.forecasting import Forecast, Forecaster
+from serving.consumers.forecasting import Failure, Forecast, Forecaster, asked
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.publishing import Publisher
 
@@ -110,13 +110,25 @@ def _random_prediction_ids() -> None:
     mock.patch.object(forecasting, "prediction_ids", prediction_ids).start()
 
 
+def _predicts_twice() -> None:
+    """Each quote is predicted once more, under another id."""
+    honest = Forecaster.forecast
+
+    def forecast(*arguments: Any) -> list[Forecast | Failure]:
+        results = honest(*arguments)
+        again = [asked(result, uuid.uuid4()) for result in results if isinstance(result, Forecast)]
+        return [*results, *again]
+
+    mock.patch.object(Forecaster, "forecast", forecast).start()
+
+
 def _one_id_for_two() -> None:
     """What a job made of a quote has the id of what the quote's own wave made of it."""
 
-    def asked(forecast: Forecast, _job: uuid.UUID) -> Forecast:
+    def the_quotes(forecast: Forecast, _job: uuid.UUID) -> Forecast:
         return forecast
 
-    mock.patch.object(predict, "asked", asked).start()
+    mock.patch.object(predict, "asked", the_quotes).start()
 
 
 def _forsakes_the_cache() -> None:
@@ -178,6 +190,7 @@ BROKEN: Mapping[str, Callable[[], None]] = {
     "dies after commit": _dies_after_commit,
     "dies after publishing": _dies_after_publishing,
     "random prediction ids": _random_prediction_ids,
+    "predicts twice": _predicts_twice,
     "one id for two": _one_id_for_two,
     "forsakes the cache": _forsakes_the_cache,
     "no dead letters": _no_dead_letters,
