@@ -19,6 +19,7 @@ from websockets.asyncio.client import connect
 
 from riskee.clock import Clock, SystemClock
 from riskee.embedding.word_pieces import WordPieces
+from riskee.errors import RetryableError
 from riskee.messaging.envelope import wrap
 from riskee.messaging.standing import FeedStatus
 from riskee.messaging.statuses import Status
@@ -109,9 +110,22 @@ async def bus(settings: Settings) -> AsyncIterator[Bus]:
     bus = await Bus.connect(settings.nats, "test", timeout=10)
     for info in await bus.jetstream.streams_info():
         await bus.jetstream.delete_stream(str(info.config.name))
-    await bus.ensure_streams()
+    await make_streams(bus)
     yield bus
     await bus.close()
+
+
+async def make_streams(bus: Bus) -> None:
+    """Make the streams that are missing, as services do: the server refuses while it still removes a former one."""
+
+    async def made() -> bool:
+        try:
+            await bus.ensure_streams()
+        except RetryableError:
+            return False
+        return True
+
+    await eventually(made)
 
 
 @pytest.fixture

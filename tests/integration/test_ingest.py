@@ -22,7 +22,7 @@ from serving.consumers import ingest
 from serving.consumers.feeds.replay import ReplayFeed
 from serving.consumers.service import Service
 from serving.database import Database
-from tests.integration.conftest import consumer, eventually
+from tests.integration.conftest import consumer, eventually, make_streams
 from tests.integration.live_data import MARKET, TICKERS, Market, fill
 
 pytestmark = pytest.mark.integration
@@ -103,7 +103,7 @@ async def test_a_restart_in_the_middle_of_a_session_repeats_no_quote(
     # Recorded quotes are skipped even when the bus would no longer know them.
     record(engine, QUOTES, [_envelope(quote) for quote in before])
     await bus.jetstream.delete_stream("MARKET_DATA")
-    await bus.ensure_streams()
+    await make_streams(bus)
     last = market.sessions[-1].session_date
     async with consumer("ingest", replaying(database_settings), ingest.main):
         await eventually(lambda: last_played(engine) == (1, last))
@@ -123,7 +123,7 @@ async def test_a_restart_continues_after_the_last_finished_session(
     record(engine, QUOTES, [_envelope(quote) for quote in first])
     # The bus lost all it knew: only the database prevents repetitions.
     await bus.jetstream.delete_stream("MARKET_DATA")
-    await bus.ensure_streams()
+    await make_streams(bus)
     async with consumer("ingest", replaying(database_settings), ingest.main):
         await eventually(lambda: last_played(engine) == (1, days[-1]))
     second, _ = await published(bus)

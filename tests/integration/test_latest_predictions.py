@@ -68,7 +68,11 @@ def test_of_many_each_has_its_newest_however_old_the_others_are(engine: Engine) 
     tickers = [f"T{number}" for number in range(230)]
     ages = dict(zip(tickers, _ages(len(tickers)), strict=True))
     newest = {ticker: made(ticker, 100.0, age=age) for ticker, age in ages.items()}
-    older = [made(ticker, 99.0, age=age + ago) for ticker, age in ages.items() for ago in (1.0, 5.0)]
+    older = [
+        msgspec.structs.replace(made(ticker, 99.0), prediction_time=one.prediction_time - timedelta(seconds=ago))
+        for ticker, one in newest.items()
+        for ago in (1.0, 5.0)
+    ]
     record(engine, PREDICTIONS, [sealed(one) for one in (*older, *newest.values())])
     with engine.connect() as connection:
         found = latest_predictions(connection, [*tickers, "NONE"], datetime.now(UTC))

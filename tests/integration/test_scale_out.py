@@ -26,7 +26,7 @@ from riskee.storage.tables import predictions
 from riskee.telemetry import PREDICTIONS
 from serving.consumers import predict, record
 from serving.consumers.members import Members
-from tests.integration.conftest import consumer, eventually
+from tests.integration.conftest import consumer, eventually, make_streams
 from tests.integration.live_data import MARKET, Market, fill
 from tests.integration.predictors import Predictor, predictors, shared
 
@@ -59,7 +59,7 @@ class Heard:
     def quotes(self) -> list[uuid.UUID]:
         return [prediction.quote_id for prediction in self.predictions]
 
-    async def all_of(self, quotes: Sequence[Envelope[Quote]], seconds: float = 30) -> None:
+    async def all_of(self, quotes: Sequence[Envelope[Quote]], seconds: float = 60) -> None:
         """Wait until each of these quotes has a prediction, the market's aside."""
         wanted = ids(quotes)
         await eventually(lambda: wanted <= set(self.quotes), seconds)
@@ -135,7 +135,7 @@ async def test_one_and_four_predictors_give_the_same(
         # New streams forget which ids they saw.
         for stream in ("MARKET_DATA", "PREDICTIONS"):
             await bus.jetstream.delete_stream(stream)
-        await bus.ensure_streams()
+        await make_streams(bus)
         heard = Heard(bus)
         await heard.attach()
         async with predictors(database_settings, tmp_path, number, number):
@@ -162,17 +162,17 @@ async def test_what_a_dead_one_held_moves_and_nothing_is_lost_or_doubled(
         await wave(1)
         running.pop(0).kill()
         await heard.all_of(waves[1])
-        await eventually(lambda: shared(running, 8), 30)
+        await eventually(lambda: shared(running, 8))
         await wave(2)
         leaving = running.pop(0)
         leaving.signal(signal.SIGTERM)
         await heard.all_of(waves[2])
         assert leaving.stop() == 0
-        await eventually(lambda: shared(running, 8), 30)
+        await eventually(lambda: shared(running, 8))
         running.append(Predictor(database_settings, 8, tmp_path / "predict-late.log"))
         await wave(3)
         await heard.all_of(waves[3])
-        await eventually(lambda: shared(running, 8), 60)
+        await eventually(lambda: shared(running, 8))
         for number in range(4, 8):
             await wave(number)
             await heard.all_of(waves[number])
@@ -194,7 +194,7 @@ async def test_a_paused_one_that_wakes_doubles_nothing(
         await publish(bus, waves[2], 2)
         running[0].signal(signal.SIGCONT)
         await heard.all_of(waves[2])
-        await eventually(lambda: shared(running, 2), 30)
+        await eventually(lambda: shared(running, 2))
         await publish(bus, waves[3], 2)
         await heard.all_of(waves[3])
     assert len(heard.quotes) == len(set(heard.quotes)) == len(TICKERS) * len(waves)
