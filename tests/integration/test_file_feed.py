@@ -119,7 +119,7 @@ async def test_kills_lose_and_repeat_nothing(
                 rows = [tick(opens + timedelta(seconds=written + n), "IBM", 100 + n, 1) for n in range(40)]
                 written += len(rows)
                 append(file, *rows)
-                await eventually(partial(count, bus, written - 30), 30)
+                await eventually(partial(count, bus, written - 30))
             processes.kill("ingest")
         processes.start("ingest")
         await eventually(lambda: count(bus, written))

@@ -62,7 +62,7 @@ async def play_all(bus: Bus, engine: Engine, *told: Sequence[Envelope[Quote]]) -
     for wave in told:
         count = len(stored(engine)) + len(wave) - 1
         await play(bus, [wave])
-        await eventually(lambda count=count: len(stored(engine)) == count, 30)  # type: ignore[misc]
+        await eventually(lambda count=count: len(stored(engine)) == count)  # type: ignore[misc]
 
 
 def correct(engine: Engine, market: Market, ticker: str, place: int) -> None:
@@ -104,7 +104,7 @@ async def test_every_prediction_can_be_made_again(
                 PREDICT_EARNINGS,
                 wrap(job, message_id=job.job_id, correlation_id=job.job_id, source="test", at=job.requested_at),
             )
-            await eventually(lambda: len(stored(engine)) == count + 1, 30)
+            await eventually(lambda: len(stored(engine)) == count + 1)
     found = again(engine, database_settings)
     assert_equal(found)
     assert found[: len(before)] == before, "a correction changes no earlier reproduction"

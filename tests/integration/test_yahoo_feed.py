@@ -258,7 +258,7 @@ async def test_a_symbol_that_is_always_refused_holds_up_no_other(
     with serving(closed_now) as server:
         settings = polling(database_settings, server, at_once=at_once)
         async with consumer("ingest", settings, ingest.main) as running:
-            await eventually(lambda: "'left': 'Yahoo gave no chart of AAPL'" in str(running.health.report()), 30)
+            await eventually(lambda: "'left': 'Yahoo gave no chart of AAPL'" in str(running.health.report()))
             await eventually(lambda: closed(bus))
             assert running.health.ready, "the last group was served"
     found = await quotes(bus)

@@ -140,7 +140,7 @@ async def test_what_is_made_by_its_own_users_is_whole_and_follows_the_log(place:
         with connect(servers, "riskee_backup") as connection:
             last = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
         assert last is not None
-        await eventually(lambda: last[0] in place.segments(), seconds=30)
+        await eventually(lambda: last[0] in place.segments())
     assert ship(repository, place.log).newest == last[0]
     verified = place.command("backup", "verify", "--json")
     assert verified.returncode == 0, verified.stderr

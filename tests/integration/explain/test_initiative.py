@@ -58,7 +58,7 @@ async def test_material_moves_are_explained_unasked_and_seldom_and_a_restart_ask
     async with Ollama(good).listening() as server:
         async with explaining(database_settings, server.url, initiative=EAGER):
             await _play(desk, bus, market, -29)
-            await eventually(_told(desk, 2), 30)
+            await eventually(_told(desk, 2))
             await _play(desk, bus, market, -28)  # within the same minute
         # It starts anew: what was asked before is remembered, by the rate too.
         async with explaining(database_settings, server.url, initiative=EAGER):
@@ -66,7 +66,7 @@ async def test_material_moves_are_explained_unasked_and_seldom_and_a_restart_ask
         more = EAGER.model_copy(update={"per_minute": 9})
         async with explaining(database_settings, server.url, initiative=more):
             await _play(desk, bus, market, -26)
-            await eventually(_told(desk, 3), 30)
+            await eventually(_told(desk, 3))
             await _play(desk, bus, market, -25)
     assert {request.occasion for request in requests} == {"material"}
     # Two in the minute; then the third ticker, the other two are left alone.
@@ -85,7 +85,7 @@ async def test_a_ticker_that_somebody_asked_for_is_left_alone(
     async with Ollama(good).listening() as server, explaining(database_settings, server.url, initiative=many):
         await desk.ask(desk.predictions["IBM"])
         await _play(desk, bus, market, -29)
-        await eventually(_told(desk, 3), 30)
+        await eventually(_told(desk, 3))
     assert sorted(request.prediction.ticker for request in requests) == ["AAPL", "IBM", "MSFT"]
     assert requests[0].occasion == "request"
 
