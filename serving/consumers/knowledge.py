@@ -61,7 +61,7 @@ def _stand_in(
     state, place = forecaster.state, np.searchsorted(forecaster.sessions, np.datetime64(before, "D"))
     reached = state.sessions(np.arange(len(state.tickers)))
     for day in forecaster.sessions[max(0, place - _STOOD_IN) : place]:
-        missing = [state.tickers[row] for row in np.flatnonzero(~(reached >= day))]
+        missing = {state.tickers[row] for row in np.flatnonzero(~(reached >= day))}
         last = {quote.ticker: quote for quote in closing_quotes(connection, feed, day.item(), missing)}
         for quote in unrecorded:
             if quote.session_date == day.item() and quote.ticker in missing:
