@@ -13,11 +13,6 @@ from riskee.cli.console import Json, print_json, print_table
 if TYPE_CHECKING:
     from serving.bench.scaling import Scaling
 
-_MEANING = (
-    "Events are fewer than quotes where several of a ticker became one; all predictors share the machine with the"
-    " servers and the load."
-)
-
 
 def scale(
     predictors: Annotated[str, typer.Option(help="Numbers of predictors, separated by commas.")] = "1,2,4",
@@ -42,36 +37,13 @@ def scale(
     if json:
         print_json(measured)
     else:
-        _show(measured, f"{tickers:,} tickers, a backlog of {backlog:,} quotes")
+        show(measured)
 
 
-def _show(measured: Scaling, title: str) -> None:
-    from serving.bench.conditions import measured_on
+def show(measured: Scaling) -> None:
+    """Print it as a table."""
+    from serving.bench.scale_report import conditions, table
 
-    rows = (
-        (
-            str(one.predictors),
-            f"{one.done:,} of {one.messages:,}",
-            f"{one.missing:,}",
-            f"{one.a_second:,}",
-            f"{one.cpu_us['predict']:.0f}",
-            f"{one.cpu_us['nats']:.0f}",
-            "" if one.longest_wait is None else f"{one.longest_wait:.1f} s",
-            "" if one.lost is None else f"{one.lost:,}",
-        )
-        for one in measured.found
-    )
-    header = (
-        "predictors",
-        "events",
-        "missing",
-        "events/s",
-        "CPU us/event",
-        "of NATS",
-        "longest wait, one killed",
-        "lost then",
-    )
-    print_table(title, header, rows)
-    machine, (before, after) = measured.machine, measured.machine.load
-    where = measured_on(machine, measured.seconds, machine.packages)
-    typer.echo(f"{where} load average {before} before and {after} after. {_MEANING}")
+    found = table(measured)
+    print_table(found.title, found.header, found.rows)
+    typer.echo(conditions(measured))

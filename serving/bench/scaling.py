@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -58,6 +59,7 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     steady_rate: float
     seconds: float
     found: list[Scaled]
+    kind: Literal["scale"] = "scale"
 
 
 @dataclass
