@@ -70,7 +70,7 @@ async def test_every_answer_is_as_the_document_says(guarded: tuple[httpx.AsyncCl
         Path(sys.executable).parent / "schemathesis",
         *("--config-file", CONFIGURATION, "run", f"{client.base_url}/openapi.json"),
         *("--header", f"Authorization: Bearer {token}"),
-        *("--max-examples", str(EXAMPLES), "--seed", "1", "--no-color"),
+        *("--max-examples", str(EXAMPLES), "--seed", "1", "--no-color", "--request-timeout", "60"),
         *("--report", "json", "--report-json-path", report),
         cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
