@@ -261,7 +261,9 @@ def test_a_harmed_backup_is_refused_before_anything_is_changed(kept: Kept, harm:
         if harm == "missing":
             base.unlink()
         else:
-            base.write_bytes(content[:-1] if harm == "cut" else content[:-20] + b"X" + content[-19:])
+            base.write_bytes(
+                content[:-1] if harm == "cut" else content[:-20] + bytes([content[-20] ^ 1]) + content[-19:]
+            )
         wanted = "has no backups/" if harm == "missing" else "base.tar is damaged"
         with restoring(kept) as restore, pytest.raises(PoisonError, match=wanted):
             restore.run(None, None, overwrite=True)
