@@ -57,6 +57,17 @@ def _past(settings: "Settings", prediction: str, *, show: bool) -> Any:
         return ask(settings, ticker=error.ticker, prediction=prediction, show=show)
 
 
+# What `fallback` says, in words.
+FALLBACKS = {
+    "late": "the language model was too slow",
+    "resting": "the language model failed several times in a row and is left alone for a minute",
+    "busy": "too many explanations are waiting for the language model",
+    "away": "the language model does not answer",
+    "garbled": "the language model wrote nothing that can be read",
+    "refused": "too little of what the language model wrote held",
+}
+
+
 def explanation_lines(explanation: dict[str, Any], api: str) -> list[str]:
     """An explanation for people: text, drivers as bars, sources, who wrote it. `api`: where its own documents are."""
     from rich.markup import escape
@@ -83,9 +94,15 @@ def explanation_lines(explanation: dict[str, Any], api: str) -> list[str]:
 def _origin(explanation: dict[str, Any]) -> str:
     """Who wrote it, from how many tokens, and what of it was thrown away."""
     e = explanation
-    written = f"written by {e['llm']}" if e["generator"] == "model" else "written by the template"
+    written = f"written by {e['llm']}" if e["generator"] == "model" else f"written by the template{_because(e)}"
     checked = "verified" if e["verified"] else "NOT verified"
     tokens = f", {e['tokens_in']} tokens read and {e['tokens_out']} written" if e.get("tokens_out") else ""
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(e.get("dropped", {}).items()))
     dropped = f", sentences dropped: {reasons}" if reasons else ""
     return f"{written}, {checked}, {e['seconds']:.1f} s{tokens}{dropped}, prompt {e.get('prompt_version', '')}"
+
+
+def _because(explanation: dict[str, Any]) -> str:
+    """Why the language model did not write it; of an explanation of before, nobody knows."""
+    why = explanation.get("fallback")
+    return f" ({FALLBACKS.get(why, why)})" if why else ""

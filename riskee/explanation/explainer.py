@@ -52,6 +52,7 @@ class Explainer:
         if draft and not composition.holds_only_facts(composed, facts):
             _log.warning("the text as a whole does not hold, the template speaks alone", ticker=facts.prediction.ticker)
             draft, composed = None, composition.from_template(facts)
+            writing.trouble = None
         llm = self.writer.llm.model if draft else ""  # no language model had a part in the template
         prediction, digest = facts.prediction, facts_digest(facts)
         return Explanation(
@@ -74,6 +75,7 @@ class Explainer:
             dropped=dict(writing.dropped),
             tokens_in=writing.tokens_in,
             tokens_out=writing.tokens_out,
+            fallback=None if draft else writing.fallback,
         )
 
     async def _found(self, prediction: Prediction, drivers: Sequence[Driver]) -> Found:

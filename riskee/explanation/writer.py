@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from riskee.breaker import Breaker
 from riskee.embedding.embedder import Embedder
-from riskee.errors import RiskeeError
+from riskee.errors import PoisonError, RiskeeError
 from riskee.explanation import prompt, template
 from riskee.explanation.checking import Checker
 from riskee.explanation.facts import Facts
@@ -18,6 +18,7 @@ from riskee.explanation.progress import Progress
 from riskee.explanation.prompt import Draft
 from riskee.explanation.reading import AnswerReader
 from riskee.logs import get_logger
+from riskee.messaging.explanations import Fallback
 from riskee.telemetry import LLM_SECONDS
 
 if TYPE_CHECKING:
@@ -54,12 +55,16 @@ async def load(llm: LanguageModel) -> None:
 
 @dataclass
 class Writing:
-    """What has come of asking so far: sentences that hold by label, the others by why they were refused, the cost."""
+    """What has come of asking so far: sentences that hold by label, the others by why they were refused, the cost.
+
+    `trouble`: what was last in the way of an answer, if anything but the checks was.
+    """
 
     sentences: dict[str, str] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     tokens_in: int = 0
     tokens_out: int = 0
+    trouble: Fallback | None = None
 
     def draft(self, facts: Facts) -> Draft | None:
         """What the explanation can use. Without a sentence on the documents that were given, it is too little."""
@@ -67,6 +72,11 @@ class Writing:
         reason = self.sentences.get(prompt.REASON, "")
         wanted = reports if prompt.readable(facts) else reason
         return Draft(reason, reports) if wanted else None
+
+    @property
+    def fallback(self) -> Fallback:
+        """Why the template has to speak, where there is no draft."""
+        return self.trouble or "refused"
 
 
 @dataclass(frozen=True)
@@ -89,13 +99,21 @@ class Writer:
     async def write(self, facts: Facts, seconds: float, turn: Turn, progress: Progress) -> Writing:
         """The sentences that came about in time and hold, waiting for a turn included."""
         writing, deadline = Writing(), self.monotonic() + seconds
-        if seconds < MIN_SECONDS or self.breaker.resting:
+        if seconds < MIN_SECONDS:
+            writing.trouble = "late"
+            return writing
+        if self.breaker.resting:
+            writing.trouble = "resting"
             return writing
         if self.gate.full:
             await progress.at("queued")
         async with self.gate.enter(turn, seconds - MIN_SECONDS) as entered:
             # Whoever waited may find that the model has failed the others meanwhile.
-            if entered and self.breaker.allows():
+            if not entered:
+                writing.trouble = "busy"
+            elif not self.breaker.allows():
+                writing.trouble = "resting"
+            else:
                 await self._ask(Checker(facts, self.embedder), writing, deadline, progress)
         return writing
 
@@ -115,17 +133,18 @@ class Writer:
         try:
             async with asyncio.timeout(seconds) as limit:
                 await self._read(checker, reader, writing, seed, limit, progress)
-            trouble = "the answer has no sentence"
+            writing.trouble, cause = None if reader.pairs else "garbled", "the answer has no sentence"
         except TimeoutError:
-            trouble = f"no sentence within {seconds:.0f} s"
+            writing.trouble, cause = "late", f"no sentence within {seconds:.0f} s"
         except RiskeeError as error:
             # What was whole by then was checked and counts; the server is to be left alone all the same.
+            writing.trouble = "garbled" if isinstance(error, PoisonError) else "away"
             self._failed(str(error))
             return
         if reader.pairs:
             self.breaker.succeeded()
         else:
-            self._failed(trouble)
+            self._failed(cause)
 
     async def _read(
         self,
@@ -167,6 +186,6 @@ class Writer:
         else:
             writing.dropped[refusal] += 1
 
-    def _failed(self, trouble: str) -> None:
+    def _failed(self, cause: str) -> None:
         self.breaker.failed()
-        _log.warning("the language model gave nothing usable", cause=trouble)
+        _log.warning("the language model gave nothing usable", cause=cause)

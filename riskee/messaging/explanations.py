@@ -10,6 +10,14 @@ from msgspec import Meta
 from riskee.messaging.messages import Message, Prediction, Probability, Ticker
 
 Occasion = Literal["request", "material"]
+Fallback = Annotated[
+    Literal["late", "resting", "busy", "away", "garbled", "refused"],
+    Meta(
+        description="why the template speaks: the language model was too late, is left alone after failures in a row, "
+        "has too many others to answer, gave an error or no answer, gave no sentence, or too little of what it wrote "
+        "held"
+    ),
+]
 Stage = Literal["queued", "facts", "documents", "writing", "checking", "done"]
 
 
@@ -96,7 +104,8 @@ class Explanation(Message, frozen=True):
     """The explanation of a prediction (`thought.prediction.explained`).
 
     `text` has four paragraphs with a blank line between. `facts_sha256` stands for all that it may claim. `dropped`
-    counts the language model's sentences that were refused, by reason. Tokens are those that the model read and wrote.
+    counts the language model's sentences that were refused, by reason; `fallback` says why the template speaks, and is
+    None where the language model does. Tokens are those that the model read and wrote.
     """
 
     explanation_id: uuid.UUID
@@ -118,3 +127,4 @@ class Explanation(Message, frozen=True):
     dropped: Mapping[str, int] = {}
     tokens_in: int = 0
     tokens_out: int = 0
+    fallback: Fallback | None = None

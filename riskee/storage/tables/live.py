@@ -76,6 +76,7 @@ explanations = Table(
     Column("dropped", JSONB, nullable=False),  # sentences that were refused, by reason
     Column("tokens_in", BigInteger, nullable=False),
     Column("tokens_out", BigInteger, nullable=False),
+    Column("fallback", Text, nullable=True),  # why the template speaks
     Index(None, "ticker", "created_at"),
 )
 

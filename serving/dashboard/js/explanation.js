@@ -32,6 +32,13 @@ const REFUSED = {
   source: "a source that does not exist or fit", person: "a speaker in the first person",
 };
 
+// Why the language model did not write it.
+const FALLBACKS = {
+  late: "The language model was too slow", resting: "The language model failed several times in a row and is left alone for a minute",
+  busy: "Too many explanations are waiting for the language model", away: "The language model does not answer",
+  garbled: "The language model wrote nothing that can be read", refused: "Too little of what the language model wrote held",
+};
+
 // As long as an answer to a question of one's own is waited for.
 const SILENT_AFTER_MS = 90_000;
 
@@ -167,7 +174,7 @@ export class Explanation {
   }
 
   #drawAnswer(explanation, isKept) {
-    const { text, drivers, sources, generator, verified, llm } = explanation;
+    const { text, drivers, sources, generator, verified, llm, fallback } = explanation;
     writeParagraphs(byId("explanation-text"), text);
     const writer = generator === "model" ? `Written by ${llm}` : "Written by the template";
     byId("badges").replaceChildren(
@@ -175,6 +182,8 @@ export class Explanation {
       element("span", verified ? "badge well" : "badge warn", verified ? "✓ verified" : "! not verified"),
       ...(isKept ? [element("span", "badge", "from the cache: nothing has changed since")] : [])
     );
+    byId("fallback").hidden = !fallback;
+    write(byId("fallback"), fallback ? `${FALLBACKS[fallback] ?? words(fallback)}, so the template speaks.` : "");
     byId("drivers").replaceChildren(...attributionBars(drivers));
     byId("no-drivers").hidden = drivers.length > 0;
     byId("sources").replaceChildren(...sources.map(sourceItem));

@@ -125,6 +125,7 @@ async def test_an_explanation_is_told_sentence_by_sentence(
     writer.may_go_on.release()
     await dashboard.shows("✓ verified", "#badges")
     await _tells_everything(dashboard)
+    assert await dashboard.page.locator("#fallback").is_hidden()
     await dashboard.picture("explained")
     await _shows_its_source(dashboard)
     assert await dashboard.page.evaluate("window.canary") is None, "what a document says is never run"
@@ -278,6 +279,17 @@ _NOTE_THE_TEXTS = """() => {
   const noted = new MutationObserver(() => window.texts.push(text.textContent));
   noted.observe(text, { childList: true, characterData: true, subtree: true });
 }"""
+
+
+async def test_the_template_says_why_it_speaks(writer: Writer, dashboard: Dashboard) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    made = msgspec.structs.replace(explained(writer.shown), generator="template", llm="")
+    for why, said in (("late", "The language model was too slow"), ("resting", "is left alone for a minute")):
+        again = msgspec.structs.replace(made, explanation_id=uuid.uuid4(), fallback=why)
+        await writer.tell_answer(again)
+        await dashboard.shows(said, "#fallback")
+    assert "Written by the template" in await dashboard.text("#badges")
 
 
 async def test_an_answer_that_is_too_late_is_not_called_away(writer: Writer, dashboard: Dashboard) -> None:

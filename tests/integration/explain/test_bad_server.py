@@ -44,6 +44,7 @@ async def test_whatever_the_server_says_the_template_answers(
         async with server.listening(), explaining(database_settings, server.url):
             found, _ = await desk.ask(prediction)
         assert (found.generator, found.verified, found.llm, found.tokens_out) == ("template", True, "", 0), name
+        assert found.fallback in ({"away"} if name.startswith("status") else {"away", "garbled", "refused"}), name
         assert server.chats in (1, 2), name
         texts.add(found.text)
     assert len(texts) == 1
@@ -55,7 +56,7 @@ async def test_falsehoods_are_dropped_and_counted_by_reason(
 ) -> None:
     async with Ollama(lying).listening() as server, explaining(database_settings, server.url):
         found, _ = await desk.ask(desk.predictions["IBM"])
-    assert (found.generator, found.verified) == ("template", True)
+    assert (found.generator, found.verified, found.fallback) == ("template", True, "refused")
     assert "double" not in found.text
     assert sum(found.dropped.values()) >= 4
     assert "unverified" not in found.dropped
@@ -82,7 +83,7 @@ async def test_a_server_that_does_not_come_to_an_end_is_waited_for_no_longer_tha
         await eventually(lambda: desk.predictions["IBM"].session_date == market.sessions[-29].session_date)
         assert not asked.done()
         found, seconds = await asked
-    assert found.generator == "template"
+    assert (found.generator, found.fallback) == ("template", "late")
     assert patience <= seconds <= patience + 3 * at_once + 2.0
 
 
@@ -109,7 +110,7 @@ async def test_a_crowd_is_answered_with_few_generations_and_a_failing_server_is_
     assert {each.prediction_id for each in desk.answers} >= {each.prediction_id for each in crowd}
     assert server.most <= 2
     assert server.chats == asked
-    assert again.generator == "template"
+    assert (again.generator, again.fallback) == ("template", "resting")
     assert seconds < all_answered
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from rich.console import Console
@@ -16,6 +16,7 @@ from riskee.cli.api import NotExplainedError
 from riskee.cli.app import app
 from riskee.cli.explaining import draft_line, stage_line
 from riskee.errors import FatalError, NotFoundError, RetryableError
+from riskee.messaging.explanations import Fallback
 from riskee.settings import Settings
 from tests.unit.cli.examples import EXPLANATION
 
@@ -284,3 +285,14 @@ def test_what_nothing_drove_and_an_address_with_brackets_are_shown() -> None:
         for line in lines:
             out.print(line)
     assert ", https://a.example/[/b]" in shown.get()
+
+
+def test_why_the_template_speaks_is_said_in_words() -> None:
+    by_template = EXPLANATION | {"generator": "template", "llm": ""}
+    slow, unknown = (explain.explanation_lines(by_template | {"fallback": why}, "")[-1] for why in ("late", None))
+    assert "written by the template (the language model was too slow), verified" in slow
+    assert "written by the template, verified" in unknown, "of one that was made before the reason was kept"
+
+
+def test_each_reason_has_its_words() -> None:
+    assert set(explain.FALLBACKS) == set(get_args(get_args(Fallback)[0]))

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 
 from riskee.breaker import Breaker
 from riskee.embedding.embedder import Vectors
@@ -103,8 +105,10 @@ async def _draft(*lines: object) -> Draft | None:
 
 
 async def test_true_sentences_are_kept() -> None:
-    draft = await _draft(GOOD)
+    writing = await _write(_writer(Script(GOOD)))
+    draft = writing.draft(facts())
     assert draft is not None
+    assert writing.trouble is None
     assert draft.reason == REASON
     assert set(draft.reports) == {"A", "B", "C"}
 
@@ -228,6 +232,48 @@ async def test_those_who_waited_do_not_ask_a_model_that_failed_the_others() -> N
     written = await asyncio.gather(*(_write(writer) for _ in range(9)))
     assert script.asked == 3
     assert not any(each.sentences for each in written)
+
+
+class Still(Script):
+    """Never says a word."""
+
+    async def answer(
+        self, system: str, prompt: str, schema: dict[str, Any], *, max_tokens: int, seed: int
+    ) -> AsyncGenerator[Piece, None]:
+        await asyncio.Event().wait()
+        yield Piece("")
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ((RetryableError("down"), RetryableError("down")), "away"),
+        (("no json", "no json"), "garbled"),
+        (({}, {}), "garbled"),
+        ((BAD, BAD), "refused"),
+        # Of the last attempt: what was refused at first was asked for again.
+        ((BAD, RetryableError("down")), "away"),
+    ],
+)
+async def test_why_the_template_speaks(lines: tuple[object, ...], why: str) -> None:
+    writing = await _write(_writer(Script(*lines)))
+    assert writing.draft(facts()) is None
+    assert writing.fallback == why
+
+
+async def test_a_model_that_is_too_slow_and_one_that_rests_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Less time than is worth to be asked for, once it was asked: 0.05 s.
+    monkeypatch.setattr("riskee.explanation.writer.MIN_SECONDS", 0.04)
+    writer = Writer(Still(), BagOfWords(), Breaker(time.monotonic), Gate(1, 8), time.monotonic)
+    assert (await _write(writer, 0.01)).fallback == "late", "the facts took all the time"
+    for _ in range(writer.breaker.limit):
+        assert (await _write(writer, 0.05)).fallback == "late"
+    assert (await _write(writer, 0.05)).fallback == "resting"
+
+
+async def test_whoever_finds_no_place_is_told_that_many_ask() -> None:
+    writer = Writer(Script(GOOD), BagOfWords(), Breaker(lambda: 0.0), Gate(0, 0), lambda: 0.0)
+    assert (await _write(writer)).fallback == "busy"
 
 
 async def test_a_failed_warm_up_harms_nothing() -> None:
