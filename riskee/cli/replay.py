@@ -52,6 +52,10 @@ def replay(
     if json:
         print_json(found)
         return
+    _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
     out = console()
     speed = found["session_seconds"]
     pace = f"{speed:g} s a session" if speed else "as fast as it goes"

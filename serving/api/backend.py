@@ -148,12 +148,8 @@ async def _trouble(name: str, check: Callable[[], Awaitable[None]]) -> str:
     return trouble
 
 
-@asynccontextmanager
-async def open_backend(
-    settings: Settings, background: Background, clock: Clock | None = None, tracer: Tracer = OFF
-) -> AsyncIterator[Backend]:
-    """The backend, connected in the background, for as long as the API runs."""
-    clock = clock or SystemClock()
+def _made(settings: Settings, clock: Clock, tracer: Tracer) -> Backend:
+    """All of it, put together; nothing of it is begun."""
     database = Database.connect(settings.database)
     cache = Cache.connect(settings.redis, rest_seconds=math.inf)
     directory = Directory(database, clock)
@@ -162,7 +158,7 @@ async def open_backend(
     asker = Asker(hub, clock)
     reader = Reader(cache, database, clock, settings.feed.stale_after_seconds, standings, settings.llm.model)
     most_tickers = settings.stream.tickers_per_connection
-    backend = Backend(
+    return Backend(
         settings=settings,
         clock=clock,
         cache=cache,
@@ -178,6 +174,14 @@ async def open_backend(
         asker=asker,
         standings=standings,
     )
+
+
+@asynccontextmanager
+async def open_backend(
+    settings: Settings, background: Background, clock: Clock | None = None, tracer: Tracer = OFF
+) -> AsyncIterator[Backend]:
+    """The backend, connected in the background, for as long as the API runs."""
+    backend = _made(settings, clock or SystemClock(), tracer)
     background.start("bus", backend.connect_bus())
     background.start("statistics", backend.publish_stats())
     background.start("cache", backend.watch_cache())
@@ -190,5 +194,5 @@ async def open_backend(
         await background.stop()
         if backend.asker.bus is not None:
             await backend.asker.bus.close()
-        await cache.close()
-        database.close()
+        await backend.cache.close()
+        backend.database.close()

@@ -10,6 +10,7 @@ from structlog.contextvars import bound_contextvars
 
 from riskee.breaker import Breaker
 from riskee.embedding import make_embedder
+from riskee.embedding.embedder import Embedder
 from riskee.explanation.explainer import Explainer, facts_digest
 from riskee.explanation.facts import Facts
 from riskee.explanation.gate import Gate, Turn
@@ -127,6 +128,18 @@ class Explain:
         )
 
 
+def _explainer(service: Service, embedder: Embedder, vectors: Vectors, llm: Llm, records: Records) -> Explainer:
+    settings = service.settings
+    gate = Gate(settings.llm.concurrency, settings.explanation.queue, EXPLANATIONS_WAITING.set)
+    return Explainer(
+        Retrieval(embedder, vectors, settings.explanation.documents, settings.explanation.retrieval),
+        records.of,
+        Writer(llm, embedder, Breaker(time.monotonic), gate, time.monotonic),
+        service.clock,
+        time.monotonic,
+    )
+
+
 async def main(service: Service) -> None:
     """Explain until asked to stop."""
     settings = service.settings
@@ -139,14 +152,7 @@ async def main(service: Service) -> None:
         "embedder", lambda: asyncio.to_thread(make_embedder, settings.embedding, settings.home)
     )
     lookups, knowledge = Lookups(settings.database.pool_size), Knowledge(engine, settings.model)
-    gate = Gate(settings.llm.concurrency, settings.explanation.queue, EXPLANATIONS_WAITING.set)
-    explainer = Explainer(
-        Retrieval(embedder, vectors, settings.explanation.documents, settings.explanation.retrieval),
-        Records(engine, lookups).of,
-        Writer(llm, embedder, Breaker(time.monotonic), gate, time.monotonic),
-        service.clock,
-        time.monotonic,
-    )
+    explainer = _explainer(service, embedder, vectors, llm, Records(engine, lookups))
     warming = asyncio.create_task(explainer.writer.warm_up())
     handler = Explain(
         service,
