@@ -16,7 +16,7 @@ _DATE = re.compile(
     rf"|Q[1-4]\s?\d{{4}}|(?:19|20)\d\d)\b"
 )
 _CHANGE_BY = re.compile(rf"\b({_CHANGE})\s+(?:by\s+)?{_PERCENT}", re.IGNORECASE)
-_PRICE = re.compile(rf"\s+at\s+{_AMOUNT}\b(?!\s*%)")
+_PRICE = re.compile(rf"\s+at\s+{_AMOUNT}\b(?!\s*(?:%|times\b))")
 _ASIDE = re.compile(r"\s*[(\[][^()\[\]]*\d[^()\[\]]*[)\]]")
 _TIMES = re.compile(r"(\d+(?:\.\d+)?) times\b")
 _SPAN = re.compile(r"\b(\d+)-(?:session|day)\b")

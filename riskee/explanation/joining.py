@@ -15,7 +15,7 @@ _CONSEQUENCE = re.compile(rf"\b(?:{_FOLLOWS})\b", re.IGNORECASE)
 _COMMA = re.compile(rf"\b({_FOLLOWS})\s*,", re.IGNORECASE)
 # A preposition that leads to nothing but what was said before: the market lost; after that, it lost.
 _POINTS_BACK = re.compile(
-    r"\b(?:after|amid|by|following|from|on|through|upon|with)\s+(?:that|this|it|which|these|those|them)\s*(?:,|(?=[;.]|$))",
+    r"\b(?:after|amid|at|by|despite|following|for|from|in|of|on|over|through|to|upon|with)\s+(?:that|this|it|which|these|those|them)\s*(?:,|(?=[;.]|$))",
     re.IGNORECASE,
 )
 # After a colon stands the reason, or what came of it.

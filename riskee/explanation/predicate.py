@@ -10,22 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from riskee.explanation import wording
+from riskee.explanation.times import SIDES, WHEN, WHICH, is_time
 
 _PLAIN_MOVES = wording.MOVES_UP | wording.MOVES_DOWN
 _MOVES = wording.RISING | wording.FALLING
 _LEADS = wording.PREPOSITIONS | {"above", "below", "despite", "than", "as"}
 # Directly after the verb they go on with it: declined to comment, lost of its market share.
 _COMPLETES = frozenset({"to", "of"})
-_WHEN = frozenset({"year", "quarter", "month", "week", "day", "session", "ago", "next", "last", "later", "earlier"})
-_TIMES = _WHEN.union(
-    wording.words(wording.MONTHS),
-    wording.words("half period weekend hour morning afternoon evening night trading"),
-    wording.words("today yesterday monday tuesday wednesday thursday friday premarket after-hours"),
-)
-# Which of the times it was.
-_WHICH = frozenset(
-    wording.words("first second third fourth final early late same past previous prior current recent fiscal full")
-)
 # Words without which more is said.
 _LIMITING = frozenset(
     wording.words(
@@ -38,9 +29,8 @@ _LIMITING = frozenset(
 _SPANS = frozenset({"over", "within", "since", "throughout"})
 _MAY_SPAN = frozenset({"in", "for", "during", "through"})
 # They lead to the base of a comparison: what rose against the quarter before may have fallen against the year before.
-_COMPARE = frozenset({"against", "versus", "than", "from", "with", "to"})
+_COMPARE = frozenset({"against", "versus", "than", "from", "with", "to", "of"})
 _NEXT_TO = frozenset({"last", "next"})
-_SIDES = frozenset({"before", "after", "ago", "earlier", "later"})
 _IRREGULAR = "cut|hit|sold|bought|won|lost|made|held|kept|led|paid|built|sent|spent|put|set|found|told|left|met"
 _PASSIVE = re.compile(
     rf"\b(?:is|are|was|were|been|being|be|got)\s+(?:not\s+|\w+ly\s+)?(?:\w{{2,}}(?:ed|en)|{_IRREGULAR})\b",
@@ -108,7 +98,7 @@ def _object(words: list[str]) -> frozenset[str]:
     start = 1 if words and words[0] in _COMPLETES else 0
     end = next((at for at, word in enumerate(words) if at >= start and word in _LEADS), len(words))
     found = {word for word in words[:end] if not word.endswith("ly")}
-    return frozenset(wording.content(" ".join(found)) - {wording.stem(word) for word in _WHEN})
+    return frozenset(wording.content(" ".join(found)) - {wording.stem(word) for word in WHEN})
 
 
 def _links(words: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -120,32 +110,28 @@ def _links(words: list[str]) -> Iterator[tuple[str, list[str]]]:
                 yield word, led
 
 
-def _is_time(word: str) -> bool:
-    return word in _TIMES or word.removesuffix("s") in _TIMES
-
-
 def _led_to(led: list[str]) -> str:
     """The stem of what a preposition leads to. Of a time also whether it is one or many, and on which side it lies: the
     mean of the sessions before is not that of the session."""
-    if not _is_time(led[0]):
+    if not is_time(led[0]):
         return wording.stem(led[0])
     at = next((at for at, word in enumerate(led) if word not in _NEXT_TO), 0)
-    end = at + 2 if led[at + 1 : at + 2] and led[at + 1] in _SIDES else at + 1
+    end = at + 2 if led[at + 1 : at + 2] and led[at + 1] in SIDES else at + 1
     return " ".join(led[:end])
 
 
 def _spans(lead: str, led: list[str]) -> bool:
     """Whether a time is one over which something went on, or another one than that of the document."""
     named = next((word for word in led if word not in _NEXT_TO), led[0])
-    many = named.endswith("s") and named[:-1] in _WHEN
+    many = named.endswith("s") and named[:-1] in WHEN
     return lead in _SPANS or led[0] == "next" or (lead in _MAY_SPAN and many)
 
 
 def _limits(words: list[str], passive: bool) -> Iterator[str]:
     for lead, led in _links(words):
-        named = next((word for word in led if word not in _WHICH), led[0])
-        if _is_time(named) and lead in _COMPARE:
+        named = next((word for word in led if word not in WHICH), led[0])
+        if is_time(named) and lead in _COMPARE:
             yield f"{lead} {_led_to(led)}"
-        elif _spans(lead, led) or not (_is_time(named) or (passive and lead == "by")):
+        elif _spans(lead, led) or not (is_time(named) or (passive and lead == "by")):
             yield wording.stem(led[0])
-    yield from (wording.stem(word) for word in words if word in _LIMITING)
+    yield from (wording.stem(word) for word in words if word in _LIMITING or (word.endswith("ly") and len(word) > 4))

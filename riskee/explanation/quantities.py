@@ -5,7 +5,7 @@ within half of its last place and within `ROUNDING` of the fact: `about 4%` is s
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 
 from riskee.explanation import wording
@@ -23,6 +23,7 @@ _NUMBER = re.compile(
     r"|-(?P<span>[a-z]+)\b|\s(?P<noun>[A-Za-z][A-Za-z-]*))?"
 )
 _SHARE = re.compile(r"(?:%|per ?cent|points?)\s*$")
+_OF = re.compile(r"\s+of\b", re.IGNORECASE)
 _INDEX = re.compile(r"\bS&P 500\b")
 _SIZES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _UNITS = {"%": "%", "time": "times", "dollar": "$", "euro": "€", "percent": "%", "per cent": "%"}
@@ -40,17 +41,24 @@ _SPELLED = re.compile(
 
 @dataclass(frozen=True)
 class Quantity:
-    """A value and what it counts; `step` is one in its last place, `role` the little word that gives it its sense."""
+    """A value and what it counts; `step` is one in its last place, `role` the little word that gives it its sense.
+    `scales` says that it is that much of what follows: 1.9 times the mean, 30% of the cash."""
 
     value: float
     unit: str
     step: float = 0.0
     role: str = ""
+    scales: bool = field(default=False, compare=False)
 
     @property
     def is_time(self) -> bool:
         """Whether it says when, or over how long."""
         return self.unit in _DATES
+
+    @property
+    def is_date(self) -> bool:
+        """Whether it says when it was: a year, a month, a quarter with its number; not over how many of them."""
+        return self.unit in _DATES - _TIMES or (self.unit == "year" and 1900 <= self.value < 2100)
 
     def says(self, fact: "Quantity") -> bool:
         """Whether this is the fact's number, or that number rounded."""
@@ -58,6 +66,11 @@ class Quantity:
             return False
         apart = abs(self.value - fact.value)
         return apart <= 1e-9 or (apart <= self.step / 2 + 1e-9 and apart <= ROUNDING * abs(fact.value))
+
+
+def dates(text: str) -> frozenset[tuple[str, float]]:
+    """The dates of a text, as units with values."""
+    return frozenset((one.unit, one.value) for one in split_quantities(text)[0] if one.is_date)
 
 
 def split_quantities(text: str) -> tuple[list[Quantity], str]:
@@ -100,7 +113,9 @@ def _quantity(match: re.Match[str]) -> Quantity:
     role = match["role"] or ""
     if unit in _TIMES or (role == "at" and unit == "$"):
         role = ""
-    return Quantity(value * factor, unit, size * factor * 10.0**-places, role + (match["sign"] or ""))
+    noun, rest = (match["noun"] or "").lower(), match.string[match.end() :]
+    scales = unit == "times" or noun == "of" or (not noun and bool(_OF.match(rest)))
+    return Quantity(value * factor, unit, size * factor * 10.0**-places, role + (match["sign"] or ""), scales)
 
 
 def _unit(match: re.Match[str], value: float) -> tuple[str, float]:

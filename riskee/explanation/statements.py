@@ -8,36 +8,20 @@ written, on the processor that writes it).
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from riskee.explanation import joining, wording
 from riskee.explanation.digitless import sentences
+from riskee.explanation.naming import Cast
 from riskee.explanation.predicate import Predicate, has_verb, predicate, verbs
 from riskee.explanation.quantities import Quantity, split_quantities
+from riskee.explanation.subject import SELF, Subject, subject_of
+from riskee.explanation.times import is_now, times
 
-# Stands for the company or index that a document is about.
-SELF = "@"
-_HEAD_ENDS = wording.PREPOSITIONS
 # It has the form of a verb, and only leads to the base of a comparison.
 _COMPARED = re.compile(
     r"\b(?:(?:as |when )?compared (?:with|to)|relative to|in comparison (?:with|to))\b", re.IGNORECASE
 )
-_COMPANY = {wording.stem(word) for word in wording.COMPANY}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Whom a statement is about: `head` with what stands before it (`services` revenue) and after it (of China).
-    `called` are the words for what a document is about: its company loses something else than its shares."""
-
-    head: str
-    before: frozenset[str] = frozenset()
-    after: frozenset[str] = frozenset()
-    called: frozenset[str] = field(default=frozenset(), compare=False)
-
-    @property
-    def words(self) -> frozenset[str]:
-        return self.before | self.after | {self.head}
 
 
 @dataclass(frozen=True)
@@ -45,7 +29,8 @@ class Statement:
     """One part of a sentence. `counted` are the numbers in its subject (two of five suppliers), `aside` the numbers and
     directions of what only says when or over what, wherever that stands. `hypothetical` are the words by which it is
     not said to be so. `lent` are the verbs and objects of the sentence's other parts on the same subject that have no
-    direction. `follows` says that it is joined to the part `before` it as what came of that, or was at its time."""
+    direction. `follows` says that it is joined to the part `before` it as what came of that, or was at its time.
+    `times` are those that it speaks of, `now` says that it is told as of now."""
 
     text: str
     subject: Subject | None
@@ -62,20 +47,23 @@ class Statement:
     lent: frozenset[str] = frozenset()
     follows: bool = False
     before: "Statement | None" = None
+    times: frozenset[str] = frozenset()
+    now: bool = False
 
 
-def statements(text: str, itself: frozenset[str], *, claim: bool = False) -> list[Statement]:
-    """The statements of a text in order; `itself` are the stems that name what it is about.
+def statements(text: str, cast: Cast, *, claim: bool = False) -> list[Statement]:
+    """The statements of a text in order; `cast` says whom its words mean.
 
     A part without a subject has that of the part before, in a document also of the sentence before. In a claim the
     pronoun that nothing stands before means what the document is about.
     """
     found: list[Statement] = []
     last = Subject(SELF) if claim else None
+    cast = replace(cast, begins_with_other=False) if claim else cast
     for sentence in sentences(text):
         parts: list[Statement] = []
         for part in _parts(sentence):
-            statement = _statement(part, itself, last, parts)
+            statement = _statement(part, cast, last, parts)
             last = statement.subject if not statement.adjunct and statement.subject else last
             parts.append(statement)
         said = frozenset(match.group().lower() for match in wording.ATTRIBUTION.finditer(sentence))
@@ -99,14 +87,14 @@ def _parts(sentence: str) -> Iterator[str]:
         yield waiting
 
 
-def _statement(part: str, itself: frozenset[str], last: Subject | None, before: list[Statement]) -> Statement:
+def _statement(part: str, cast: Cast, last: Subject | None, before: list[Statement]) -> Statement:
     follows = joining.follows(part)
     part = joining.without_consequence(part)
     quantities, plain = split_quantities(part)
     adjunct = _is_adjunct(part)
     named, rest = _divide(plain)
     acts = has_verb(part)
-    subject = None if adjunct else _subject(named, itself, last) if acts else last
+    subject = None if adjunct else subject_of(named, rest, cast, last) if acts else last
     inherits = not adjunct and not acts and bool(before)
     ways, does = wording.ways(plain), predicate(plain)
     return Statement(
@@ -121,6 +109,8 @@ def _statement(part: str, itself: frozenset[str], last: Subject | None, before: 
         adjunct=adjunct,
         counted=tuple(_counted(part)) if acts else (),
         follows=follows,
+        times=times(part),
+        now=is_now(part),
     )
 
 
@@ -158,6 +148,7 @@ def _with(part: Statement, adjuncts: list[Statement]) -> Statement:
             hypothetical=part.hypothetical | adjunct.hypothetical,
             predicate=_led_on(part.predicate, adjunct.predicate),
             aside=(*part.aside, *adjunct.quantities),
+            times=part.times | adjunct.times,
         )
     return part
 
@@ -201,18 +192,3 @@ def _divide(plain: str) -> tuple[list[str], str]:
     words = wording.words(plain)
     at = next(verbs(words), len(words))
     return words[:at], " ".join(words[at:])
-
-
-def _subject(named: list[str], itself: frozenset[str], last: Subject | None) -> Subject | None:
-    named = [word for word in named if word not in wording.NEGATION]
-    meaning = [word for word in named if word not in wording.STOP_WORDS or word in wording.COMPANY]
-    if not meaning:
-        return last
-    end = next((at for at, word in enumerate(named) if word in _HEAD_ENDS and at), len(named))
-    stems = [wording.stem(word) for word in named[:end] if word in meaning]
-    if not stems:
-        return last
-    after = frozenset(wording.stem(word) for word in named[end:] if word in meaning)
-    if {*stems, *after} <= itself | _COMPANY:
-        return Subject(SELF, called=frozenset({*stems, *after} & _COMPANY))
-    return Subject(stems[-1], frozenset(stems[:-1]), after)

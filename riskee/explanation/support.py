@@ -1,14 +1,11 @@
 """Whether a document supports a claim: each part of the claim needs one part of the document that says it all."""
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from riskee.explanation import wording
-from riskee.explanation.digitless import sentences, without_digits
-from riskee.explanation.predicate import has_verb
-from riskee.explanation.statements import Statement, statements
-from riskee.messaging.explanations import SourceDocument
+from riskee.explanation.evidence import Evidence
+from riskee.explanation.statements import Statement
+from riskee.explanation.subject import SOMEBODY
+from riskee.explanation.times import is_named
 
 # May be dropped from the name of a subject: the average of the close is still the one meant.
 _LOOSE = frozenset({"short-term", "medium-term", "long-term"})
@@ -16,82 +13,8 @@ _LOOSE = frozenset({"short-term", "medium-term", "long-term"})
 _HERE = frozenset({"unit", "stat"})
 # What a price has; the company itself has something else.
 _SHARES = frozenset({"stock", "shar"})
+_IS = frozenset({"is", "are", "was", "were"})
 _NEVER = frozenset[str]()
-_GOES_ON = re.compile(r"\s(?:after|following|as|when|because)\s.*$", re.IGNORECASE)
-# What happened, said without a verb: after the call.
-_EVENT = re.compile(
-    r"\b(?:announcements?|approvals?|calls?|deals?|earnings|events?|launch(?:es)?|meetings?|mergers?|news|reports?|"
-    r"results?|rulings?|verdicts?|an? (?:gain|loss|rise|fall|drop|jump|decline|increase|decrease))\b",
-    re.IGNORECASE,
-)
-# How a number was come by: without it, another number is meant.
-_MEASURE = re.compile(
-    r"\b(?:exclud\w*|includ\w*|adjust\w*|stripp\w*|deduct\w*|remov\w*|account\w*|restat\w*|correct(?:ed|ing|ions?)|"
-    r"measur\w*|count\w*|convert\w*|express\w*|annuali[sz]\w*|tax(?:es)?|charges?|items?|effects?|expenses?|"
-    r"write-(?:downs?|offs?)|currenc(?:y|ies)|inflation|interest|dividends?|depreciation)\b",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a document states, and its title, which says more exactly what it is about; `itself` are the stems that
-    name that."""
-
-    statements: tuple[Statement, ...]
-    title: str
-    itself: frozenset[str] = _NEVER
-
-    def narrows(self, head: str) -> frozenset[str]:
-        """The stems before `head` in the title, in one phrase with it: US consumer price index."""
-        for phrase in re.split(r"[,:;.]", self.title):
-            before: list[str] = []
-            for word in wording.words(phrase):
-                if wording.stem(word) == head:
-                    return frozenset(before)
-                before = [] if word in wording.STOP_WORDS else [*before, wording.stem(word)]
-        return _NEVER
-
-
-def evidence_of(document: SourceDocument, ticker: str) -> Evidence:
-    """The statements of a document, also of its text with numbers put in words. Instructions state nothing."""
-    itself = frozenset({wording.stem(ticker.lower())}) if _about(document, ticker) else _NEVER
-    found: list[Statement] = []
-    heading = document.title.partition(": ")[2]
-    for text in (document.title, heading, document.snippet, without_digits(f"{document.title}. {document.snippet}")):
-        fit = [wording.BRACKETS.sub(" ", one) for one in sentences(text) if not _unfit(one)]
-        found += statements(" ".join(fit), itself)
-        found += statements(" ".join(_cut(one) for one in fit if _certain(one)), itself)
-    return Evidence(tuple(found), document.title, itself)
-
-
-def _unfit(sentence: str) -> bool:
-    """Whether a sentence states nothing: an instruction, or one that its brackets take back."""
-    aside = " ".join(wording.BRACKETS.findall(sentence))
-    return bool(wording.META.search(wording.BRACKETS.sub(" ", sentence)) or wording.HYPOTHETICAL.search(aside))
-
-
-def _certain(sentence: str) -> bool:
-    return not (wording.has_negation(sentence) or wording.HYPOTHETICAL.search(sentence))
-
-
-def _cut(sentence: str) -> str:
-    """A sentence without what it goes on to say of something else: what it says first is so without that, unless that
-    is how it was measured, as after taxes."""
-    rest = _GOES_ON.search(sentence)
-    if rest is None or _MEASURE.search(rest[0]) or not (has_verb(rest[0]) or _EVENT.search(rest[0])):
-        return sentence
-    return f"{sentence[: rest.start()].rstrip('.')}."
-
-
-def claims_of(sentence: str, document: SourceDocument, ticker: str) -> list[Statement]:
-    """The statements of a sentence that cites a document."""
-    itself = frozenset({wording.stem(ticker.lower())}) if _about(document, ticker) else _NEVER
-    return statements(sentence, itself, claim=True)
-
-
-def _about(document: SourceDocument, ticker: str) -> bool:
-    return ticker in wording.capitals(f"{document.title} {document.snippet}")
 
 
 def numbers_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
@@ -105,6 +28,22 @@ def numbers_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
     if not all(any(quantity.says(one) for quantity in claim.quantities) for one in fact.counted):
         return False
     return all(any(quantity.says(one) for one in every) for quantity in claim.aside)
+
+
+def factor_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
+    """The number by which the fact is compared is said: 30% of the cash is not the cash."""
+    plain = fact.predicate.verb in _IS and not fact.ways
+    needed = [one for one in fact.quantities if one.scales or (plain and not one.is_time)]
+    return all(any(quantity.says(one) for quantity in claim.quantities) for one in needed)
+
+
+def times_fit(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
+    """It is said of the fact's times, and not as of now. A time that the fact names is named, be it by the title, which
+    stands behind the sentence."""
+    needed = {time for time in fact.times if is_named(time)} - evidence.times
+    said = {(one.unit, one.value) for one in (*claim.quantities, *claim.aside)}
+    dated = {(one.unit, one.value) for one in (*fact.quantities, *fact.aside) if one.is_date} - evidence.dates
+    return claim.times <= fact.times and needed <= claim.times and dated <= said and claim.now <= fact.now
 
 
 def ways_fit(claim: Statement, fact: Statement, _: Evidence) -> bool:
@@ -136,7 +75,7 @@ def voice_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
 def subject_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
     """It is said of the same: the same head, nothing that the fact has not, and nothing left out that narrows it."""
     mine, its = claim.subject, fact.subject
-    if mine is None or its is None or mine.head != its.head:
+    if mine is None or its is None or mine.head != its.head or mine.head == SOMEBODY:
         return False
     called = mine.called | its.called
     if mine.called and its.called and called & _SHARES and called - _SHARES:
@@ -159,13 +98,18 @@ def words_fit(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
     )
 
 
+def support_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
+    """It says nothing that the fact does not, and leaves out nothing that limits it."""
+    return all(fits(claim, fact, evidence) for fits in (words_fit, factor_fits, times_fit))
+
+
 def verb_fits(claim: Statement, fact: Statement, _: Evidence) -> bool:
     """The same is done to the same. Plain moves stand for one another where they have no object."""
     mine, its = claim.predicate, fact.predicate
     same = mine.verb == its.verb or (its.moves and (mine.moves or mine.verb in fact.lent))
     if mine.passive != its.passive:
         return same
-    return same and its.object <= mine.object and mine.object <= its.object | fact.lent
+    return same and its.object == mine.object
 
 
 def consequence_fits(claim: Statement, fact: Statement, evidence: Evidence) -> bool:
@@ -179,7 +123,7 @@ def consequence_fits(claim: Statement, fact: Statement, evidence: Evidence) -> b
 Fit = Callable[[Statement, Statement, Evidence], bool]
 FITS: Mapping[str, Fit] = {
     "subject": subject_fits,
-    "support": words_fit,
+    "support": support_fits,
     "verb": verb_fits,
     "negation": negations_fit,
     "direction": ways_fit,

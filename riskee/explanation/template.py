@@ -1,22 +1,16 @@
 """The deterministic text: all numbers, names and signs of an explanation come from here."""
 
 import math
-import re
 from collections.abc import Sequence
 
 from riskee.documents.document import COLLECTIONS
 from riskee.explanation import wording
 from riskee.explanation.characters import strange
 from riskee.explanation.facts import FLAG_NOTES, Facts
+from riskee.explanation.times import period
 from riskee.messaging.explanations import Driver, SourceDocument
 
 _UNFIT = (wording.META, wording.ADVICE, wording.FORECAST, wording.CERTAINTY, wording.FIRST_PERSON)
-# Of which time a title says that its document is.
-_PERIOD = re.compile(
-    r"(?:\b(?:after|before|in|on|since) )?"
-    r"(?:\b(?:the )?(?:first|second|third|fourth) (?:quarter|half) of \d{4}\b|\bQ[1-4] \d{4}\b|\b\d{4} ?Q[1-4]\b|"
-    rf"\b\d{{1,2}} (?:{wording.MONTHS}) \d{{4}}\b|\b(?:{wording.MONTHS}) (?:\d{{1,2}}, )?\d{{4}}\b)"
-)
 
 
 def headline(facts: Facts) -> str:
@@ -78,10 +72,10 @@ def report(document: SourceDocument) -> str:
 def dated(sentence: str, document: SourceDocument) -> str:
     """A language model's sentence on a document, with the time that it is of: what was so then is not said as of now.
     The period is the title's, where that has one and may be repeated, and says more than the date."""
-    found = _PERIOD.search(document.title) if _fit(document) else None
-    same_day = found and f"{document.published_at.day} {document.published_at:%B %Y}" in found[0]
-    period = f"{found[0]}; " if found and not same_day else ""
-    return f"{sentence.removesuffix('.')} ({period}{_origin(document)})."
+    of = period(document.title) if _fit(document) else ""
+    same_day = f"{document.published_at.day} {document.published_at:%B %Y}" in of
+    when = f"{of}; " if of and not same_day else ""
+    return f"{sentence.removesuffix('.')} ({when}{_origin(document)})."
 
 
 def _fit(document: SourceDocument) -> bool:

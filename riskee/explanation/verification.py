@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from riskee.explanation import driving, wording
 from riskee.explanation.characters import strange
 from riskee.explanation.digitless import sentences
+from riskee.explanation.evidence import claims_of, evidence_of
 from riskee.explanation.facts import Facts
-from riskee.explanation.support import claims_of, evidence_of, misfit
+from riskee.explanation.support import misfit
 from riskee.messaging.explanations import Driver, SourceDocument
 
 MIN_CHARACTERS = 12
@@ -28,7 +29,7 @@ _HINTS = {
     "voice": "the document does not say who did it to whom",
     "consequence": "the document does not say that one came of the other",
     "subject": "the document says it of something else",
-    "support": "it has words that its document does not have there, or leaves out what limits it",
+    "support": "it has words that its document does not have there, is of another time, or leaves out what limits it",
 }
 
 

@@ -36,7 +36,7 @@ NEGATION = _words(
 )
 # Words by which a statement is somebody's, not a fact.
 _SAID = (
-    r"said|says?|saying|according to|claim(?:s|ed|ing)?|suggest\w*|suspect\w*|alleged\w*|reportedly|told|argu\w*|"
+    r"said|says?|saying|according to|claim(?:s|ed|ing)?|suggest\w*|suspect\w*|alleg\w*|reportedly|told|argu\w*|"
     r"believe\w*|rumou?r\w*|wrongly|falsely"
 )
 # What is only possible, wanted, tried, denied, said by somebody or said of the future is no fact.
@@ -136,8 +136,8 @@ AUXILIARIES = _words(
 
 STOP_WORDS = _words(
     "a an the this that these those it its it's their there they he she his her our we of in on at by for i "
-    "from to with into within during through about between among against per then so such itself themselves "
-    "together also too just still yet and or but while whereas although though however as after before when since "
+    "from to with into within during through about between among against per so such itself themselves "
+    "together also too yet and or but while whereas although though however as after before when since "
     "until is are was were be been being has have had having do does did who whom whose which"
 )
 # What a sentence on drivers may say beside their names.

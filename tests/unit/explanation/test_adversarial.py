@@ -10,8 +10,9 @@ from riskee.explanation import prompt, support, verification
 from riskee.explanation.verification import refuse_drivers, refuse_report
 from tests.unit.explanation.adversarial.cases import FALSE, TRUE, Case
 
-# Of the true sentences. Dropped are those on what others said, and of what follows an `after`.
-KEPT = 0.96
+# Of the true sentences. Dropped are those on what others said, of what follows an `after`, and what may be said of
+# another company than the one that is cited.
+KEPT = 0.92
 
 
 def let_through(case: Case) -> list[str]:
