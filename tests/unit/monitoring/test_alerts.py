@@ -59,6 +59,7 @@ def test_every_page_is_of_an_alert() -> None:
     ("name", "severity", "bound", "held"),
     [
         ("ServiceDown", "critical", "== 0", "5m"),
+        ("ServerDown", "critical", "== 0", "5m"),
         ("ErrorRateCritical", "critical", "> 0.05", "5m"),
         ("DiskAlmostFull", "critical", "> 0.9", "5m"),
         ("ErrorRateHigh", "warning", "> 0.01", "10m"),
