@@ -67,6 +67,11 @@ class ConsumerSettings(Section):
     drain_seconds: float = Field(
         7.0, gt=0, description="longest time to finish what has arrived when a service is asked to stop"
     )
+    shared: bool = Field(
+        False,
+        description="several processes of `record`, and of `explain`, share their messages; for durables that are made "
+        "from now on",
+    )
 
 
 class VectorSettings(Section):

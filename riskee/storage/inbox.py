@@ -23,6 +23,7 @@ from riskee.messaging.streams import stream_of
 from riskee.storage.bus import Bus
 from riskee.storage.deliveries import Losses
 from riskee.storage.holding import Holding, in_order
+from riskee.storage.keeping import keeping
 
 # How much longer the server waits for each further delivery: a stopped process must not use up its deliveries in
 # seconds, a killed one must not be waited for.
@@ -41,7 +42,8 @@ _log = get_logger(__name__)
 @dataclass(frozen=True)
 class Durable:
     """A named place in a stream, kept by the server. `subject` and those in `also`, of the same stream, may hold
-    wildcards; their messages come in the stream's order."""
+    wildcards; their messages come in the stream's order. Each reader gets every message, so there is one; where it is
+    `shared` there may be several, each message goes to one of them, and none sees the stream's order."""
 
     name: str
     subject: str
@@ -50,6 +52,7 @@ class Durable:
     max_deliveries: int = 5
     max_pending: int = 2048
     also: tuple[str, ...] = ()
+    shared: bool = False
 
     @property
     def renewal_seconds(self) -> float:
@@ -63,6 +66,7 @@ def configuration(durable: Durable) -> ConsumerConfig:
         durable_name=durable.name,
         filter_subjects=[durable.subject, *durable.also],
         deliver_subject=_deliver_subject(durable),
+        deliver_group=durable.name if durable.shared else None,
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=durable.ack_wait_seconds,
@@ -100,25 +104,26 @@ class Inbox:
     async def open(self) -> None:
         """Create or update the durable and start to receive. Raises RetryableError where the bus does not answer."""
         try:
-            await self._ensure_consumer()
+            group = await self._ensure_consumer()
             if self._subscription is None:
-                self._subscription = await self._bus.client.subscribe(_deliver_subject(self.durable), cb=self._receive)
+                subject = _deliver_subject(self.durable)
+                self._subscription = await self._bus.client.subscribe(subject, group, cb=self._receive)
             if not self.losses.inheritance_known:
                 await self._inherit()
         except (nats.errors.Error, TimeoutError) as error:
             raise RetryableError(f"{self.durable.name} cannot consume: {error!r}", "it is tried again") from error
 
-    async def _ensure_consumer(self) -> None:
+    async def _ensure_consumer(self) -> str:
+        """The group among whose readers the server shares; none where it has no name."""
         config = configuration(self.durable)
         try:
             info = await self._bus.jetstream.consumer_info(self._stream, self.durable.name)
         except NotFoundError:
             pass
         else:
-            existing = info.config
-            # Where a durable began cannot be changed.
-            config = config.evolve(deliver_policy=existing.deliver_policy, opt_start_seq=existing.opt_start_seq)
+            config = keeping(config, info.config, self._stream)
         await self._bus.jetstream.add_consumer(self._stream, config)
+        return config.deliver_group or ""
 
     async def _inherit(self) -> None:
         # Asked for once messages come here: any that is delivered after the answer is not another's.

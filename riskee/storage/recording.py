@@ -105,6 +105,8 @@ QUARANTINE = Recording(tables.quarantine, _dead_letter)
 # A prediction's time is its quote's (docs/adr/0043): two rows of one are as far apart as the two times its quote came.
 # Further only where a quote comes again that the stream had removed before it was recorded.
 _TWICE_WITHIN = stream_of(QUOTE.name).max_age
+# Identifies those who write rows by id among PostgreSQL's advisory locks, with a hash of the table's name.
+_LOCK = 7_203
 
 
 @contextmanager
@@ -121,19 +123,22 @@ def _copy_errors() -> Iterator[None]:
         ) from error
 
 
-def record(engine: Engine, recording: Recording[PayloadT], envelopes: Sequence[Envelope[PayloadT]]) -> int:
-    """Write the rows of a batch in one transaction, and give how many are new.
+def record(
+    engine: Engine, recording: Recording[PayloadT], envelopes: Sequence[Envelope[PayloadT]], *, alone: bool = True
+) -> int:
+    """Write the rows of a batch in one transaction, and give how many are new. Where it is not `alone` others write the
+    same tables at the same time.
 
     Raises RetryableError where the database is away and PoisonError where it refuses a value; then none is written.
     """
     rows = [recording.row(envelope) for envelope in envelopes]
     with _copy_errors(), engine.begin() as connection:
-        new = _copy(driver_of(connection), recording, rows)
+        new = _copy(driver_of(connection), recording, rows, alone=alone)
     ROWS_WRITTEN.labels(recording.table.name).inc(new)
     return new
 
 
-def _copy(connection: psycopg.Connection[Any], recording: Recording[Any], rows: Sequence[Row]) -> int:
+def _copy(connection: psycopg.Connection[Any], recording: Recording[Any], rows: Sequence[Row], *, alone: bool) -> int:
     table = recording.table
     names = {"table": sql.Identifier(table.name), "incoming": sql.Identifier(f"incoming_{table.name}")}
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
@@ -152,6 +157,9 @@ def _copy(connection: psycopg.Connection[Any], recording: Recording[Any], rows: 
             insert = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {incoming} ON CONFLICT DO NOTHING")
             cursor.execute(insert.format(columns=columns, **names))
         else:
+            if not alone:
+                # What another has looked up and not committed yet is not seen: one after the other.
+                cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK, table.name))
             _insert_once(cursor, recording, rows)
         return cursor.rowcount
 

@@ -165,7 +165,7 @@ async def main(service: Service) -> None:
             await service.until_done("nats", Initiative(service, partial(lookups.of, knowledge.newest_quotes)).begin)
         await service.consume(
             Consumption(
-                Durable("explain", EXPLAIN.name, max_pending=_IN_HAND),
+                Durable("explain", EXPLAIN.name, max_pending=_IN_HAND, shared=settings.consumers.shared),
                 codec_of(EXPLAIN),
                 handler.on_request,
                 max_batch=1,

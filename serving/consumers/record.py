@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
@@ -34,13 +35,13 @@ _PATIENCE_SECONDS = 1.0
 
 
 def writer(
-    engine: Engine, singly: Singly, recording: Recording[PayloadT]
+    engine: Engine, singly: Singly, recording: Recording[PayloadT], *, alone: bool
 ) -> Callable[[Sequence[Envelope[PayloadT]]], Awaitable[None]]:
     """The handler that writes one kind of message."""
 
     async def write(batch: Sequence[Envelope[PayloadT]]) -> None:
         async with singly.turn():
-            await asyncio.to_thread(record, engine, recording, batch)
+            await asyncio.to_thread(record, engine, recording, batch, alone=alone)
 
     return write
 
@@ -62,28 +63,28 @@ def _of_ticks(batch: Sequence[Envelope[Any]]) -> Iterator[Tick]:
     return (envelope.payload for envelope in batch if envelope.correlation_id == envelope.payload.quote_id)
 
 
-def consumptions(engine: Engine, tracer: Tracer) -> tuple[Consumption[Any], ...]:
-    """All that is recorded."""
-    singly = Singly(_PATIENCE_SECONDS)
+def consumptions(engine: Engine, tracer: Tracer, *, shared: bool = False) -> tuple[Consumption[Any], ...]:
+    """All that is recorded, by this process alone or by several that share it."""
+    write = partial(writer, engine, Singly(_PATIENCE_SECONDS), alone=not shared)
     return (
         Consumption(
-            Durable(RECORDER, QUOTE.name, max_pending=_MOST_PENDING, also=(ALL_SLOTS,)),
+            Durable(RECORDER, QUOTE.name, max_pending=_MOST_PENDING, also=(ALL_SLOTS,), shared=shared),
             codec_of(QUOTE),
-            traced(writer(engine, singly, QUOTES), tracer, RECORD_QUOTES),
+            traced(write(QUOTES), tracer, RECORD_QUOTES),
             max_batch=_LARGEST_BATCH,
             linger_seconds=_LINGER_SECONDS,
         ),
         Consumption(
-            Durable("record-predictions", PREDICTION_UPDATED.name, max_pending=_MOST_PENDING),
+            Durable("record-predictions", PREDICTION_UPDATED.name, max_pending=_MOST_PENDING, shared=shared),
             codec_of(PREDICTION_UPDATED),
-            traced(writer(engine, singly, PREDICTIONS), tracer, RECORD_PREDICTIONS),
+            traced(write(PREDICTIONS), tracer, RECORD_PREDICTIONS),
             max_batch=_LARGEST_BATCH,
             linger_seconds=_LINGER_SECONDS,
         ),
         Consumption(
-            Durable("record-explanations", EXPLAINED.name), codec_of(EXPLAINED), writer(engine, singly, EXPLANATIONS)
+            Durable("record-explanations", EXPLAINED.name, shared=shared), codec_of(EXPLAINED), write(EXPLANATIONS)
         ),
-        Consumption(Durable("record-dead", f"{DEAD_PREFIX}>"), Codec(DeadLetter), writer(engine, singly, QUARANTINE)),
+        Consumption(Durable("record-dead", f"{DEAD_PREFIX}>", shared=shared), Codec(DeadLetter), write(QUARANTINE)),
     )
 
 
@@ -94,7 +95,8 @@ async def main(service: Service) -> None:
         await service.until_done("database", database.ping)
         async with asyncio.TaskGroup() as group:
             observing = group.create_task(Observer(service, database).run())
-            await service.consume(*consumptions(database.engine, service.tracer))
+            shared = service.settings.consumers.shared
+            await service.consume(*consumptions(database.engine, service.tracer, shared=shared))
             observing.cancel()
     finally:
         database.close()

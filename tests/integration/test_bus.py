@@ -160,6 +160,44 @@ async def test_a_restarted_consumer_goes_on_where_it_was(bus: Bus) -> None:
     assert second.handled == [10, 11, 12, 13, 14]
 
 
+async def test_readers_of_a_shared_durable_share_its_messages(bus: Bus) -> None:
+    # So long none is delivered again, however busy the machine is.
+    durable = Durable("test-shared", QUOTE.name, shared=True, ack_wait_seconds=60.0)
+    async with Reader(bus, durable) as first, Reader(bus, durable) as second:
+        await eventually(lambda: all(durable.name in str(each.health.report()) for each in (first, second)))
+        await bus.publish(QUOTE, *quotes(400))
+        await eventually(lambda: len(first.handled) + len(second.handled) >= 400)
+    assert sorted(first.handled + second.handled) == [*range(400)]
+    assert first.handled
+    assert second.handled
+
+
+async def test_what_a_reader_of_a_shared_durable_left_comes_to_the_others(bus: Bus) -> None:
+    """It takes some and answers for none, as a process that was killed."""
+    durable = Durable("test-left", QUOTE.name, shared=True, ack_wait_seconds=0.3)
+    await bus.publish(QUOTE, *quotes(50))
+    lost = Inbox(bus, durable)
+    await lost.open()
+    await asyncio.wait_for(lost.take(10), 10)
+    await lost.close()
+    async with Reader(bus, durable) as heir:
+        await eventually(lambda: len(heir.handled) == 50)
+    assert sorted(heir.handled) == [*range(50)]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_durable_stays_as_it_was_made_and_goes_on(bus: Bus, *, shared: bool) -> None:
+    """A server takes another group of readers, and delivers nothing more."""
+    made, wanted = (Durable("test-kept", QUOTE.name, shared=each) for each in (shared, not shared))
+    await bus.publish(QUOTE, *quotes(10))
+    async with Reader(bus, made) as before:
+        await eventually(lambda: len(before.handled) == 10)
+    await bus.publish(QUOTE, *quotes(20)[10:])
+    async with Reader(bus, wanted) as after:
+        await eventually(lambda: len(after.handled) == 10)
+    assert after.handled == [*range(10, 20)]
+
+
 async def test_a_malformed_message_is_dead_lettered_and_the_rest_goes_on(bus: Bus) -> None:
     good = quotes(3)
     broken = codec_of(QUOTE).encode(good[1]).replace(b'"price":676.27', b'"price":-1.0')

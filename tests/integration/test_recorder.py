@@ -2,9 +2,13 @@
 
 import asyncio
 import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, func, select, text
@@ -18,10 +22,10 @@ from riskee.settings import Settings
 from riskee.storage import tables
 from riskee.storage.bus import Bus, Outgoing, codec_of
 from riskee.storage.database import make_engine, make_service_engine
-from riskee.storage.recording import PREDICTIONS, QUARANTINE, QUOTES, record
+from riskee.storage.recording import PREDICTIONS, QUARANTINE, QUOTES, Recording, _copy, record
 from serving.consumers import record as recorder
 from serving.consumers.dead_letters import dead_letter
-from tests.integration.conftest import consumer, eventually
+from tests.integration.conftest import Running, consumer, eventually
 from tests.unit.messaging import samples
 
 pytestmark = pytest.mark.integration
@@ -81,6 +85,26 @@ def test_a_quote_that_was_received_twice_is_one_row(engine: Engine, later: timed
         received = dict(connection.execute(select(tables.quotes.c.quote_id, tables.quotes.c.received_at)).all())
     assert received[quote(1).payload.quote_id] == NOW, "the first one stays"
     assert received[quote(4).payload.quote_id] == min(NOW, NOW + later)
+
+
+def test_a_quote_that_two_write_at_the_same_time_is_one_row(engine: Engine) -> None:
+    """Each sees only what the other has committed; so the second waits until the first has."""
+    with ThreadPoolExecutor(1) as other, engine.begin() as first:
+        driver = first.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        assert _copy(driver, QUOTES, [QUOTES.row(quote(1))], alone=False) == 1
+        second = other.submit(record, engine, QUOTES, [moved(quote(1), timedelta(seconds=1))], alone=False)
+        while not waiting_for_the_lock(engine):
+            assert not second.done(), "it did not wait"
+        first.commit()
+        assert second.result() == 0
+    assert rows(engine, tables.quotes) == 1
+
+
+def waiting_for_the_lock(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return bool(connection.scalar(waiting))
 
 
 def test_a_prediction_of_a_quote_that_was_received_twice_is_one_row(engine: Engine) -> None:
@@ -156,6 +180,41 @@ async def test_everything_published_is_recorded_once(bus: Bus, database_settings
     assert (quarantined.origin, quarantined.body) == (QUOTE.name, "junk")
 
 
+async def test_several_recorders_share_what_is_published(
+    bus: Bus, database_settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both write, each row is there once, and what comes when one is gone the other writes."""
+    consumers = database_settings.consumers.model_copy(update={"shared": True})
+    settings = database_settings.model_copy(update={"consumers": consumers})
+    wrote: list[int] = []
+
+    def noting(engine: Engine, recording: Recording[Any], batch: Sequence[Envelope[Any]], *, alone: bool) -> int:
+        assert not alone
+        wrote.append(id(engine))
+        return record(engine, recording, batch, alone=alone)
+
+    monkeypatch.setattr(recorder, "record", noting)
+    quotes = [quote(n) for n in range(900)]
+    async with consumer("record", settings, recorder.main) as first:
+        async with consumer("record", settings, recorder.main) as second:
+            opened = {"record-quotes", "record-predictions"}
+            await eventually(lambda: all(_answering(each) >= opened for each in (first, second)))
+            await bus.publish(QUOTE, *quotes[:600])
+            await bus.publish(PREDICTION_UPDATED, *(prediction(n) for n in range(600)))
+            await eventually(lambda: rows(engine, tables.quotes) == rows(engine, tables.predictions) == 600)
+            assert len(set(wrote)) == 2
+        await bus.publish(QUOTE, *quotes[600:])
+        await eventually(lambda: rows(engine, tables.quotes) == 900)
+        await eventually(lambda: _read(bus, "MARKET_DATA", "record-quotes"))
+    assert (rows(engine, tables.quotes), rows(engine, tables.predictions)) == (900, 600)
+
+
+def _answering(running: Running) -> set[str]:
+    dependencies = running.health.report()["dependencies"]
+    assert isinstance(dependencies, dict)
+    return {name for name, trouble in dependencies.items() if trouble == "ok"}
+
+
 async def _read(bus: Bus, stream: str, durable: str) -> bool:
     found = [each for each in await bus.jetstream.consumers_info(stream) if each.name == durable]
     return bool(found) and (found[0].num_pending, found[0].num_ack_pending) == (0, 0)
@@ -167,10 +226,10 @@ async def test_a_database_that_comes_late_loses_nothing(
     """The database goes away between two batches and comes back: every row is there, no delivery was used up."""
     away = asyncio.Event()
 
-    def failing(*arguments: object) -> int:
+    def failing(*arguments: object, alone: bool) -> int:
         if away.is_set():
             raise RetryableError("the database does not answer")
-        return record(*arguments)  # type: ignore[arg-type]
+        return record(*arguments, alone=alone)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorder, "record", failing)
     async with consumer("record", database_settings, recorder.main) as running:

@@ -137,17 +137,29 @@ def test_the_servers_are_those_of_compose(name: str, theirs: str) -> None:
 
 def test_only_what_shares_its_work_has_several_replicas() -> None:
     replicas = {name: of("Deployment", name)["spec"]["replicas"] for name in SERVICES}
-    assert replicas == {"ingest": 1, "predict": 2, "record": 1, "explain": 1, "api": 2}
+    assert replicas == {"ingest": 1, "predict": 2, "record": 2, "explain": 2, "api": 2}
+    assert of("ConfigMap", "riskee-settings")["data"]["RISKEE_CONSUMERS__SHARED"] == "true"
     scaled = of("ScaledObject", "predict")["spec"]
     parts = of("ConfigMap", "riskee-settings")["data"]["RISKEE_PREDICT__PARTITIONS"]
     assert scaled["maxReplicaCount"] == int(parts)
     assert scaled["triggers"][0]["metadata"]["consumer"] == f"predict-quotes-0-of-{parts}"
 
 
-@pytest.mark.parametrize("name", ["ingest", "record", "explain"])
-def test_a_durables_one_reader_ends_before_the_next_begins(name: str) -> None:
-    """Both would get every message meanwhile."""
-    assert of("Deployment", name)["spec"]["strategy"] == {"type": "Recreate"}
+def test_the_one_voice_of_a_feed_ends_before_the_next_begins_and_soon_comes_back() -> None:
+    spec = of("Deployment", "ingest")["spec"]
+    assert spec["strategy"] == {"type": "Recreate"}
+    waits = {each["key"]: each["tolerationSeconds"] for each in spec["template"]["spec"]["tolerations"]}
+    assert waits == {"node.kubernetes.io/not-ready": 30, "node.kubernetes.io/unreachable": 30}
+
+
+@pytest.mark.parametrize("name", ["predict", "record", "explain", "api"])
+def test_of_several_all_but_one_stay_and_they_are_spread(name: str) -> None:
+    spec = of("Deployment", name)["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    own = {"matchLabels": {"app.kubernetes.io/name": name}}
+    assert of("PodDisruptionBudget", name)["spec"] == {"maxUnavailable": 1, "selector": own}
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert (spread["topologyKey"], spread["labelSelector"]) == ("kubernetes.io/hostname", own)
 
 
 def test_nothing_is_let_through_but_what_is_named() -> None:
