@@ -17,7 +17,8 @@ from tests.conftest import REPOSITORY
 from tests.unit.deployment import compose
 
 FOLDER = REPOSITORY / "infra" / "kubernetes"
-BASE, SERVERS = FOLDER / "base", FOLDER / "servers"
+BASE, SERVERS, RESTORE = FOLDER / "base", FOLDER / "servers", FOLDER / "restore"
+ALL = (BASE, SERVERS, RESTORE)
 KUBECTL = shutil.which("kubectl")
 VALIDATE = importlib.util.find_spec("kubernetes_validate")
 FOREIGN = {"ScaledObject", "Cluster"}
@@ -34,8 +35,13 @@ def resources(*folders: Path) -> list[dict[str, Any]]:
     return [each for file in files for each in yaml.safe_load_all(file.read_text())]
 
 
+def named(folder: Path) -> list[str]:
+    """The files of which a folder's kustomization makes resources."""
+    return list(yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"])
+
+
 def of(kind: str, name: str) -> dict[str, Any]:
-    (found,) = [each for each in resources(BASE, SERVERS) if (each["kind"], each["metadata"]["name"]) == (kind, name)]
+    (found,) = [each for each in resources(*ALL) if (each["kind"], each["metadata"]["name"]) == (kind, name)]
     return found
 
 
@@ -43,7 +49,7 @@ def pods() -> dict[str, dict[str, Any]]:
     """The pods' templates by name."""
     kinds = {"Deployment", "StatefulSet", "Job"}
     return {
-        r["metadata"]["name"]: r["spec"]["template"]["spec"] for r in resources(BASE, SERVERS) if r["kind"] in kinds
+        r["metadata"]["name"]: r["spec"]["template"]["spec"] for r in resources(*ALL) if r["kind"] in kinds
     }
 
 
@@ -55,33 +61,36 @@ def container(name: str) -> dict[str, Any]:
 @pytest.mark.skipif(VALIDATE is None, reason="`make deployment` installs kubernetes-validate")
 def test_what_kubernetes_defines_fits_its_schemas() -> None:
     validate = importlib.import_module("kubernetes_validate").validate
-    core = [each for each in resources(BASE, SERVERS) if each["kind"] not in FOREIGN]
+    core = [each for each in resources(*ALL) if each["kind"] not in FOREIGN]
     assert len(core) > 20
     for each in core:
         validate(each, "1.34", strict=True)
 
 
 @pytest.mark.skipif(KUBECTL is None, reason="there is no kubectl")
-@pytest.mark.parametrize("folder", [BASE, SERVERS], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", ALL, ids=lambda folder: folder.name)
 def test_kustomize_renders_it(folder: Path) -> None:
     command = [str(KUBECTL), "kustomize", "--load-restrictor", "LoadRestrictionsNone", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     kinds = [each["kind"] for each in yaml.safe_load_all(done.stdout)]
-    declared = [each["kind"] for each in resources(folder)]
-    assert sorted(kinds) == sorted(declared + ["ConfigMap"] * (2 if folder == SERVERS else 0))
+    files = [folder / name for name in named(folder)]
+    declared = [each["kind"] for file in files for each in yaml.safe_load_all(file.read_text())]
+    made_of_files = ["ConfigMap"] * (2 if folder == SERVERS else 0)
+    assert sorted(kinds) == sorted(declared + made_of_files)
 
 
 def test_every_file_is_named() -> None:
-    for folder in (BASE, SERVERS):
-        named = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
-        assert {*named, "kustomization.yaml"} == {file.name for file in folder.glob("*.yaml")}
+    for folder in ALL:
+        own = {name for name in named(folder) if not name.startswith("../")}
+        assert {*own, "kustomization.yaml"} == {file.name for file in folder.glob("*.yaml")}
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "migrate"])
+@pytest.mark.parametrize("name", [*SERVICES, "migrate", "restore"])
 def test_a_service_is_that_of_compose(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = container(name), compose.services()[name]
-    assert (ours["image"], ours["command"]) == (theirs["image"], theirs["command"])
+    command = [*theirs.get("entrypoint", []), *theirs["command"]] if name == "restore" else theirs["command"]
+    assert (ours["image"], [*ours["command"], *ours.get("args", [])]) == (theirs["image"], command)
     given = of("ConfigMap", "riskee-settings")["data"] | {each["name"]: str(each["value"]) for each in ours["env"]}
     told = compose.environment(name, {})
     # The database's log is the operator's to keep there.
