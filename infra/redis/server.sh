@@ -3,11 +3,11 @@
 # answers yet, the first server is the master. Arguments go to Redis.
 #
 # ADDRESS, PORT: where the others find this server; FIRST: host and port of the first; SENTINEL: host and port of one
-# that is asked, or of all of them by one name. CONFIG, SECRETS, DATA: folders.
+# that is asked, or of all of them by one name. CONFIG, SECRETS, DATA: folders. AUTHORITY, where they speak TLS: a file.
 set -eu
 # Empty where none answers. An answer that is no address, as to a wrong password, is for Redis to refuse.
 master="$(REDISCLI_AUTH="$(cat "$SECRETS/redis_finder")" timeout 5 redis-cli -h "${SENTINEL% *}" -p "${SENTINEL#* }" \
-    --user finder --raw sentinel get-master-addr-by-name riskee-redis | tr '\n' ' ')"
+    ${AUTHORITY:+--tls --cacert "$AUTHORITY"} --user finder --raw sentinel get-master-addr-by-name riskee-redis | tr '\n' ' ')"
 master="${master% }"
 : "${master:=$FIRST}"
 if [ "$master" != "$ADDRESS $PORT" ]; then
