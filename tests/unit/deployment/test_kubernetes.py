@@ -48,9 +48,7 @@ def of(kind: str, name: str) -> dict[str, Any]:
 def pods() -> dict[str, dict[str, Any]]:
     """The pods' templates by name."""
     kinds = {"Deployment", "StatefulSet", "Job"}
-    return {
-        r["metadata"]["name"]: r["spec"]["template"]["spec"] for r in resources(*ALL) if r["kind"] in kinds
-    }
+    return {r["metadata"]["name"]: r["spec"]["template"]["spec"] for r in resources(*ALL) if r["kind"] in kinds}
 
 
 def container(name: str) -> dict[str, Any]:
