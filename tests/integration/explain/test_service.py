@@ -11,6 +11,7 @@ from riskee.blobs import Blobs, install_weights
 from riskee.documents.document import Document
 from riskee.settings import Settings
 from riskee.storage import keys
+from riskee.storage.bus import Bus
 from riskee.storage.cache import Cache
 from tests.integration.explain.desk import BLOB_HOME, Desk, explaining
 from tests.integration.front_server import FrontServer, free_port
@@ -56,6 +57,18 @@ async def test_without_a_language_model_the_template_answers_at_once(
     assert seconds < 15
     assert {source.document_id for source in found.sources} == {document.document_id for document in documents[:3]}
     assert all(f"[{label}]" in found.text for label in "ABC")
+
+
+async def test_two_share_the_requests(
+    desk: Desk, bus: Bus, cache: Cache, database_settings: Settings, documents: list[Document]
+) -> None:
+    consumers = database_settings.consumers.model_copy(update={"shared": True})
+    settings, nobody = database_settings.model_copy(update={"consumers": consumers}), f"http://127.0.0.1:{free_port()}"
+    async with explaining(settings, nobody), explaining(settings, nobody):
+        info = await bus.jetstream.consumer_info("EXPLANATIONS", "explain")
+        assert info.config.deliver_group == "explain", "each request goes to one of its readers"
+        found, _ = await desk.ask(desk.predictions["IBM"])
+    assert found.prediction_id == desk.predictions["IBM"].prediction_id
 
 
 async def test_drivers_are_the_same_from_the_cache_and_from_the_database(
