@@ -21,6 +21,8 @@ from tests.integration.conftest import eventually
 from tests.integration.deployment.test_kubernetes_nats import certified
 
 pytestmark = pytest.mark.integration
+# A busy machine takes nobody for dead.
+PATIENCE = watched_redis.Patience(5000, 10.0)
 MANIFEST = REPOSITORY / "infra" / "kubernetes" / "tls" / "servers" / "redis.yaml"
 
 
@@ -47,7 +49,7 @@ def secured(server: Server, kind: str, tls: Path) -> Server:
 def servers(tmp_path: Path) -> Iterator[tuple[Server, ...]]:
     """The master, its replica and three Sentinels."""
     ports = free_ports(5)
-    watched_redis._prepare(tmp_path, ports[0])
+    watched_redis._prepare(tmp_path, ports[0], PATIENCE)
     for name in ("redis_users.acl", "redis_sentinels.acl"):  # what Redis 7.0 does not know yet, and nobody needs
         users = tmp_path / "secrets" / name
         text = users.read_text().replace(" +client|setinfo", "")
@@ -76,6 +78,7 @@ def settings(servers: tuple[Server, ...], scheme: str = "rediss") -> RedisSettin
         authority=folder / "tls" / "ca.crt",
         sentinels=tuple(f"{HOST}:{each.port}" for each in servers[2:]),
         sentinel_user="finder",
+        timeout_seconds=PATIENCE.timeout_seconds,
         sentinel_password=SecretStr(secret["finder"]),
     )
 

@@ -74,7 +74,7 @@ def secret_files(volume: Resource) -> dict[str, str]:
     """The files of a volume of secrets, and the secret that each is of."""
     sources = volume.get("projected", {}).get("sources", [])
     secrets = [source["secret"] for source in sources] or [volume["secret"]] if "emptyDir" not in volume else []
-    files = {}
+    files: dict[str, str] = {}
     for secret in secrets:
         name = secret.get("secretName") or secret["name"]
         keys = OF_A_CERTIFICATE if name in certificates() else MADE_ELSEWHERE.get(name)
