@@ -69,8 +69,7 @@ class ConsumerSettings(Section):
     )
     shared: bool = Field(
         False,
-        description="several processes of `record`, and of `explain`, share their messages; for durables that are made "
-        "from now on",
+        description="several of `record`, and of `explain`, share the messages of durables that are made from now on",
     )
 
 
