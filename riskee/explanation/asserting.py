@@ -12,7 +12,8 @@ GAP = "Another was so."
 _CONDITION = re.compile(
     r"\b(?:if|unless|assum(?:e|es|ed|ing)|provid(?:ed|ing) that|suppos(?:e|ed|ing)|in (?:case|the event) (?:of|that)|"
     r"on condition|as long as|hypothe\w+|theoretical\w*|imagin\w*|pretend\w*|unconfirmed|speculat\w*|estimated|hoax|"
-    r"satir\w*|parody|fake\w*|misprint\w*|lol|jk)\b",
+    r"satir\w*|parody|fake\w*|misprint\w*|lol|jk)\b|"
+    r"^\W*(?:had|were|should)\b",
     re.IGNORECASE,
 )
 # Rumor has it: what stands before a colon says how the rest is meant.
@@ -36,6 +37,12 @@ _TAKES_BACK = re.compile(
     r"revis\w*|restat\w*|overturn\w*|revers\w*)\b",
     re.IGNORECASE,
 )
+# The company denied it.
+_IS_TAKEN_BACK = re.compile(
+    r"\b(?:call|dismiss|reject|refut|contradict|disput|debunk|retract|withdr[ae]w|correct|deni|deny)\w*\b.*?\b"
+    rf"{_SPOKEN_OF}\b",
+    re.IGNORECASE,
+)
 
 
 def asserted(text: str, itself: frozenset[str]) -> list[str]:
@@ -44,9 +51,13 @@ def asserted(text: str, itself: frozenset[str]) -> list[str]:
     every = sentences(text)
     after = [*every[1:], ""]
     return [
-        GAP if _is_anothers(one, itself) or _TAKES_BACK.search(next_one) else one
+        GAP if _is_anothers(one, itself) or _is_taken_back(next_one) else one
         for one, next_one in zip(every, after, strict=True)
     ]
+
+
+def _is_taken_back(next_sentence: str) -> bool:
+    return bool(_TAKES_BACK.search(next_sentence) or _IS_TAKEN_BACK.search(next_sentence))
 
 
 def _is_anothers(sentence: str, itself: frozenset[str]) -> bool:

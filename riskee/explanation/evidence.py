@@ -82,9 +82,10 @@ def _heading(document: SourceDocument, ticker: str) -> list[str]:
 
 
 def _unfit(sentence: str) -> bool:
-    """Whether a sentence states nothing: an instruction, or one that its brackets take back."""
-    aside = " ".join(wording.BRACKETS.findall(sentence))
-    return bool(wording.META.search(wording.BRACKETS.sub(" ", sentence)) or wording.HYPOTHETICAL.search(aside))
+    """Whether a sentence states nothing: an instruction, or one that its brackets may take back: (so the union)."""
+    asides = wording.BRACKETS.findall(sentence)
+    said = any(len(wording.words(aside)) > 1 or wording.HYPOTHETICAL.search(aside) for aside in asides)
+    return said or bool(wording.META.search(wording.BRACKETS.sub(" ", sentence)))
 
 
 def _certain(sentence: str) -> bool:
