@@ -9,7 +9,10 @@ import { colour, onChange } from "./theme.js";
 
 const SHOWN_SESSIONS = 60;
 const TABLE_ROWS = 30;
-const OUTCOMES = { hit: "● hit", miss: "✕ miss", open: "open" };
+const OUTCOMES = { hit: "● hit", miss: "✕ miss", open: "not settled yet" };
+// The kinds of ticks of the time scale: those of a year and of a month come before that of a day.
+const DAY_TICK = 2;
+const months = new Intl.DateTimeFormat("en", { month: "short", timeZone: "UTC" });
 
 function colours() {
   return {
@@ -27,10 +30,17 @@ function options() {
     },
     grid: { vertLines: { visible: false }, horzLines: { color: colour("grid") } },
     rightPriceScale: { borderVisible: false, entireTextOnly: true, scaleMargins: { top: 0.08, bottom: 0.08 } },
-    timeScale: { borderVisible: false, rightOffset: 2, minBarSpacing: 3, minimumHeight: 34 },
+    timeScale: { borderVisible: false, rightOffset: 2, minBarSpacing: 3, minimumHeight: 34, tickMarkFormatter: tickOf },
     crosshair: { vertLine: { color: colour("soft") }, horzLine: { color: colour("soft") } },
     handleScroll: { vertTouchDrag: false },
   };
+}
+
+// Each day with its month: of a few sessions, none may be the first of one.
+function tickOf(time, kind) {
+  const day = new Date(`${time}T00:00:00Z`);
+  if (kind >= DAY_TICK) return `${day.getUTCDate()} ${months.format(day)}`;
+  return kind ? months.format(day) : String(day.getUTCFullYear());
 }
 
 export class TickerChart {
@@ -106,9 +116,10 @@ export class TickerChart {
   }
 
   #tell() {
-    const { settled, hits, inside } = counted(this.#bands);
+    const { settled, open, hits, inside } = counted(this.#bands);
+    const waiting = open === 1 ? "1 is not settled yet." : `${open} are not settled yet.`;
     const summary = settled
-      ? `${hits} of the last ${settled} settled predictions hit the direction, ${inside} of ${settled} closes were inside the 80 % interval.`
+      ? `Of the last ${settled} settled predictions ${hits} hit the direction, and ${inside} closes were inside the 80% interval. ${open ? waiting : ""}`.trim()
       : "None of the predictions is settled yet.";
     byId("chart").setAttribute("aria-label", `Price and predictions of ${this.#prices.length} sessions. ${summary}`);
     write(byId("chart-summary"), summary);

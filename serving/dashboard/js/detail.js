@@ -135,6 +135,8 @@ export class Detail {
     byId("marks").replaceChildren(...marks.map(chip));
     this.#sayMeaning(marks);
     byId("detail").classList.toggle("last-known", isLastKnown(marks));
+    byId("detail").classList.toggle("unknown", this.#isUnknown);
+    byId("pin").hidden = this.#isUnknown;
     if (!prediction) return;
     this.#drawFigures(prediction);
     this.#explanation.follow(prediction);
@@ -151,9 +153,13 @@ export class Detail {
     writeWords(byId("marks-mean"), said.join(" "));
   }
 
+  get #isUnknown() {
+    return this.#ticker !== null && this.#unknown === this.#ticker;
+  }
+
   // Why there is no prediction.
   get #missing() {
-    if (this.#unknown === this.#ticker) return `${this.#ticker} is no ticker that is predicted.`;
+    if (this.#isUnknown) return `${this.#ticker} is no ticker that is predicted. Choose one from the watch list.`;
     if (this.#market.complete) return "This ticker has no prediction yet. Its next quote brings one.";
     return this.#market.standing.lost ? "Its prediction is not known: there is no connection." : "Loading …";
   }

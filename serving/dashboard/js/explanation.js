@@ -61,7 +61,7 @@ export class Explanation {
   follow(prediction) {
     this.#prediction = prediction;
     const { answer, own } = this.#told(this.#ticker);
-    byId("superseded").hidden = !answer || answer.prediction_id === prediction.prediction_id;
+    if (answer) this.#drawSuperseded(answer);
     byId("explain").disabled = Boolean(own);
   }
 
@@ -192,7 +192,14 @@ export class Explanation {
     const { data_time: quoted, created_at: written, seconds, prompt_version: prompt } = explanation;
     const origin = `For the quote of ${moment(quoted)} · written ${momentOf(written)} in ${seconds.toFixed(1)} s · prompt ${prompt}`;
     write(byId("explanation-origin"), origin);
-    byId("superseded").hidden = !this.#prediction || explanation.prediction_id === this.#prediction.prediction_id;
+    this.#drawSuperseded(explanation);
+  }
+
+  // Which quote it is about, where the numbers above are of another one: of a feed that goes on, nearly always.
+  #drawSuperseded({ prediction_id: about, data_time: of }) {
+    const now = this.#prediction;
+    byId("superseded").hidden = !now || about === now.prediction_id;
+    if (now) write(byId("superseded"), `About the quote of ${moment(of)}. The numbers above are of ${moment(now.data_time)}.`);
   }
 }
 

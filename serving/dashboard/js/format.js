@@ -6,7 +6,7 @@ const counts = new Intl.NumberFormat("en");
 
 export const price = (value) => prices.format(value);
 export const count = (value) => counts.format(value);
-export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
 // Names that would say little to a reader.
 const PLAIN = { predict_silent: "predictor not heard" };
 export const words = (name) => PLAIN[name] ?? name.replaceAll("_", " ");
@@ -23,7 +23,7 @@ export function signed(value, digits = 2) {
 }
 
 // A log return as the change of the price that it stands for.
-export const change = (logReturn, digits = 2) => `${signed(100 * Math.expm1(logReturn), digits)} %`;
+export const change = (logReturn, digits = 2) => `${signed(100 * Math.expm1(logReturn), digits)}%`;
 
 // Which way a return points, as it is shown: never told by colour alone.
 const SHOWN = 0.00005;

@@ -17,6 +17,9 @@ export class IntervalBar {
   draw({ price, predicted_price: predicted, interval, p_up: chance }, reach) {
     const place = (value) => Math.min(100, Math.max(0, 50 + (50 * (value / price - 1)) / reach));
     const left = place(interval.p10);
+    // Where it goes on beyond the bar's end, an arrow says so.
+    this.node.classList.toggle("beyond-low", interval.p10 < price * (1 - reach));
+    this.node.classList.toggle("beyond-high", interval.p90 > price * (1 + reach));
     this.#band.style.left = `${left}%`;
     this.#band.style.width = `${Math.max(1, place(interval.p90) - left)}%`;
     this.#tick.style.left = `${place(predicted)}%`;

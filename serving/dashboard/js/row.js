@@ -22,13 +22,12 @@ export class Row {
   #ticker = element("strong");
   #name = element("small");
   #price = element("b");
-  #shortStatus = element("small", "when-narrow");
   #expected = element("b");
   #predicted = element("small");
   #chance = element("b");
   #chanceBar = element("i");
   #bar = new IntervalBar();
-  #shortChance = element("small", "when-narrow");
+  #confidence = element("small");
   #low = element("small");
   #high = element("small");
   #status = element("span", "mark");
@@ -44,10 +43,10 @@ export class Row {
       "row",
       cell("pinned", this.#pin),
       cell("name", this.#ticker, this.#name),
-      cell("price", this.#price, this.#shortStatus),
+      cell("price", this.#price),
       cell("expected", this.#expected, this.#predicted),
-      cell("chance", this.#chance, chance),
-      cell("interval", this.#bar.node, ends, this.#shortChance),
+      cell("chance", this.#chance, chance, this.#confidence),
+      cell("interval", this.#bar.node, ends),
       cell("status", this.#status, this.#more)
     );
     this.node.setAttribute("role", "row");
@@ -81,7 +80,7 @@ export class Row {
 
   #showNothing() {
     for (const each of [this.#price, this.#expected, this.#chance]) write(each, MUTE);
-    for (const each of [this.#predicted, this.#low, this.#high, this.#shortChance]) write(each, "");
+    for (const each of [this.#predicted, this.#low, this.#high, this.#confidence]) write(each, "");
     this.#chance.className = "";
     this.#chanceBar.style.width = "0";
   }
@@ -91,10 +90,9 @@ export class Row {
     write(this.#price, price(prediction.price));
     write(this.#expected, change(expected));
     write(this.#predicted, price(prediction.predicted_price));
-    const chance = `${arrow(prediction.p_up)} ${percent(prediction.p_up)}`;
-    write(this.#chance, chance);
+    write(this.#chance, `${arrow(prediction.p_up)} ${percent(prediction.p_up)}`);
     this.#chance.className = likelier(prediction.p_up);
-    write(this.#shortChance, chance);
+    write(this.#confidence, `conf. ${percent(prediction.confidence)}`);
     this.#drawChance(prediction.p_up);
     this.#bar.draw(prediction, reach);
     write(this.#low, price(interval.p10));
@@ -116,8 +114,6 @@ export class Row {
     this.#status.className = `mark ${first ? first.grade : entry.prediction ? "well" : "note"}`;
     this.node.querySelector(".status").title = marks.map(({ long }) => long).join(", ");
     write(this.#more, marks.length > 1 ? marks.slice(1).map(({ short }) => short).join(", ") : "");
-    write(this.#shortStatus, first?.grade === "note" || !first ? "" : said);
-    this.#shortStatus.className = `when-narrow ${first?.grade ?? ""}`;
   }
 
   #flash({ prediction, before }) {

@@ -50,6 +50,7 @@ export function counted(bands) {
   const settled = bands.filter(({ verdict }) => verdict !== "open");
   return {
     settled: settled.length,
+    open: bands.length - settled.length,
     hits: settled.filter(({ verdict }) => verdict === "hit").length,
     inside: settled.filter(({ outside }) => !outside).length,
   };

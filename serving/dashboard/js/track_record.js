@@ -47,6 +47,7 @@ export class TrackRecord {
     byId("record-again").hidden = !failed;
     byId("record").hidden = true;
     byId("record-empty").hidden = false;
+    byId("record-empty").className = failed ? "problem" : "soft";
     writeWords(byId("record-empty"), text);
   }
 
@@ -75,15 +76,15 @@ function rate(name, value, said, picture) {
 }
 
 function hits({ outcomes, hit_rate: value, hit_rate_low: low, hit_rate_high: high, chance }) {
-  const said = `${percent(low)} to ${percent(high)} with 95 % confidence, n = ${count(outcomes)}; chance ${percent(chance)} (dashed)`;
+  const said = `${percent(low)} to ${percent(high)} with 95% confidence, n = ${count(outcomes)}; chance ${percent(chance)} (dashed)`;
   return rate("Direction hit", percent(value), said, whisker({ value, low, high, reference: chance, label: "Direction hit" }));
 }
 
 function covered(coverage) {
   const { value, low, high } = typeof coverage === "number" ? { value: coverage } : coverage;
-  const between = low === undefined || low === null ? "too few sessions for an interval" : `${percent(low)} to ${percent(high)} with 95 % confidence`;
+  const between = low === undefined || low === null ? "too few sessions for an interval" : `${percent(low)} to ${percent(high)} with 95% confidence`;
   const picture = whisker({ value, low: low ?? undefined, high: high ?? undefined, reference: PROMISED, label: "Closes in the interval" });
-  return rate("Closes in the 80 % interval", percent(value), `${between}; promised 80 % (dashed)`, picture);
+  return rate("Closes in the 80% interval", percent(value), `${between}; promised 80% (dashed)`, picture);
 }
 
 function brier({ brier: score, brier_of_share: climatology }) {

@@ -146,7 +146,7 @@ export class WatchList extends EventTarget {
     this.#reach = reachOf(entries.filter(({ prediction }) => prediction).map(({ prediction }) => prediction));
     this.#misordered = false;
     write(byId("count"), entries.length ? `${count(this.#order.length)} of ${count(entries.length)}` : "");
-    write(byId("reach"), entries.length ? `± ${100 * this.#reach} %` : "");
+    write(byId("reach"), entries.length ? `± ${100 * this.#reach}%` : "");
     byId("nothing").hidden = this.#order.length > 0 || entries.length === 0;
   }
 

@@ -14,14 +14,14 @@ from riskee.documents.document import Document, document_path
 from riskee.messaging.envelope import wrap
 from riskee.messaging.explanations import Driver, ExplainProgress, Explanation, SourceDocument, Stage
 from riskee.messaging.messages import Prediction
-from riskee.messaging.subjects import EXPLAIN, EXPLAINED, EXPLAINING
+from riskee.messaging.subjects import EXPLAIN, EXPLAINED, EXPLAINING, PREDICTION_UPDATED
 from riskee.storage.bus import Bus, codec_of
 from riskee.storage.cache import Cache
 from riskee.storage.documents import replace_documents
 from tests.integration.conftest import eventually
 from tests.integration.dashboard.browser import Dashboard
 from tests.integration.dashboard.made_history import LAST, prediction
-from tests.integration.made_predictions import put
+from tests.integration.made_predictions import put, sealed
 from tests.unit.messaging import samples
 
 pytestmark = pytest.mark.integration
@@ -134,8 +134,8 @@ async def test_an_explanation_is_told_sentence_by_sentence(
 async def _tells_everything(dashboard: Dashboard) -> None:
     said = await dashboard.text("#explain-answer")
     for part in (
-        "Written by qwen2.5-coder:0.5b", "The trend of the last months", "the move over a quarter: +11.3%", "+0.11 %",
-        "−0.06 %", "3 sentences of the language model dropped", f"{HOSTILE} [A].", f"[A] Call {HOSTILE}",
+        "Written by qwen2.5-coder:0.5b", "The trend of the last months", "the move over a quarter: +11.3%", "+0.11%",
+        "−0.06%", "3 sentences of the language model dropped", f"{HOSTILE} [A].", f"[A] Call {HOSTILE}",
         "made, 2012-07-24",
     ):  # fmt: skip
         assert part in said
@@ -290,6 +290,18 @@ async def test_the_template_says_why_it_speaks(writer: Writer, dashboard: Dashbo
         await writer.tell_answer(again)
         await dashboard.shows(said, "#fallback")
     assert "Written by the template" in await dashboard.text("#badges")
+
+
+async def test_an_explanation_says_which_quote_it_is_about(writer: Writer, dashboard: Dashboard, bus: Bus) -> None:
+    await dashboard.open("AAPL")
+    await dashboard.shows("600.00", "#figures")
+    await writer.tell_answer(explained(writer.shown))
+    await dashboard.shows("✓ verified", "#badges")
+    assert await dashboard.page.locator("#superseded").is_hidden()
+    later = msgspec.structs.replace(prediction("AAPL", LAST, 601.0), data_time=datetime(2012, 9, 6, 20, 5, tzinfo=UTC))
+    await bus.publish(PREDICTION_UPDATED, sealed(later))
+    await dashboard.shows("About the quote of 2012-09-06 20:00 UTC.", "#superseded")
+    assert "are of 2012-09-06 20:05 UTC." in await dashboard.text("#superseded")
 
 
 async def test_an_answer_that_is_too_late_is_not_called_away(writer: Writer, dashboard: Dashboard) -> None:

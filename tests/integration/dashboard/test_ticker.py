@@ -32,10 +32,11 @@ async def test_the_chart_tells_hits_misses_and_intervals(past: None, dashboard: 
     await dashboard.open("AAPL")
     await dashboard.shows("Of the last 89 settled predictions")
     summary = await dashboard.text("#chart-summary")
-    assert "closes were inside the 80 % interval" in summary
+    assert "closes were inside the 80% interval" in summary
     await dashboard.page.click("text=As a table")
     rows = await dashboard.page.locator("#past tr").all_inner_texts()
-    assert "open" in rows[0]
+    assert "not settled yet" in rows[0]
+    assert "1 is not settled yet." in summary
     assert any("● hit" in row for row in rows)
     assert any("✕ miss" in row for row in rows)
     assert any("outside the interval" in row for row in rows)
@@ -74,8 +75,15 @@ async def test_the_record_tells_how_little_is_known(past: None, dashboard: Dashb
     await dashboard.shows("Not distinguishable from chance.")
     said = await dashboard.text("#record")
     assert "n = 89" in said
-    assert "with 95 % confidence" in said
-    assert "promised 80 % (dashed)" in said
+    assert "with 95% confidence" in said
+    assert "promised 80% (dashed)" in said
+    scales = await dashboard.page.locator("svg.whisker").evaluate_all(
+        "all => all.map((one) => [...one.querySelectorAll('text')]"
+        ".map((mark) => [mark.textContent, mark.getAttribute('x')]))"
+    )
+    assert len(scales) == 2
+    assert scales[0] == scales[1], "what looks wider is wider"
+    assert [said for said, _ in scales[0]] == ["0%", "50%", "100%"]
     label = await dashboard.page.locator("svg.calibration").get_attribute("aria-label")
     assert label is not None
     assert "rose, of" in label

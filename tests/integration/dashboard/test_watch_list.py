@@ -23,12 +23,12 @@ async def test_a_row_says_all_of_a_prediction_and_follows_it(dashboard: Dashboar
     await dashboard.open()
     await dashboard.shows("600.00", dashboard.row("AAPL"))
     said = await dashboard.text(dashboard.row("AAPL"))
-    for part in ("AAPL", "AAPL Inc.", "+0.10 %", "600.60", "▲ 55.0 %", "588.00", "612.00", "replay"):
+    for part in ("AAPL", "AAPL Inc.", "+0.10%", "600.60", "▲ 55.0%", "conf. 55.0%", "588.00", "612.00", "replay"):
         assert part in said
     await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 601.5, p_up=0.4)))
     await dashboard.shows("601.50", dashboard.row("AAPL"))
     said = await dashboard.text(dashboard.row("AAPL"))
-    assert all(part in said for part in ("−0.10 %", "▼ 40.0 %"))
+    assert all(part in said for part in ("−0.10%", "▼ 40.0%", "conf. 60.0%"))
 
 
 async def test_the_direction_is_the_likelier_one_and_stands_beside_its_chance(
@@ -42,8 +42,8 @@ async def test_the_direction_is_the_likelier_one_and_stands_beside_its_chance(
         ("#expected", "#chance"),
         (f"{dashboard.row('AAPL')} .expected b", f"{dashboard.row('AAPL')} .chance b"),
     ):
-        assert await dashboard.text(expected) == "−0.02 %", "a mean has no direction of its own"
-        assert await dashboard.text(chance) == "▲ 50.4 %"
+        assert await dashboard.text(expected) == "−0.02%", "a mean has no direction of its own"
+        assert await dashboard.text(chance) == "▲ 50.4%"
     watched = asyncio.ensure_future(dashboard.page.evaluate(_APART))
     for number in range(20):
         await bus.publish(PREDICTION_UPDATED, sealed(prediction("AAPL", LAST, 601.0 + number)))
@@ -65,6 +65,17 @@ _APART = """() => new Promise((done) => {
 })"""
 
 
+async def test_an_interval_that_goes_on_beyond_its_bar_says_so(dashboard: Dashboard, cache: Cache) -> None:
+    wide = prediction("AAPL", LAST, 100.0)
+    wide = msgspec.structs.replace(wide, interval=msgspec.structs.replace(wide.interval, p10=99.0, p90=109.0))
+    await put(cache, wide, prediction("IBM", LAST, 100.0), prediction("MSFT", LAST, 100.0))
+    await dashboard.open()
+    await dashboard.shows("109.00", dashboard.row("AAPL"))
+    for ticker, wanted in (("AAPL", "interval-bar beyond-high"), ("IBM", "interval-bar")):
+        bar = dashboard.page.locator(f"{dashboard.row(ticker)} .interval-bar")
+        assert (await bar.get_attribute("class") or "").split() == wanted.split()
+
+
 async def test_a_ticker_without_a_prediction_says_so_until_it_has_one(dashboard: Dashboard, bus: Bus) -> None:
     await dashboard.open("IBM")
     await dashboard.shows("none yet", dashboard.row("IBM"))
@@ -79,7 +90,7 @@ async def test_sorting_searching_and_pinning(dashboard: Dashboard, cache: Cache)
     chances = dict(zip(TICKERS, (0.52, 0.58, 0.41), strict=True))
     await put(cache, *(prediction(ticker, LAST, 100.0, p_up) for ticker, p_up in chances.items()))
     await dashboard.open()
-    await dashboard.shows("58.0 %")
+    await dashboard.shows("58.0%")
     await eventually(lambda: _rows_are(dashboard, "AAPL", "IBM", "MSFT"))
     await dashboard.page.click("[data-sort=chance]")
     await eventually(lambda: _rows_are(dashboard, "IBM", "AAPL", "MSFT"))
@@ -153,7 +164,17 @@ async def test_nothing_is_cut_off_at_any_width(
         for width in (320, 375, 768, 1001, 1280, 1920):
             await dashboard.page.set_viewport_size({"width": width, "height": 800})
             assert await dashboard.page.evaluate(_CUT_OFF) == [], f"{width} px"
+            assert await dashboard.page.evaluate(_CROWDED) == [], f"{width} px"
 
+
+# What touches the border of its row.
+_CROWDED = """() => [...document.querySelectorAll('#rows .row:not([hidden])')].flatMap((row) => {
+  const { top, bottom } = row.getBoundingClientRect();
+  return [...row.querySelectorAll('.cell > *')]
+    .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height)
+    .filter((node) => node.getBoundingClientRect().top < top + 2 || node.getBoundingClientRect().bottom > bottom - 2)
+    .map((node) => `${row.dataset.ticker}: ${node.className}: ${node.innerText}`);
+})"""
 
 # What reaches beyond its part of the page.
 _CUT_OFF = """() => {
@@ -174,6 +195,8 @@ async def test_on_a_phone_the_list_leads_to_a_ticker_and_back(client: httpx.Asyn
     async with opened(str(client.base_url), PHONE, has_touch=True) as dashboard:
         await dashboard.open()
         await dashboard.shows("100.00", dashboard.row("IBM"))
+        for said in ("98.00", "102.00", "replay", "conf. 55.0%"):
+            await dashboard.shows(said, dashboard.row("IBM"))
         for each in ("#connection", "#feed", "#model"):
             assert await dashboard.page.locator(each).is_visible()
         assert not await dashboard.page.locator("#side").is_visible()
