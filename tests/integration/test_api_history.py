@@ -125,6 +125,8 @@ async def test_what_is_no_question_is_refused(client: httpx.AsyncClient) -> None
     problem(await client.get("/v1/predictions/AAPL?from=2013-01-01T00:00:00"), 422, "bad_request")
     for query in ("limit=0", "limit=1001", "model_type=odd", "surprise=1", "each=week"):
         problem(await client.get(f"/v1/predictions/AAPL?{query}"), 422, "bad_request")
+    swapped = await client.get("/v1/predictions/AAPL?from=2013-01-02T00:00:00Z&to=2013-01-01T00:00:00Z")
+    assert "`from` is after `to`" in problem(swapped, 422, "bad_request")["detail"]
     problem(await client.get("/v1/predictions/NOSUCH"), 404, "unknown_ticker")
 
 

@@ -1,11 +1,11 @@
 """Past predictions."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from riskee.messaging.messages import ModelType
@@ -55,6 +55,12 @@ class Choice(BaseModel):
     each: Annotated[Each, Field(description="`session`: of each session the last prediction only")] = "quote"
     limit: Annotated[int, Field(ge=1, le=1000, description="predictions of a page")] = 100
     before: Annotated[str | None, Field(max_length=200, description="`next` of the page before this one")] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise ValueError("`from` is after `to`: swap them")
+        return self
 
 
 @router.get("/predictions/{ticker}", responses=answers(HistoryAnswer, 404, 422))
