@@ -38,8 +38,8 @@ def _ack_before_commit() -> None:
     """record answers as if the rows were written, and writes them a little later."""
     honest: Callable[..., int] = recording.record
 
-    def later(*arguments: Any) -> int:
-        Timer(_LATE_SECONDS, honest, arguments).start()
+    def later(*arguments: Any, alone: bool) -> int:
+        Timer(_LATE_SECONDS, honest, arguments, {"alone": alone}).start()
         return len(arguments[-1])
 
     mock.patch.object(record, "record", later).start()
@@ -59,8 +59,8 @@ def _dies_after_commit() -> None:
     """record is killed, once it has lived for some time, between a commit and its acknowledgement."""
     honest: Callable[..., int] = recording.record
 
-    def mortal(*arguments: Any) -> int:
-        written = honest(*arguments)
+    def mortal(*arguments: Any, alone: bool) -> int:
+        written = honest(*arguments, alone=alone)
         _die_of_age()
         return written
 
