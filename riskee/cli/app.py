@@ -96,7 +96,7 @@ def main() -> None:
     except RiskeeError as error:
         if debug:
             raise
-        show_error(error)
+        show_error(error, json="--json" in sys.argv)
         sys.exit(1)
     except Exception as error:
         if debug:

@@ -29,11 +29,11 @@ def console(*, error: bool = False, markup: bool = True) -> Console:
     return made
 
 
-def print_json(data: Any) -> None:
-    """Print data (structs, dataclasses, dates and the like too) as indented JSON."""
+def print_json(data: Any, *, error: bool = False) -> None:
+    """Print data (structs, dataclasses, dates and the like too) as indented JSON; `error`: on standard error."""
     import msgspec
 
-    typer.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+    typer.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode(), err=error)
 
 
 def styled(text: object, style: str) -> Text:
@@ -63,10 +63,13 @@ def print_table(
     console(markup=False).print(table)
 
 
-def show_error(error: RiskeeError) -> None:
-    """The cause in red, what belongs to it below, then the next step."""
+def show_error(error: RiskeeError, *, json: bool = False) -> None:
+    """The cause in red, what belongs to it below, then the next step; for programs the same as JSON."""
     from rich.markup import escape
 
+    if json:
+        print_json({"error": error.cause, "next_step": error.remedy}, error=True)
+        return
     first, *rest = error.cause.splitlines() or [type(error).__name__]
     out = console(error=True)
     out.print(f"[bold red]error:[/] [red]{escape(first)}[/]")

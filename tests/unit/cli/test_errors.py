@@ -1,5 +1,6 @@
 """What a person sees when a command fails."""
 
+import json
 import sys
 
 import pytest
@@ -22,6 +23,14 @@ def test_one_line_of_cause_and_a_next_step(monkeypatch: pytest.MonkeyPatch, caps
         _fail(FatalError("the disk is full\nlog: [x]", "free some"), monkeypatch)
     assert ended.value.code == 1
     assert capsys.readouterr().err.splitlines() == ["error: the disk is full", "  log: [x]", "next:  free some"]
+
+
+def test_a_program_reads_the_same_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _fail(FatalError("the disk is full", "free some"), monkeypatch, "--json")
+    assert ended.value.code == 1
+    told = capsys.readouterr()
+    assert (json.loads(told.err), told.out) == ({"error": "the disk is full", "next_step": "free some"}, "")
 
 
 def test_a_defect_says_how_to_report_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
