@@ -104,7 +104,9 @@ class Guard:
         unlimited = self.open and (token is None or public)
         # Before anything is looked at: what is refused counts as well.
         allowance = None if unlimited else await self._limited("address", address_of(scope), None)
-        refusal = self.origins.refusal(method, headers, page=rule is not None and rule.page)
+        page, probed = (False, False) if rule is None else (rule.page, rule.probed)
+        # Where nobody needs a key, a page with a name of its own for this machine could read what is probed.
+        refusal = self.origins.refusal(method, headers, page=page, any_name=probed and not self.open)
         if refusal is not None:
             raise DeniedError(refusal)
         if unlimited:

@@ -30,13 +30,16 @@ class Origins:
         self._origins = frozenset(origin.lower() for origin in settings.allowed_origins)
         self._known_host = lru_cache(256)(self._is_known_host)
 
-    def refusal(self, method: str, headers: Mapping[bytes, bytes], *, page: bool) -> ProblemError | None:
+    def refusal(
+        self, method: str, headers: Mapping[bytes, bytes], *, page: bool, any_name: bool = False
+    ) -> ProblemError | None:
         """Why a request cannot come from who it should, if so.
 
-        `method` is WS for a WebSocket; `page` whether a page is asked for, to which any site may have a link.
+        `method` is WS for a WebSocket; `page` whether a page is asked for, to which any site may have a link;
+        `any_name` whether it may be asked for by any name.
         """
         host = headers.get(b"host", b"")
-        if self._hosts and not self._known_host(host):
+        if self._hosts and not any_name and not self._known_host(host):
             return ProblemError(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "unknown_host",

@@ -22,13 +22,17 @@ class Patience(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row: `grant` None is for everybody; `page` is what a browser shows, so it may load scripts of its own."""
+    """A row: `grant` None is for everybody; `page` is what a browser shows, so it may load scripts of its own.
+
+    `probed` is what health checks and Prometheus ask for, by an address of their own network.
+    """
 
     method: str
     path: str
     grant: Grant | None
     patience: Patience = Patience.USUAL
     page: bool = False
+    probed: bool = False
 
 
 class Found(NamedTuple):
@@ -48,9 +52,9 @@ ROUTES = (
     Rule("GET", "/swagger/{path:path}", None, page=True),
     Rule("GET", "/docs", None, page=True),
     Rule("GET", "/openapi.json", None),
-    Rule("GET", "/health/live", None),
-    Rule("GET", "/health/ready", None),
-    Rule("GET", "/metrics", Grant.METRICS_READ),
+    Rule("GET", "/health/live", None, probed=True),
+    Rule("GET", "/health/ready", None, probed=True),
+    Rule("GET", "/metrics", Grant.METRICS_READ, probed=True),
     Rule("GET", "/v1/predict/{ticker}", Grant.PREDICTIONS_READ),
     # `fresh` asks for predictions:compute besides; the route sees to it.
     Rule("POST", "/v1/predict", Grant.PREDICTIONS_READ, Patience.FRESH),
