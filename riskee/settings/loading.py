@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from riskee.errors import FatalError
 from riskee.settings.files import SUFFIX, read_secrets, secrets_of
+from riskee.settings.service_links import is_service_link
 from riskee.settings.tree import ENV_PREFIX, Settings
 
 # Read by the test suite only, never by the product.
@@ -30,10 +31,15 @@ def _known_variables(model: type[BaseModel], prefix: str) -> set[str]:
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = _known_variables(Settings, ENV_PREFIX)
     known |= {secret.variable + SUFFIX for secret in secrets_of(Settings, ENV_PREFIX)}
+    # A pod may be told of the Services beside it, whether it asks for that or not.
+    told = environ.get(f"{ENV_PREFIX}PROFILE") == "kubernetes"
     unknown = sorted(
         name
-        for name in environ
-        if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX) and name.upper() not in known
+        for name, value in environ.items()
+        if name.startswith(ENV_PREFIX)
+        and not name.startswith(TEST_PREFIX)
+        and name.upper() not in known
+        and not (told and is_service_link(name, value))
     )
     if unknown:
         raise FatalError(
