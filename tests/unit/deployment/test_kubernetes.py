@@ -117,6 +117,7 @@ def test_a_service_is_that_of_compose(name: str, tmp_path: Path, monkeypatch: py
 def test_a_pod_is_held_short_and_sees_its_own_secrets(name: str) -> None:
     pod, ours = pods()[name], container(name)
     assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False, "their names look like settings"
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] > 0
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -174,6 +175,12 @@ def test_nothing_is_let_through_but_what_is_named() -> None:
     assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
+def test_backups_come_from_any_node() -> None:
+    """`samenet` is the network of the server's own pod: a node's share of it, or the pod alone."""
+    (line,) = of("Cluster", "riskee-db")["spec"]["postgresql"]["pg_hba"]
+    assert line.split() == ["host", "replication", "riskee_backup", "all", "scram-sha-256"]
+
+
 def test_dagsters_chart_uses_the_image_and_the_settings() -> None:
     values = yaml.safe_load((FOLDER / "values" / "dagster.yaml").read_text())
     (location,) = values["dagster-user-deployments"]["deployments"]
@@ -181,6 +188,8 @@ def test_dagsters_chart_uses_the_image_and_the_settings() -> None:
     for each in (location, values["dagsterWebserver"], values["dagsterDaemon"]):
         assert f"{each['image']['repository']}:{each['image']['tag']}" == image
     assert values["runLauncher"]["type"] == "K8sRunLauncher"
+    run = values["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"]["podSpecConfig"]
+    assert run["enableServiceLinks"] is False, "their names look like settings"
     secrets, home = location["volumes"]
     items = {item["path"] for item in secrets["secret"]["items"]}
     assert "postgres_dagster" in items, "the entrypoint reads it"
