@@ -15,10 +15,11 @@ from infra.deployment.secrets import GIVEN, PREVIOUS, rendered, wanted
 from riskee.settings import load_settings
 from tests.conftest import REPOSITORY
 from tests.unit.deployment import compose
+from tests.unit.deployment.planted import plant
 
 FOLDER = REPOSITORY / "infra" / "kubernetes"
-BASE, SERVERS, RESTORE = FOLDER / "base", FOLDER / "servers", FOLDER / "restore"
-ALL = (BASE, SERVERS, RESTORE)
+BASE, SERVERS, RESTORE, KEYS = (FOLDER / name for name in ("base", "servers", "restore", "keys"))
+ALL = (BASE, SERVERS, RESTORE, KEYS)
 KUBECTL = shutil.which("kubectl")
 VALIDATE = importlib.util.find_spec("kubernetes_validate")
 FOREIGN = {"ScaledObject", "Cluster"}
@@ -26,7 +27,11 @@ SERVICES = ("ingest", "predict", "record", "explain", "api")
 # Redis is several here, and in docker-compose.yml one: who asks the Sentinels, and what the servers tell each other.
 FINDER = {name: {"redis_finder"} for name in ("predict", "explain", "api")}
 MORE_SECRETS = FINDER | {"redis": {"redis_finder", "redis_replica.conf"}}
-SENTINELS_SECRETS = {"redis_finder", "redis_sentinels.acl", "redis_sentinel.conf"}
+# Those that compose does not have, or not alone.
+OWN_SECRETS = {
+    "redis-sentinel": {"redis_finder", "redis_sentinels.acl", "redis_sentinel.conf"},
+    "keys": {"postgres_riskee_dagster", "api_key_pepper"},
+}
 
 
 def resources(*folders: Path) -> list[dict[str, Any]]:
@@ -98,8 +103,7 @@ def test_a_service_is_that_of_compose(name: str, tmp_path: Path, monkeypatch: py
     for key, value in told.items():
         if "__URL" in key:
             assert given[key] == re.sub(r"@(\w+):", lambda match: f"@{hosts.get(match[1], match[1])}:", value)
-    for secret in (*wanted(), *PREVIOUS.values()):
-        (tmp_path / secret).write_text("planted-secret")
+    plant(tmp_path)
     for key, value in given.items():
         monkeypatch.setenv(key, value.replace("/run/secrets", str(tmp_path)))
     settings = load_settings()
@@ -130,8 +134,8 @@ def test_a_pod_is_held_short_and_sees_its_own_secrets(name: str) -> None:
     assert "latest" not in ours["image"]
     (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     mounted = [item["key"] for item in secret["items"]]
-    if name == "redis-sentinel":
-        assert sorted(mounted) == sorted(SENTINELS_SECRETS)
+    if name in OWN_SECRETS:
+        assert sorted(mounted) == sorted(OWN_SECRETS[name])
     else:
         assert sorted(mounted) == sorted({*compose.services()[name]["secrets"], *MORE_SECRETS.get(name, ())})
     assert all(item["key"] == item["path"] for item in secret["items"])

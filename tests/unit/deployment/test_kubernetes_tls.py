@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from infra.deployment.secrets import PREVIOUS, wanted
 from riskee.settings import Settings, load_settings
+from tests.unit.deployment.planted import plant
 from tests.unit.deployment.test_cluster_schemas import faults, values
 from tests.unit.deployment.test_kubernetes import (
     FOLDER,
@@ -26,8 +26,8 @@ from tests.unit.deployment.test_kubernetes import (
 )
 
 TLS = FOLDER / "tls"
-PARTS = ("servers", "base", "restore")
-CLIENTS = (*SERVICES, "migrate", "restore")
+PARTS = ("servers", "base", "restore", "keys")
+CLIENTS = (*SERVICES, "migrate", "restore", "keys")
 SECURED = {"nats": "tls", "redis": "rediss", "http": "https", "postgresql+psycopg": "postgresql+psycopg"}
 SCHEMA_OF = {"Certificate": "certmanager", "Issuer": "certmanager", "Cluster": "cloudnativepg", "ScaledObject": "keda"}
 # The operator's own: the certificate of its authority.
@@ -161,8 +161,7 @@ def test_nobody_but_cert_manager_sees_the_authoritys_key() -> None:
 
 
 def told_to(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for secret in (*wanted(), *PREVIOUS.values()):
-        (tmp_path / secret).write_text("planted-secret")
+    plant(tmp_path)
     (own,) = pods()[name]["containers"]
     for key, value in (settings_map() | {each["name"]: each["value"] for each in own["env"]}).items():
         monkeypatch.setenv(key, value.replace("/run/secrets", str(tmp_path)))
