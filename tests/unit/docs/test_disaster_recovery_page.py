@@ -7,6 +7,7 @@ import typer
 
 from riskee.cli.app import app
 from riskee.reference import settings_rows
+from tests.unit.deployment.compose import services
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -32,6 +33,25 @@ def test_commands_and_settings_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert set(re.findall(r"`make ([a-z]+)", PAGE)) <= set(re.findall(r"(?m)^([a-z]+):", makefile))
     assert set(re.findall(r"RISKEE_[A-Z_]+", PAGE)) <= {row[0] for row in settings_rows()}
+
+
+def test_everything_that_writes_is_stopped_before_a_restore() -> None:
+    """All processes of the product that go on, but the one that only receives the database's log."""
+    (command,) = re.findall(r"docker compose stop ([^`]+)`", PAGE)
+    going = {
+        name
+        for name, each in services().items()
+        if each["image"].startswith("riskee/") and each.get("restart") == "unless-stopped"
+    }
+    assert set(command.split()) == going - {"wal-receiver"}
+
+
+def test_what_does_not_fill_itself_is_not_said_to() -> None:
+    (step,) = re.findall(r"(?ms)^5\. .*?(?=^6\. )", PAGE)
+    assert "Redis needs nothing of its own" in step
+    assert "they fill themselves" not in PAGE
+    (start,) = re.findall(r"(?ms)^6\. .*?(?=^7\. )", PAGE)
+    assert "`riskee documents embed`" in start
 
 
 def test_its_numbers_are_those_of_the_drill() -> None:
