@@ -34,7 +34,12 @@ _S3_FORM = """# For backups on S3, in the form of ~/.aws/config:
 # region = …
 # endpoint_url = …
 """
-GIVEN = {ALERT_WEBHOOK: _NOBODY, S3: _S3_FORM, S3_READER: _S3_FORM}
+# For Alpaca's feed and histories, and the keys of an identity provider: {} takes no tokens.
+ALPACA, JWT_KEYS = ("alpaca_key_id", "alpaca_secret_key"), "jwt_keys.json"
+_NO_KEY = "none-written-here-yet\n"
+GIVEN = {
+    ALERT_WEBHOOK: _NOBODY, S3: _S3_FORM, S3_READER: _S3_FORM, **dict.fromkeys(ALPACA, _NO_KEY), JWT_KEYS: "{}\n",
+}  # fmt: skip
 BACKUP_KEY = "backup_key"
 PEPPER = "api_key_pepper"
 PREVIOUS = {name: f"{name}_previous" for name in (f"postgres_{SUPERUSER}", PEPPER)}

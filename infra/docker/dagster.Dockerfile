@@ -1,9 +1,14 @@
 # Dagster's code location, webserver and daemon, and the command line. Without torch and without the embedded servers.
 FROM python:3.11.14-bookworm AS build
 COPY requirements/dagster.txt /build/
+COPY requirements/vendors.txt /build/
+# What fetches histories from Yahoo and Alpaca: `--build-arg VENDORS=1`.
+ARG VENDORS=
 # Wheels only, each with its hash, and nothing that the lock does not name.
 RUN python -m venv /opt/riskee \
     && /opt/riskee/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /build/dagster.txt \
+    && if [ -n "$VENDORS" ]; then /opt/riskee/bin/pip install --no-cache-dir --no-deps --only-binary=:all: \
+        --require-hashes -r /build/vendors.txt; fi \
     && /opt/riskee/bin/pip uninstall --yes pip setuptools \
     && mkdir /opt/riskee/native \
     && cp -L /usr/lib/*-linux-gnu/libgomp.so.1 /opt/riskee/native/

@@ -16,6 +16,7 @@ from riskee.certificates import AUTHORITY, SERVERS
 from riskee.settings import Settings, load_settings
 from tests.conftest import REPOSITORY
 from tests.unit.deployment.compose import DAGSTER, SERVING, compose, environment, filled, services, variables
+from tests.unit.deployment.planted import plant
 
 SCHEMA = Path(__file__).parent / "schema" / "compose-spec.json"
 ALL = sorted(services())
@@ -39,8 +40,7 @@ WITHOUT_TOOLS = {"postgres-exporter", "redis-exporter", "nats-exporter", "node-e
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    for name in (*wanted(), *PREVIOUS.values()):
-        (tmp_path / name).write_text("planted-secret-of-some-length-" * 2)
+    plant(tmp_path)
     return tmp_path
 
 
@@ -95,7 +95,7 @@ def test_every_container_is_held_short(name: str) -> None:
     user = service.get("user", "1000:1000" if "unprivileged" in service["image"] else "0")
     assert (user.partition(":")[0] == "0") == (name == "volumes")
     assert ("networks" in service) != (service.get("network_mode") == "none")
-    mounts = [mount for mount in service.get("volumes", []) if mount.startswith((".", "/"))]
+    mounts = [mount for mount in map(filled, service.get("volumes", [])) if mount.startswith((".", "/"))]
     assert all(mount.endswith(":ro") and mount.startswith("./infra/") for mount in mounts), "nothing of the machine"
 
 
@@ -215,7 +215,7 @@ def test_the_example_names_every_variable() -> None:
 
 def test_what_is_mounted_is_there() -> None:
     for service in services().values():
-        for mount in service.get("volumes", []):
+        for mount in map(filled, service.get("volumes", [])):
             source = mount.partition(":")[0]
             if source.startswith("./"):
                 assert (REPOSITORY / source).exists(), source

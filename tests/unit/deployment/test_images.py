@@ -4,9 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from infra.deployment.locks import EMBEDDED, LOCK, SERVING, declared, locked_packages, path_of, render
 from tests.conftest import REPOSITORY
@@ -46,6 +49,18 @@ def test_what_an_image_has_besides_is_of_the_runtimes_versions() -> None:
         assert both == {each: runtime[each] for each in both}
     dagster = versions_of(path_of("dagster"))
     assert dagster["dagster-k8s"] == dagster["dagster-postgres"], "Dagster's libraries are of one version"
+
+
+def test_what_vendors_need_fits_into_dagsters_image() -> None:
+    """`VENDORS=1` adds their lock to its own: both must be of one mind, and name all that is needed."""
+    image, vendors = versions_of(path_of("dagster")), versions_of(LOCK.with_name("vendors.txt"))
+    assert {name: vendors[name] for name in image.keys() & vendors} == {
+        name: image[name] for name in image.keys() & vendors
+    }
+    extra = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]["vendors"]
+    assert {canonicalize_name(Requirement(each).name) for each in extra} <= set(vendors)
+    assert {"pandas", "requests", "websockets", "protobuf"} <= set(image), "what yfinance and alpaca-py have of it"
+    assert "requirements/vendors.txt" in dockerfile("dagster").read_text()
 
 
 def test_dagsters_image_has_no_torch_and_no_embedded_servers() -> None:
@@ -97,7 +112,10 @@ def test_an_image_runs_as_nobody_special_on_a_pinned_base(image: str) -> None:
 def test_a_service_uses_the_image_that_is_built_for_it() -> None:
     for name, service in compose.services("riskee/").items():
         image = service["image"].partition("/")[2].partition(":")[0]
-        assert service["build"] == {"context": ".", "dockerfile": f"infra/docker/{image}.Dockerfile"}, name
+        build = {key: value for key, value in service["build"].items() if key != "args"}
+        assert build == {"context": ".", "dockerfile": f"infra/docker/{image}.Dockerfile"}, name
+        declared_args = set(re.findall(r"(?m)^ARG (\w+)=", dockerfile(image).read_text()))
+        assert set(service["build"].get("args", {})) == declared_args, name
 
 
 @pytest.mark.skipif(HADOLINT is None, reason="`make deployment` installs hadolint")

@@ -10,6 +10,7 @@ from infra.deployment.secrets import PREVIOUS, wanted
 from riskee.settings import load_settings
 from riskee.storage.sentinels import master_name
 from tests.conftest import REPOSITORY
+from tests.unit.deployment.planted import plant
 from tests.unit.deployment.test_kubernetes import FINDER, SERVERS, container, of
 
 REDIS = REPOSITORY / "infra" / "redis"
@@ -23,6 +24,7 @@ def told(name: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", FINDER)
 def test_the_sentinels_are_asked_where_they_are(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = of("ConfigMap", "riskee-settings")["data"] | told(name)
+    plant(tmp_path)
     for secret in (*wanted(), *PREVIOUS.values()):
         (tmp_path / secret).write_text(f"of {secret}")
     for key, value in given.items():

@@ -1,5 +1,6 @@
 """Health checks and Prometheus call the API by an address of its own network, whatever its clients call it."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import httpx
@@ -19,7 +20,7 @@ NAMES = ("api:8000", "127.0.0.1:8000", "localhost:8000", "10.1.2.3:8000")
 LISTED = {"host": "0.0.0.0", "allowed_hosts": ("riskee.example",)}
 
 
-async def asked(api: dict[str, object], path: str, **headers: str) -> int:
+async def asked(api: Mapping[str, object], path: str, **headers: str) -> int:
     settings = Settings(_env_file=None).model_copy(update={"api": ApiSettings.model_validate(api)})
     guard = Guard.of(settings, SystemClock())
     guard.limiter.evaluate = Bucket(50)
