@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from infra.deployment.secrets import wanted
 from riskee.cli.keys import app
 from riskee.settings import load_settings
 from tests.unit.deployment import compose
+from tests.unit.deployment.planted import plant
 from tests.unit.deployment.test_kubernetes import FOLDER, container, of
 
 README = (FOLDER / "README.md").read_text()
@@ -20,8 +20,7 @@ def test_it_is_what_compose_has_for_commands(tmp_path: Path, monkeypatch: pytest
     assert ours["image"] == compose.services()["cli"]["image"]
     for each in ours["env"]:
         assert told[each["name"]] == each["value"].replace("riskee-db-rw", "timescaledb")
-    for secret in wanted():
-        (tmp_path / secret).write_text("planted-secret")
+    plant(tmp_path)
     given = of("ConfigMap", "riskee-settings")["data"] | {each["name"]: each["value"] for each in ours["env"]}
     for key, value in given.items():
         monkeypatch.setenv(key, value.replace("/run/secrets", str(tmp_path)))
