@@ -1,6 +1,7 @@
 """Bars can fail: with a defect put in on purpose the fault tests say which one does not hold."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -45,6 +46,9 @@ async def _ask(scenario: Scenario) -> None:
 async def _lose_the_cache(scenario: Scenario) -> None:
     # Once there is something to lose.
     await eventually(lambda: versions(scenario))
+    # Away for longer than a write waits, however quickly it starts again: a quick machine would notice nothing.
+    scenario.arena.signal("redis", signal.SIGSTOP)
+    await asyncio.sleep(2)
     await asyncio.to_thread(scenario.arena.kill, "redis")
     await asyncio.sleep(5)
 
