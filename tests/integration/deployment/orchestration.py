@@ -61,10 +61,10 @@ class Orchestration:
         return self._running[name]
 
     def end(self, name: str) -> None:
-        """End one as compose does."""
-        process = self._running.pop(name)
-        process.terminate()
-        process.wait(60)
+        """End one as compose does, if it runs."""
+        if process := self._running.pop(name, None):
+            process.terminate()
+            process.wait(60)
 
     def run(self, name: str) -> subprocess.CompletedProcess[str]:
         """Start one that ends by itself, and wait for that."""
