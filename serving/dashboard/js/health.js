@@ -53,7 +53,9 @@ export class Health {
     const share = some < all && status !== "ok" ? `${count(some)} of ${count(all)} tickers` : "";
     write(byId("feed-said"), [share, SAID[status] ?? words(status)].filter(Boolean).join(": "));
     // Without a ticker there is no number that it could be said of; the list says what is the matter.
-    const told = all > 0 && (lastKnown || status === "session_closed");
+    // Nor is it said of each pause of a replay, whose sessions are seconds apart: the page would jump.
+    const closed = status === "session_closed" && !this.#market.feedName.startsWith("replay/");
+    const told = all > 0 && (lastKnown || closed);
     const banner = byId("banner");
     banner.hidden = !told;
     banner.dataset.grade = lastKnown ? "grave" : "note";

@@ -181,3 +181,17 @@ async def test_the_record_is_that_of_the_choice(
     await dashboard.page.unroute("**/v1/track-record/IBM")
     await dashboard.page.click("#record-again")
     await dashboard.shows("No prediction is settled yet.", "#record-empty")
+
+
+@pytest.mark.parametrize(("feed", "told"), [("alpaca/1", True), ("replay/1", False)])
+async def test_a_closed_session_is_explained_where_it_stays_closed(
+    dashboard: Dashboard, stream: MadeStream, feed: str, told: bool
+) -> None:
+    await dashboard.open("AAPL")
+    await eventually(lambda: len(stream.connections) == 1)
+    stream.predict(msgspec.structs.replace(prediction("AAPL", LAST, 600.0), feed=feed))
+    stream.stand("session_closed")
+    stream.say(type="complete")
+    await dashboard.shows("session closed", "#feed")
+    await dashboard.shows("600.00", "#figures")
+    assert await dashboard.page.locator("#banner").is_visible() is told
