@@ -121,9 +121,11 @@ async def test_any_moment_may_be_asked_for(client: httpx.AsyncClient) -> None:
     for query in (
         {"from": "0001-01-01T00:00:00+23:59"},
         {"to": "9999-12-31T23:59:59.999999-23:59"},
-        {"from": "9999-12-31T00:00:00Z", "to": "0001-01-01T00:00:00Z"},
+        {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T00:00:00Z"},
     ):
         assert (await client.get("/v1/predictions/AAPL", params=query)).status_code == 200
+    swapped = {"from": "9999-12-31T00:00:00Z", "to": "0001-01-01T00:00:00Z"}
+    problem(await client.get("/v1/predictions/AAPL", params=swapped), 422, "bad_request")
 
 
 async def test_jobs_and_keys_are_their_callers_own(
