@@ -117,6 +117,19 @@ def test_a_service_is_that_of_compose(name: str, tmp_path: Path, monkeypatch: py
         assert paths == {"readiness": "/health/ready", "liveness": "/health/live", "startup": "/health/live"}
 
 
+def test_what_a_token_must_have_is_set_in_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {each["name"]: each["value"] for each in container("api")["env"]}
+    other = {"ALGORITHM": "RS256", "ISSUER": "https://login.example", "AUDIENCE": "riskee-api"}
+    asked = {f"RISKEE_API__JWT__{key}": value for key, value in other.items()}
+    assert set(asked) <= set(of("ConfigMap", "riskee-settings")["data"])
+    plant(tmp_path)
+    # What the pod says itself overrides what the settings say.
+    for key, value in (asked | own).items():
+        monkeypatch.setenv(key, value.replace("/run/secrets", str(tmp_path)))
+    jwt = load_settings().api.jwt
+    assert {"ALGORITHM": jwt.algorithm, "ISSUER": jwt.issuer, "AUDIENCE": jwt.audience} == other
+
+
 @pytest.mark.parametrize("name", sorted(pods()))
 def test_a_pod_is_held_short_and_sees_its_own_secrets(name: str) -> None:
     pod, ours = pods()[name], container(name)
