@@ -11,6 +11,7 @@ from infra.deployment.secrets import ALPACA, GIVEN, JWT_KEYS
 from riskee.access.exposure import is_open
 from riskee.market.sources.alpaca_access import require_keys
 from riskee.settings import Settings, load_settings
+from serving.api.security.origin import Origins
 from tests.conftest import REPOSITORY
 from tests.unit.deployment.compose import DAGSTER, SERVING, compose, environment, services
 from tests.unit.deployment.planted import plant
@@ -91,3 +92,12 @@ def test_tokens_are_taken_once_there_are_keys(tmp_path: Path, monkeypatch: pytes
     keys = json.dumps({"2026-11": "k" * 32})
     some = settings_of("api", tmp_path, monkeypatch, {JWT_KEYS: keys}, RISKEE_API__JWT__ISSUER="https://login.example")
     assert some.api.jwt.keys["2026-11"].get_secret_value() == "k" * 32
+
+
+def test_who_calls_the_api_within_compose_is_among_the_names_that_are_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (offered,) = re.findall(r"(?m)^#RISKEE_API__ALLOWED_HOSTS=(.+)$", (REPOSITORY / ".env.example").read_text())
+    settings = settings_of("api", tmp_path, monkeypatch, RISKEE_API__ALLOWED_HOSTS=offered).api
+    called = f"{environment('cli', {})['RISKEE_API__HOST']}:{settings.port}"
+    assert Origins(settings).refusal("GET", {b"host": called.encode()}, page=False) is None
