@@ -40,6 +40,8 @@ _CHECK_SECONDS = 2.0
 _STATS_SECONDS = 10.0
 _TURN_SECONDS = 0.25
 _PROBE_SECONDS = 1.0
+# As often as Prometheus reads what is seen.
+_LOOK_SECONDS = 15.0
 
 _log = get_logger(__name__)
 
@@ -119,6 +121,12 @@ class Backend:
                 with suppress(RetryableError):
                     await self.cache.ping()
 
+    async def watch_dependencies(self) -> None:
+        """Look at each now and then: where nobody asks for /health/ready, its metric would stay as it was."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await self.check()
+
     async def publish_stats(self) -> None:
         """Keep the cache's hits and misses under `stats:cache:api`."""
         while True:
@@ -185,6 +193,7 @@ async def open_backend(
     background.start("bus", backend.connect_bus())
     background.start("statistics", backend.publish_stats())
     background.start("cache", backend.watch_cache())
+    background.start("dependencies", backend.watch_dependencies())
     background.start("standings", backend.watch_standings())
     background.start("streams", backend.streams.watch())
     try:
