@@ -86,6 +86,11 @@ class Losses:
         self._gap_closes_at = self._inherited_until = None
         self._inheritance.give_up()
 
+    def all_came(self) -> None:
+        """Hear that nothing is out that is not here: what was lost is waited for no longer."""
+        if self._gap_closes_at is not None:
+            self._gap_closes_at = self.monotonic()
+
     @property
     def noted(self) -> bool:
         """Whether any were lost. They may wait among what has arrived, however long ago they came."""

@@ -32,6 +32,10 @@ class Holding:
         """What was taken and is not finished, in the order in which it was."""
         return [*self._taken.values()]
 
+    def count(self, last_place: int) -> int:
+        """How many of what was taken are not behind this place in their stream."""
+        return sum(int(delivery_of(reply).place) <= last_place for reply in self._taken)
+
     def __len__(self) -> int:
         return len(self.waiting) + len(self._taken)
 

@@ -6,7 +6,6 @@ works on what it holds (docs/adr/0091).
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
@@ -24,13 +23,13 @@ from riskee.storage.bus import Bus
 from riskee.storage.deliveries import Losses
 from riskee.storage.holding import Holding, in_order
 from riskee.storage.keeping import keeping
+from riskee.storage.leaving import unsubscribe
 
 # How much longer the server waits for each further delivery: a stopped process must not use up its deliveries in
 # seconds, a killed one must not be waited for.
 _PATIENCE = (1, 2, 6, 24, 120)
 # Deliveries beyond those that we accept, to dead-letter the message: after the last one it would vanish.
 _BURIALS = 10
-_LAST_MESSAGES_SECONDS = 2.0
 # Where fewer wait, the others may come together; where more do, what is left unread would only come later.
 _FEW = 256
 # The part of waiting for others in which the connection rests; in the rest of it what has arrived meanwhile is read.
@@ -229,21 +228,18 @@ class Inbox:
         deliverable = waiting if delivered < self.durable.max_pending else 0
         return Backlog(waiting + delivered, len(self._holding) + deliverable)
 
+    async def holds_all(self) -> bool:
+        """Whether all is here that the server had out when it was asked; one that does not answer has more."""
+        try:
+            info = await self._bus.jetstream.consumer_info(self._stream, self.durable.name)
+        except (nats.errors.Error, TimeoutError):
+            return False
+        await self._next(self.durable.max_pending)
+        return (info.num_ack_pending or 0) <= self._holding.count(info.delivered.stream_seq if info.delivered else 0)
+
     async def close(self) -> None:
         """Receive no more; what has arrived can still be taken."""
         if self._subscription is not None and not self._closed:
-            await self._unsubscribe(self._subscription)
+            await unsubscribe(self._bus, self._subscription, self.durable.name)
         self._closed = True
         self._arrived.set()
-
-    async def _unsubscribe(self, subscription: Subscription) -> None:
-        if self._bus.connected:
-            try:
-                # Draining, not unsubscribing: what the client has read already arrives.
-                await asyncio.wait_for(subscription.drain(), _LAST_MESSAGES_SECONDS)  # type: ignore[no-untyped-call]
-                return
-            except (nats.errors.Error, TimeoutError) as error:
-                _log.warning("the bus is away", durable=self.durable.name, cause=repr(error))
-        # Otherwise the client would subscribe again with its next connection, beside who reads then.
-        with suppress(nats.errors.Error):
-            await subscription.unsubscribe()

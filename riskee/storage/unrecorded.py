@@ -102,11 +102,16 @@ class Unrecorded:
                     f"{left:,} quotes are not recorded yet, of which no state can be made",
                     "see whether record runs; predictions begin again once it has caught up",
                 )
+            number = 0
             while left:
                 async with asyncio.timeout(ACK_TIMEOUT):
                     await arrived.wait()
                 arrived.clear()
                 messages, waiting[:] = waiting[:], []
+                number += len(messages)
+                # The server numbers its deliveries. An answer would answer for those that a broken connection lost.
+                if delivery_of(messages[-1].reply).number != number:
+                    raise RetryableError("deliveries of the stream's tail were lost", "it is read again")
                 await messages[-1].ack()
                 yield [message for message in messages if _place(message) <= part.last]
                 left = messages[-1].metadata.num_pending if _place(messages[-1]) < part.last else 0

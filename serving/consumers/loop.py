@@ -166,6 +166,8 @@ class ConsumerLoop(Generic[PayloadT]):
         if most := losses.seconds_left():
             _log.info("lost deliveries are waited for", durable=self._name, at_most_seconds=most)
         while (seconds := losses.seconds_left()) and not self._stopping.is_set():
+            if await self._inbox.holds_all():
+                losses.all_came()
             await pause(min(seconds, _LOOK_SECONDS), self._stopping)
 
     async def _decode(self, messages: Sequence[Msg]) -> _Batch[PayloadT]:

@@ -52,6 +52,32 @@ async def test_a_chapter_begins_when_all_of_the_one_before_has_come(bus: Bus, lo
     assert reader.handled == [*range(13)]
 
 
+async def test_what_was_lost_is_waited_for_no_longer_than_until_it_has_come(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given back long before it would come by itself."""
+    durable = Durable("test-lost-back", QUOTE.name, ack_wait_seconds=600.0)
+    gone: list[Msg] = []
+    receive = Inbox._receive
+
+    async def lossy(inbox: Inbox, message: Msg) -> None:
+        if gone or delivery_of(message.reply).place != "9":
+            await receive(inbox, message)
+        else:
+            gone.append(message)
+
+    monkeypatch.setattr(Inbox, "_receive", lossy)
+    async with Reader(bus, durable, chapter=chapter) as reader:
+        await bus.publish(QUOTE, *quotes(8))
+        await eventually(lambda: len(reader.handled) == 8)
+        await bus.publish(QUOTE, *quotes(13)[8:])
+        await eventually(lambda: reader._loop._inbox.losses.noted)
+        assert not await reader._loop._inbox.holds_all()
+        await gone[0].nak()
+        await eventually(lambda: len(reader.handled) == 13)
+    assert reader.handled == [*range(13)]
+
+
 async def test_within_a_chapter_the_newest_do_not_wait(bus: Bus, lost: set[str]) -> None:
     lost.add("5")
     async with Reader(bus, DURABLE, chapter=chapter) as reader:

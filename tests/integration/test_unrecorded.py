@@ -1,12 +1,17 @@
 """Which quotes are read from the stream because record has not stored them."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
+from nats.aio.msg import Msg
 
 from riskee.errors import RetryableError
 from riskee.messaging.slots import ALL_SLOTS
 from riskee.messaging.subjects import MARKET_STATUS, QUOTE
 from riskee.storage import unrecorded
 from riskee.storage.bus import Bus, Outgoing, codec_of
+from riskee.storage.deliveries import delivery_of
 from riskee.storage.inbox import Durable, Inbox
 from riskee.storage.unrecorded import RECORDER, Unrecorded
 from tests.integration.conftest import eventually
@@ -69,6 +74,26 @@ async def test_more_than_is_on_its_way_at_once_is_read(bus: Bus, monkeypatch: py
     await bus.publish(QUOTE, *quotes(20))
     await given(bus, READER, count=20, answered=20)
     assert await read(bus) == [*range(20)]
+
+
+@pytest.mark.parametrize("at_once", [3, 100])
+async def test_a_delivery_that_is_lost_is_no_end(bus: Bus, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """As where the connection breaks: an answer to a later one would answer for it."""
+    honest = bus.client.subscribe
+
+    async def subscribe(subject: str, *, cb: Callable[[Msg], Awaitable[None]]) -> Any:
+        async def receive(message: Msg) -> None:
+            if delivery_of(message.reply).number != 5:
+                await cb(message)
+
+        return await honest(subject, cb=receive)
+
+    monkeypatch.setattr(unrecorded, "_MOST_PENDING", at_once)
+    await bus.publish(QUOTE, *quotes(20))
+    await given(bus, READER, count=20, answered=20)
+    monkeypatch.setattr(bus.client, "subscribe", subscribe)
+    with pytest.raises(RetryableError, match="were lost"):
+        await read(bus)
 
 
 async def test_where_too_many_are_not_recorded_record_is_waited_for(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

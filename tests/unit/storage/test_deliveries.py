@@ -47,6 +47,16 @@ def test_what_was_lost_is_waited_for_until_it_must_have_come() -> None:
     assert losses.seconds_left() == 0
 
 
+def test_what_was_lost_is_waited_for_no_longer_than_until_nothing_is_out() -> None:
+    losses = Losses(2.5, Clock())
+    losses.all_came()
+    assert not losses.noted
+    losses.note(messages(1, 3))
+    losses.all_came()
+    assert losses.seconds_left() == 0
+    assert losses.noted, "it may wait among what has arrived"
+
+
 def come(losses: Losses, *places: int) -> None:
     for place in places:
         losses.arrived(cast("Any", SimpleNamespace(reply=f"$JS.ACK.MARKET_DATA.reader.2.{place}.1.99.0")))
