@@ -36,6 +36,7 @@ from riskee.telemetry import (
     SENTENCES_DROPPED,
 )
 from serving.consumers.attributions import Attributions
+from serving.consumers.cache_watch import watch_cache
 from serving.consumers.consumption import Consumption
 from serving.consumers.explained import Kept, Making
 from serving.consumers.initiative import Initiative
@@ -153,7 +154,10 @@ async def main(service: Service) -> None:
     )
     lookups, knowledge = Lookups(settings.database.pool_size), Knowledge(engine, settings.model)
     explainer = _explainer(service, embedder, vectors, llm, Records(engine, lookups))
-    warming = asyncio.create_task(explainer.writer.warm_up())
+    aside = [
+        asyncio.create_task(explainer.writer.warm_up()),
+        asyncio.create_task(watch_cache(cache, service.health, service.stopping)),
+    ]
     handler = Explain(
         service,
         Attributions(cache, knowledge, lookups, settings.model, settings.explanation.drivers),
@@ -173,7 +177,8 @@ async def main(service: Service) -> None:
             )
         )
     finally:
-        warming.cancel()
+        for task in aside:
+            task.cancel()
         vectors.close()
         await llm.close()
         await cache.close()

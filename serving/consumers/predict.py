@@ -15,6 +15,7 @@ from riskee.storage.unrecorded import Unrecorded
 from riskee.telemetry import QUOTES_COALESCED
 from riskee.tracing.hops import PREDICT_WAVE
 from serving.consumers.announced import Announced
+from serving.consumers.cache_watch import watch_cache
 from serving.consumers.forecasting import Failure, Forecast, asked
 from serving.consumers.knowledge import Knowledge
 from serving.consumers.market_state import MarketState
@@ -220,10 +221,14 @@ async def main(service: Service) -> None:
         await service.until_done("database", models.load)
         await service.until_done("announcements", telling.begin)
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(models.watch())
             group.create_task(telling.run())
+            watching = [
+                group.create_task(models.watch()),
+                group.create_task(watch_cache(cache, service.health, service.stopping)),
+            ]
             await ownership.run()
-            watching.cancel()
+            for task in watching:
+                task.cancel()
     finally:
         await cache.close()
         close_engine(engine)
