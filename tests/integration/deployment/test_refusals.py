@@ -21,6 +21,14 @@ from tests.integration.deployment.test_migrate import connect
 
 pytestmark = pytest.mark.integration
 SERVICES = ("ingest", "predict", "record", "explain", "api")
+# Of services of which several may run.
+SHARED = (
+    "MARKET_DATA.record-quotes",
+    "PREDICTIONS.record-predictions",
+    "EXPLANATIONS.record-explanations",
+    "EXPLANATIONS.explain",
+    "DEAD_LETTER.record-dead",
+)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -166,6 +174,7 @@ async def refused(servers: Servers, user: str, act: Callable[[Client], Awaitable
         ("api", "thought.prediction.explained"),
         ("dagster", "data.market.quote"),
         ("operator", "job.predict.normal"),
+        ("operator", "$JS.API.CONSUMER.DELETE.MARKET_DATA.predict-quotes-0"),
         ("backup", "event.prediction.updated"),
         *((user, "$JS.API.STREAM.DELETE.PREDICTIONS") for user in (*SERVICES, "dagster", "operator", "backup")),
         *((user, "$JS.API.STREAM.PURGE.PREDICTIONS") for user in (*SERVICES, "dagster", "operator", "backup")),
@@ -175,6 +184,12 @@ async def refused(servers: Servers, user: str, act: Callable[[Client], Awaitable
 async def test_a_subject_of_others_is_refused(servers: Servers, user: str, subject: str) -> None:
     said = await refused(servers, user, lambda client: client.publish(subject, b"{}"))
     assert "permissions violation for publish" in said.lower()
+
+
+@pytest.mark.parametrize("durable", SHARED)
+async def test_a_durable_that_several_are_to_read_can_be_ended_by_the_operator(servers: Servers, durable: str) -> None:
+    said = await refused(servers, "operator", lambda client: client.publish(f"$JS.API.CONSUMER.DELETE.{durable}", b""))
+    assert said == ""
 
 
 @pytest.mark.parametrize(
