@@ -15,7 +15,12 @@ _ADDRESS = re.compile(r"(?:tcp|udp|sctp)://.+:\d+")
 
 
 def is_service_link(name: str, value: str) -> bool:
-    """Whether a variable of this name and value is one that tells where a Service listens."""
+    """Whether a variable of this name and value is one that tells where a Service listens.
+
+    One with `__` is a slip of a setting: no Service of ours has two dashes in a row.
+    """
+    if "__" in name:
+        return False
     if _NAME.fullmatch(name):
         return True
     return _ADDRESS_NAME.fullmatch(name) is not None and _ADDRESS.fullmatch(value) is not None

@@ -54,6 +54,8 @@ def test_elsewhere_nobody_tells_of_services(name: str, profile: str, monkeypatch
     [
         ("RISKEE_API__PROT", "8000"),
         ("RISKEE_API_PORT", "8000"),
+        ("RISKEE_API__SERVICE_PORT", "8000"),
+        ("RISKEE_NATS__PORT", "tcp://10.96.12.8:4222"),
         ("RISKEE_METRICS_PREDICT_PORT", "9102"),
         ("RISKEE_METRICS__PREDICTS_PORT", "9102"),
         ("RISKEE_DATABASE_URL", "postgresql+psycopg://riskee_api@riskee-db-rw:5432/riskee"),
