@@ -9,9 +9,9 @@ import pytest
 from riskee.settings.loading import TEST_PREFIX
 from tests.availability.measuring import FILE, MEASURED, table, write
 from tests.availability.servers import folder_of_servers
-from tests.integration.conftest import beating, bus, cache, engine, known
+from tests.integration.conftest import beating, bus, cache, engine, known, long_heard
 
-__all__ = ["beating", "bus", "cache", "engine", "known"]
+__all__ = ["beating", "bus", "cache", "engine", "known", "long_heard"]
 
 FULL = os.environ.get(f"{TEST_PREFIX}AVAILABILITY") == "full"
 
