@@ -22,6 +22,7 @@ from riskee.storage.last_quotes import closing_quotes, newest_quotes, session_qu
 from riskee.storage.recent_bars import CHUNK, bars_of, known_tickers
 from serving.consumers.calendar import Calendar, read_calendar
 from serving.consumers.forecasting import Forecaster
+from serving.consumers.tail import own_time
 
 # Sessions without stored bars that a feed's recorded quotes stand in for: six weeks.
 _STOOD_IN = 30
@@ -65,13 +66,9 @@ def _stand_in(
         last = {quote.ticker: quote for quote in closing_quotes(connection, feed, day.item(), missing)}
         for quote in unrecorded:
             if quote.session_date == day.item() and quote.ticker in missing:
-                last[quote.ticker] = max(last.get(quote.ticker, quote), quote, key=_own_time)
+                last[quote.ticker] = max(last.get(quote.ticker, quote), quote, key=own_time)
         if last:
             forecaster.take([*last.values()])
-
-
-def _own_time(quote: Quote) -> tuple[datetime, int]:
-    return quote.data_time, quote.sequence
 
 
 @dataclass(frozen=True)

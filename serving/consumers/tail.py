@@ -6,6 +6,11 @@ from riskee.messaging.messages import Quote
 from riskee.storage.last_quotes import came_on_its_day
 
 
+def own_time(quote: Quote) -> tuple[datetime, int]:
+    """When a quote was made, by itself: of a ticker's quotes the greatest is the last, whenever it came."""
+    return quote.data_time, quote.sequence
+
+
 class Tail:
     """Of a feed's quotes the last of each ticker and session, by its own time, until a session.
 
@@ -30,7 +35,7 @@ class Tail:
             return
         key = quote.session_date, quote.ticker
         last = self._last.get(key)
-        if last is None or (last.data_time, last.sequence) < (quote.data_time, quote.sequence):
+        if last is None or own_time(last) < own_time(quote):
             self._last[key] = quote
 
     def _counts(self, quote: Quote) -> bool:

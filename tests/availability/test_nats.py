@@ -89,13 +89,19 @@ def node(name: str, folder: Path, file: Path, ports: dict[str, Ports]) -> Server
     return Server(name, folder, (str(nats_server()), *arguments.split("\n"), *here), own.client)
 
 
-@pytest.fixture
-def cluster(folder: Path) -> Iterator[Cluster]:
+def laid_out(folder: Path) -> tuple[dict[str, Ports], Path]:
+    """Ports for the nodes, and the folder of the secrets that were made for them."""
     numbers = free_ports(9)
     ports = {name: Ports(*numbers[3 * i : 3 * i + 3]) for i, name in enumerate(NODES)}
     secrets = folder / "run" / "secrets"
     secrets.parent.mkdir()
     write_secrets(secrets)
+    return ports, secrets
+
+
+@pytest.fixture
+def cluster(folder: Path) -> Iterator[Cluster]:
+    ports, secrets = laid_out(folder)
     file = configured_nats(folder)
     servers = {name: node(name, folder, file, ports) for name in NODES}
     with started(*servers.values()):

@@ -13,15 +13,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from infra.deployment.secrets import write_secrets
 from riskee.certificates import make_certificates
 from riskee.messaging.subjects import QUOTE
 from riskee.settings import NatsSettings
 from riskee.storage.bus import Bus
 from riskee.storage.inbox import Inbox
 from serving.consumers.record import consumptions
-from tests.availability.servers import HOST, Server, free_ports, started
-from tests.availability.test_nats import NODES, Ports, node, ready
+from tests.availability.servers import HOST, Server, started
+from tests.availability.test_nats import NODES, Ports, laid_out, node, ready
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import eventually
 from tests.integration.deployment.servers import configured_nats
@@ -58,11 +57,7 @@ def certified(folder: Path) -> Path:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """By the StatefulSet's arguments, with the other file."""
-    numbers = free_ports(9)
-    ports = {name: Ports(*numbers[3 * i : 3 * i + 3]) for i, name in enumerate(NODES)}
-    secrets = tmp_path / "run" / "secrets"
-    secrets.parent.mkdir()
-    write_secrets(secrets)
+    ports, _ = laid_out(tmp_path)
     tls = certified(tmp_path)
     file = configured_nats(tmp_path).with_name("tls.conf")
     file.write_text(CONFIGURATION.read_text().replace("/run/tls", str(tls)))
